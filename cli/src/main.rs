@@ -1,0 +1,3 @@
+//! The `rmedia` command.
+
+fn main() {}

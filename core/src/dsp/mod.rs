@@ -1,0 +1,2 @@
+//! Signal processing: pure functions and small state over slices. No nodes, no allocation while
+//! processing, no locks.

@@ -1,0 +1,134 @@
+//! The graph: a validated manifest, resolved to what the engine runs.
+//!
+//! Pure: no threads, no clock, no files. `manifest` makes it, `engine` runs it.
+
+use crate::node::{NodeType, Ports};
+use crate::packet::MediaTime;
+use serde_json::{Map, Value as Json};
+use std::fmt;
+use std::sync::Arc;
+
+/// A pipeline's nodes and how they are connected. Every index in it is valid, and it has no cycle.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    /// Name from the manifest's metadata; may be empty.
+    pub name: String,
+    /// In the order in which they run: topological, ties by place in the manifest.
+    pub nodes: Vec<GraphNode>,
+    /// Connections between nodes.
+    pub edges: Vec<Edge>,
+    /// Where packets are pushed in, in the manifest's order.
+    pub inputs: Vec<Endpoint>,
+    /// Where packets are pulled out, in the manifest's order.
+    pub outputs: Vec<Endpoint>,
+    /// Why equal inputs may not give equal bytes; empty: they do (rule S18).
+    pub indeterminate: Vec<String>,
+}
+
+/// One node of a graph.
+#[derive(Clone)]
+pub struct GraphNode {
+    /// Its id; adapters are called `node.port~adapter`.
+    pub id: String,
+    /// Full name of its type.
+    pub type_name: String,
+    /// Its type.
+    pub node_type: Arc<dyn NodeType>,
+    /// Its params: validated, under canonical names, those given in the manifest.
+    pub params: Map<String, Json>,
+    /// Its ports, with the caps that its params make of them.
+    pub ports: Ports,
+    /// Whether the engine put it there to make formats fit.
+    pub adapter: bool,
+}
+
+impl fmt::Debug for GraphNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.id, self.type_name)
+    }
+}
+
+/// A port of a node, by index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PortRef {
+    /// Index into [`Graph::nodes`].
+    pub node: usize,
+    /// Index into the node's inputs or outputs.
+    pub port: usize,
+}
+
+/// A connection.
+#[derive(Debug, Clone)]
+pub struct Edge {
+    /// The output port that packets come from.
+    pub from: PortRef,
+    /// The input port that they go to.
+    pub to: PortRef,
+    /// How much may wait on it.
+    pub queue: QueueLimits,
+}
+
+/// An input or output of the whole pipeline.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its name.
+    pub name: String,
+    /// The node's port behind it: an input port for inputs, an output port for outputs.
+    pub port: PortRef,
+    /// How much may wait there.
+    pub queue: QueueLimits,
+    /// Inputs: what to do with packets that come before the port's bound.
+    pub late: Late,
+    /// Inputs: rate of audio that comes without one, in Hz.
+    pub source_rate: Option<u32>,
+}
+
+/// How much may wait in a queue, and what happens when it is full. One packet is always admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Packets.
+    pub items: usize,
+    /// Bytes of media.
+    pub bytes: usize,
+    /// Media time, where packets have durations.
+    pub time: MediaTime,
+    /// What happens when a limit is reached.
+    pub policy: QueuePolicy,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            items: 64,
+            bytes: 64 << 20,
+            time: MediaTime::from_millis(2000),
+            policy: QueuePolicy::Block,
+        }
+    }
+}
+
+/// What a full queue does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum QueuePolicy {
+    /// It holds back who feeds it; nothing is lost.
+    #[default]
+    Block,
+    /// It drops its oldest packet.
+    DropOldest,
+    /// It drops the packet that comes.
+    DropNewest,
+    /// It holds the newest packet alone.
+    KeepLatest,
+}
+
+/// What an input does with a packet whose pts lies before what it has already passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Late {
+    /// It refuses it; the packet stays with the caller.
+    #[default]
+    Error,
+    /// It moves the pts to the bound.
+    Clamp,
+    /// It drops it, counted.
+    Drop,
+}

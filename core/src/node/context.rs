@@ -1,0 +1,81 @@
+//! What a node works with while it is called.
+
+use super::MediaFormat;
+use super::ticket::{Mailbox, Ticket, TicketId};
+use crate::packet::{Packet, Pool};
+use std::sync::Arc;
+
+/// A packet that a node has given out, and the output port that it goes to.
+#[derive(Debug, Clone)]
+pub struct Emission {
+    /// Index of the output port.
+    pub port: usize,
+    /// The packet.
+    pub packet: Packet,
+}
+
+/// What a node works with while it is called: where its outputs go, where memory comes from.
+///
+/// Emitting never waits and never fails. What a call has emitted counts only if the call returns
+/// `Ok`; after an error all of it is dropped.
+pub struct Context<'a> {
+    pub(crate) out: &'a mut Vec<Emission>,
+    pub(crate) pool: &'a Pool,
+    pub(crate) port: usize,
+    pub(crate) copied_bytes: &'a mut u64,
+    pub(crate) tickets: Option<&'a TicketDesk>,
+    pub(crate) opened: &'a mut Vec<TicketId>,
+    pub(crate) format: Option<MediaFormat>,
+}
+
+/// Hands out tickets of one pipeline. A node reaches it through its context.
+pub(crate) struct TicketDesk {
+    pub(crate) mailbox: Arc<dyn Mailbox>,
+    pub(crate) next: std::cell::Cell<TicketId>,
+}
+
+impl Context<'_> {
+    /// Gives a packet to the output port of that index (0 is the default port).
+    ///
+    /// # Real-time
+    /// rt-safe.
+    pub fn emit(&mut self, port: usize, packet: impl Into<Packet>) {
+        self.out.push(Emission { port, packet: packet.into() });
+    }
+
+    /// Memory for payloads.
+    pub fn pool(&self) -> &Pool {
+        self.pool
+    }
+
+    /// Index of the input port that the packet came to.
+    pub fn port(&self) -> usize {
+        self.port
+    }
+
+    /// Format of the stream at that input port, as last given to `configure`.
+    pub fn format(&self) -> Option<&MediaFormat> {
+        self.format.as_ref()
+    }
+
+    /// Says that the node copied so many bytes of media that a zero-copy way would not have. It
+    /// shows in the metrics.
+    pub fn count_copy(&mut self, bytes: usize) {
+        *self.copied_bytes += bytes as u64;
+    }
+
+    /// Opens a ticket: the result of this call will come later, from any thread. Return
+    /// `Flow::Pending` from the call that opened it.
+    ///
+    /// # Panics
+    /// If the call has opened one already, or in `drain`, `configure` and `resume`, which can't
+    /// wait.
+    pub fn ticket(&mut self) -> Ticket {
+        assert!(self.opened.is_empty(), "a call opens at most one ticket");
+        let desk = self.tickets.expect("tickets are opened in `process` only");
+        let id = desk.next.get();
+        desk.next.set(id.next());
+        self.opened.push(id);
+        Ticket::new(id, desk.mailbox.clone())
+    }
+}

@@ -1,0 +1,77 @@
+//! Tickets: results that come later, from any thread.
+//!
+//! Async work, host languages, workers and remote servers all look the same to the engine: a
+//! node's `process` opens a [`Ticket`] and returns `Flow::Pending`; whoever does the work completes
+//! the ticket. That only drops the result into a mailbox and wakes; the engine applies it later,
+//! in the order of the inputs.
+
+use super::context::Emission;
+use crate::error::{Error, detail};
+use crate::packet::Packet;
+use std::sync::Arc;
+
+/// Number of a ticket within its pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TicketId(u64);
+
+impl TicketId {
+    pub(crate) const FIRST: Self = Self(1);
+
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// What became of a ticket: the packets for the output ports, or an error.
+pub(crate) type Outcome = Result<Vec<Emission>, Error>;
+
+/// Where completed tickets are dropped. Must not block and must not call back.
+pub(crate) trait Mailbox: Send + Sync {
+    fn deliver(&self, ticket: TicketId, outcome: Outcome);
+}
+
+/// The right to deliver one result later. Dropping it unused is an error of the node.
+#[must_use = "a ticket that is dropped fails its node"]
+pub struct Ticket {
+    id: TicketId,
+    mailbox: Option<Arc<dyn Mailbox>>,
+}
+
+impl Ticket {
+    pub(crate) fn new(id: TicketId, mailbox: Arc<dyn Mailbox>) -> Self {
+        Self { id, mailbox: Some(mailbox) }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> TicketId {
+        self.id
+    }
+
+    /// Delivers the packets, each with the index of its output port. Any thread; never waits.
+    pub fn complete(mut self, outputs: impl IntoIterator<Item = (usize, Packet)>) {
+        let outputs = outputs.into_iter().map(|(port, packet)| Emission { port, packet }).collect();
+        self.deliver(Ok(outputs));
+    }
+
+    /// Delivers a failure. Any thread; never waits.
+    pub fn fail(mut self, error: Error) {
+        self.deliver(Err(error));
+    }
+
+    fn deliver(&mut self, outcome: Outcome) {
+        if let Some(mailbox) = self.mailbox.take() {
+            mailbox.deliver(self.id, outcome);
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.mailbox.is_some() {
+            self.deliver(Err(Error::new(
+                detail::NODE_TICKET_DROPPED,
+                "work that the node had started was dropped without a result",
+            )));
+        }
+    }
+}

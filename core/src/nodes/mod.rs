@@ -1,0 +1,28 @@
+//! The built-in nodes: thin wrappers over `dsp`.
+
+mod pass_through;
+
+pub use pass_through::PassThrough;
+
+use crate::error::Result;
+use crate::node::{BUILTIN, Registry};
+
+/// A registry with all built-in node types.
+pub fn builtin() -> Registry {
+    let mut registry = Registry::empty();
+    add_all(&mut registry).expect("built-in names are unique, which a test shows");
+    registry
+}
+
+fn add_all(registry: &mut Registry) -> Result<()> {
+    registry.add::<PassThrough>(BUILTIN)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn built_in_names_and_aliases_are_unique() {
+        assert!(super::builtin().types().count() > 0);
+    }
+}

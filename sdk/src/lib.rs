@@ -1,0 +1,3 @@
+//! RemoteMedia SDK for Rust.
+
+pub use remotemedia_core::{error, node, packet};
