@@ -9,12 +9,14 @@
 //! | [`node`] | what a node is: trait, params, ports, registry |
 //! | [`dsp`] | signal processing over slices |
 //! | [`nodes`] | the built-in nodes |
+//! | [`engine`] | runs graphs: pipelines |
 //! | [`graph`] | a validated manifest, resolved to what runs |
 
 // The derives name the crate that users see.
 extern crate self as remotemedia;
 
 pub mod dsp;
+pub mod engine;
 pub mod error;
 pub mod graph;
 pub mod node;
