@@ -10,6 +10,7 @@
 //! | [`dsp`] | signal processing over slices |
 //! | [`nodes`] | the built-in nodes |
 //! | [`engine`] | runs graphs: pipelines |
+//! | [`manifest`] | JSON or YAML to a graph, with everything that is wrong in it |
 //! | [`graph`] | a validated manifest, resolved to what runs |
 
 // The derives name the crate that users see.
@@ -19,6 +20,7 @@ pub mod dsp;
 pub mod engine;
 pub mod error;
 pub mod graph;
+pub mod manifest;
 pub mod node;
 pub mod nodes;
 pub mod packet;
