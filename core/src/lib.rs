@@ -9,6 +9,7 @@
 //! | [`node`] | what a node is: trait, params, ports, registry |
 //! | [`dsp`] | signal processing over slices |
 //! | [`nodes`] | the built-in nodes |
+//! | [`media`] | media files |
 //! | [`graph`] | a validated manifest, resolved to what runs |
 
 // The derives name the crate that users see.
@@ -17,6 +18,8 @@ extern crate self as remotemedia;
 pub mod dsp;
 pub mod error;
 pub mod graph;
+#[cfg(feature = "media")]
+pub mod media;
 pub mod node;
 pub mod nodes;
 pub mod packet;
