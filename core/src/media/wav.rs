@@ -188,6 +188,15 @@ pub fn header(format: &AudioFormat, data: u64) -> Vec<u8> {
     out
 }
 
+/// The header of a file that can't be written to again: samples up to the end of the file.
+pub fn open_header(format: &AudioFormat) -> Vec<u8> {
+    let mut out = header(format, 0);
+    let data = out.len() - 4;
+    out[4..8].copy_from_slice(&OPEN.to_le_bytes());
+    out[data..].copy_from_slice(&OPEN.to_le_bytes());
+    out
+}
+
 fn bytes<const N: usize>(reader: &mut impl Read) -> io::Result<[u8; N]> {
     let mut out = [0; N];
     reader.read_exact(&mut out)?;
