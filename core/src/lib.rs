@@ -11,6 +11,7 @@
 //! | [`nodes`] | the built-in nodes |
 //! | [`engine`] | runs graphs: pipelines |
 //! | [`manifest`] | JSON or YAML to a graph, with everything that is wrong in it |
+//! | [`media`] | media files |
 //! | [`graph`] | a validated manifest, resolved to what runs |
 
 // The derives name the crate that users see.
@@ -21,6 +22,8 @@ pub mod engine;
 pub mod error;
 pub mod graph;
 pub mod manifest;
+#[cfg(feature = "media")]
+pub mod media;
 pub mod node;
 pub mod nodes;
 pub mod packet;
