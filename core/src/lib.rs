@@ -17,6 +17,7 @@
 // The derives name the crate that users see.
 extern crate self as remotemedia;
 
+mod builtin;
 pub mod dsp;
 pub mod engine;
 pub mod error;

@@ -72,6 +72,8 @@ pub(crate) struct NodeSlot {
     pub(crate) any_broken: bool,
     /// The packet being processed has another part to come.
     partial: bool,
+    /// `finish` was called; what it has left to emit comes by `resume`.
+    finishing: bool,
     /// The last change of format that no event tells of yet.
     pub(crate) format_change: Option<(MediaFormat, MediaFormat)>,
     /// Param changes that wait for their time, in order of time.
@@ -128,6 +130,7 @@ impl NodeSlot {
             broken: vec![false; descriptor.outputs.len()],
             any_broken: false,
             partial: false,
+            finishing: false,
             format_change: None,
             timed: VecDeque::new(),
             acks: Vec::new(),
@@ -147,7 +150,9 @@ impl NodeSlot {
                     if !self.waiting.is_empty() {
                         return Ok(Step::Blocked);
                     }
-                    if let Flow::More = self.drain(desk)? {
+                    if !std::mem::replace(&mut self.finishing, true)
+                        && self.call_drain(desk, |node, cx| node.finish(cx))? == Flow::More
+                    {
                         return Ok(Step::More);
                     }
                     self.stage = Stage::Ended;
@@ -293,7 +298,15 @@ impl NodeSlot {
     }
 
     fn drain(&mut self, desk: &mut Desk<'_>) -> Result<Flow> {
-        let flow = self.call(desk, 0, |node, cx| node.drain(cx))?;
+        self.call_drain(desk, |node, cx| node.drain(cx))
+    }
+
+    fn call_drain(
+        &mut self,
+        desk: &mut Desk<'_>,
+        call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
+    ) -> Result<Flow> {
+        let flow = self.call(desk, 0, call)?;
         match flow {
             Flow::Done => self.clean = true,
             Flow::More => self.stage = Stage::Draining,
@@ -415,6 +428,7 @@ impl NodeSlot {
         self.waiting.clear();
         self.clean = true;
         self.partial = false;
+        self.finishing = false;
         self.broken.fill(true);
         self.any_broken = !self.broken.is_empty();
         self.reached = None;
