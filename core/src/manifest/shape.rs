@@ -85,6 +85,9 @@ pub(crate) enum Effect {
 
 /// Checks a value against its shape. Goes as deep as the shape does, so at most ten levels.
 pub(crate) fn check(value: &Json, shape: &Shape, pointer: &str, problems: &mut Problems) {
+    if problems.full() {
+        return;
+    }
     match (shape, value) {
         (Shape::Any, _) | (Shape::Bool, Json::Bool(_)) | (Shape::Text, Json::String(_)) => {}
         (Shape::Int { min, max }, Json::Number(_)) => {
