@@ -1,5 +1,7 @@
 //! Writes the error table's generated forms from `core/errors.toml`.
 
+use crate::Failure;
+use crate::process::create_folder;
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -24,8 +26,32 @@ struct Detail {
     doc: String,
 }
 
+/// Writes the generated files.
+pub(crate) fn write(root: &Path) -> Result<(), Failure> {
+    for (path, content) in generate(root)? {
+        let file = root.join(path);
+        if let Some(folder) = file.parent() {
+            create_folder(folder)?;
+        }
+        std::fs::write(&file, content).map_err(|e| format!("{path}: {e}"))?;
+        println!("wrote {path}");
+    }
+    Ok(())
+}
+
+/// Fails if a generated file is not what the table makes of it now.
+pub(crate) fn check_current(root: &Path) -> Result<(), Failure> {
+    for (path, content) in generate(root)? {
+        if std::fs::read_to_string(root.join(path)).ok().as_deref() != Some(content.as_str()) {
+            return Err(format!("{path} is not up to date: run `cargo xtask errors`"));
+        }
+        println!("{path} is up to date");
+    }
+    Ok(())
+}
+
 /// The generated files as (path below the project, content).
-pub fn generate(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
+fn generate(root: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
     let source = root.join("core/errors.toml");
     let text =
         std::fs::read_to_string(&source).map_err(|e| format!("{}: {e}", source.display()))?;
@@ -37,7 +63,7 @@ pub fn generate(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     ])
 }
 
-fn check(table: &Table) -> Result<(), String> {
+fn check(table: &Table) -> Result<(), Failure> {
     let mut codes = std::collections::HashSet::new();
     let mut ids = std::collections::HashSet::new();
     for status in &table.status {
@@ -79,14 +105,12 @@ fn rust(table: &Table) -> String {
     out.push_str("        }\n    }\n\n    /// Its stable number.\n    pub fn code(self) -> i32 {\n        self as i32\n    }\n}\n\n");
     out.push_str("/// Every detail id.\npub mod detail {\n    use super::super::Detail;\n    use super::Status;\n");
     for d in &table.detail {
-        let _ = write!(
-            out,
-            "\n    /// {}\n    pub const {}: Detail =\n        Detail {{ id: \"{}\", status: Status::{} }};\n",
-            d.doc,
-            constant(&d.id),
-            d.id,
-            d.status
-        );
+        let left = format!("    pub const {}: Detail =", constant(&d.id));
+        let right = format!("Detail {{ id: \"{}\", status: Status::{} }};", d.id, d.status);
+        // As rustfmt would break it.
+        let fits = left.len() + 1 + right.len() <= 100;
+        let between = if fits { " " } else { "\n        " };
+        let _ = writeln!(out, "\n    /// {}\n{left}{between}{right}", d.doc);
     }
     out.push_str(
         "\n    /// All of them, in the order of the table.\n    pub const ALL: &[Detail] = &[\n",

@@ -1,38 +1,72 @@
 //! The project's own commands. `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, reason = "a command line tool speaks on stdout")]
 
+mod bench;
+mod demo;
 mod errors;
+mod fuzz;
+mod layers;
+mod process;
+mod test;
+mod tools;
+mod wav;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+/// Why a command failed: one line, shown to the user.
+type Failure = String;
+
+const HELP: &str = "\
+The project's own commands:
+
+  cargo xtask demo [--check]     run the main job on the recordings in media/, results in out/demo/;
+                                 --check also compares them with ffmpeg and soxr
+  cargo xtask test               everything that must pass: format, generated files, layers, lints,
+                                 tests, docs, models, demo
+  cargo xtask bench engine [--rounds N]
+                                 what the engine costs per packet, beside libavfilter and GStreamer
+  cargo xtask layers             check who uses whom
+  cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
+  cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
+  cargo xtask help               this text";
+
 fn main() -> ExitCode {
-    let mut args = std::env::args().skip(1);
-    let result = match args.next().as_deref() {
-        Some("errors") => generate(&root()),
-        _ => Err("usage: cargo xtask errors".to_owned()),
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let root = root();
+    let result = match args.as_slice() {
+        ["demo"] => demo::run(&root, false),
+        ["demo", "--check"] => demo::run(&root, true),
+        ["test"] => test::run(&root),
+        ["bench", "engine", rest @ ..] => bench::run(&root, rest),
+        ["layers"] => layers::run(&root),
+        ["errors"] => errors::write(&root),
+        ["errors", "--check"] => errors::check_current(&root),
+        ["fuzz", rest @ ..] => fuzz::run(&root, rest),
+        ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(())
+        }
+        [] => Err("no command given: `cargo xtask help` lists them".to_owned()),
+        other => Err(format!(
+            "unknown command `cargo xtask {}`: `cargo xtask help` lists them",
+            other.join(" ")
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("error: {message}");
+        Err(failure) => {
+            eprintln!("error: {failure}");
             ExitCode::FAILURE
         }
     }
 }
 
+/// The project's folder: the one that cargo runs us for, which need not be the one we were built
+/// in, since several checkouts may share a target folder.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the project").to_owned()
-}
-
-fn generate(root: &Path) -> Result<(), String> {
-    for (path, content) in errors::generate(root)? {
-        let path = root.join(path);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-        }
-        std::fs::write(&path, content).map_err(|e| format!("{}: {e}", path.display()))?;
-        println!("wrote {}", path.display());
-    }
-    Ok(())
+    let own = std::env::var("CARGO_MANIFEST_DIR");
+    let own = own.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR"));
+    Path::new(own).parent().expect("xtask lies in the project").to_owned()
 }
