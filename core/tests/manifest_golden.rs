@@ -20,7 +20,7 @@ fn folder() -> PathBuf {
 fn problems(path: &Path) -> Vec<Problem> {
     // Names say what the manifest is loaded as.
     let name = path.file_name().unwrap().to_str().unwrap();
-    let manifest = if name.starts_with("variable") {
+    let manifest = if name.contains("variable") {
         Manifest::from_file(path)
     } else {
         let format = match path.extension().unwrap().to_str() {
@@ -67,6 +67,8 @@ fn manifests() -> Vec<PathBuf> {
         .filter(|path| path.extension().is_some_and(|e| e == "json" || e == "yaml"))
         .collect();
     paths.sort();
+    let names: BTreeSet<_> = paths.iter().map(|p| p.file_stem()).collect();
+    assert_eq!(names.len(), paths.len(), "two manifests share a name, and so what is expected");
     paths
 }
 
@@ -122,7 +124,8 @@ fn a_position_is_where_the_text_says_what_is_wrong() {
                 || p.detail == detail::MANIFEST_UNKNOWN_PARAM
             {
                 let here = &text[at.offset..at.offset + at.len];
-                let key = p.pointer.rsplit('/').next().unwrap();
+                let key =
+                    p.pointer.rsplit('/').next().unwrap().replace("~1", "/").replace("~0", "~");
                 assert_eq!(here.trim_matches('"'), key, "{}", path.display());
                 checked += 1;
             }

@@ -129,11 +129,19 @@ impl Assembly {
                 if let Some(adapter) = self.make_adapter(link.to, &caps) {
                     return (Some(caps), Some(adapter));
                 }
-                match given.audio.meet(&taken.audio) {
+                let field = match given.audio.meet(&taken.audio) {
                     // It may fit; that shows at the first packet.
                     Ok(audio) => return (Some(Caps { audio, ..caps }), None),
-                    Err(field) if self.auto_negotiate => (format!(": the {field} differs"), None),
-                    Err(field) => (
+                    Err("channels") => "channel count",
+                    Err("planar") => "order of the samples",
+                    Err(field) => field,
+                };
+                match self.auto_negotiate {
+                    true => (
+                        format!(": the {field} differs"),
+                        Some("put a node that converts between them"),
+                    ),
+                    false => (
                         format!(": the {field} differs, and 'auto_negotiate' is false"),
                         Some("put a node that converts between them, or set it to true"),
                     ),

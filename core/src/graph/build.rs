@@ -121,7 +121,11 @@ impl Names<'_> {
                     queue: connection.queue,
                 });
             }
-            if let Some(other) = feeders.insert(to, from)
+            // A source that is not there feeds nothing.
+            let there =
+                ends[0].is_some_and(|(node, port)| port.is_some() || self.nodes[node].is_none());
+            if there
+                && let Some(other) = feeders.insert(to, from)
                 && !self.ports(to.node, true)[to.port].any
             {
                 let message = format!("'{name}' takes one connection, and '{other}' feeds it");
@@ -156,7 +160,10 @@ impl Names<'_> {
                 error(
                     detail::MANIFEST_UNKNOWN_NODE,
                     pointer,
-                    format!("{unknown}: {}", excerpt(end.node)),
+                    match end.node {
+                        "" => format!("{unknown}: ''"),
+                        node => format!("{unknown}: {}", excerpt(node)),
+                    },
                 )
                 .nearest(end.node, self.spec.nodes.iter().map(|n| n.id)),
             );
@@ -237,16 +244,24 @@ impl Names<'_> {
         None
     }
 
+    /// `cycle` is in the order of the connections.
     fn cycle(&self, cycle: &[usize]) -> Problem {
-        let mut names: Vec<&str> = cycle.iter().map(|n| self.spec.nodes[*n].id).collect();
+        let id = |n: Option<&usize>| n.map_or("", |n| self.spec.nodes[*n].id);
+        let mut names: Vec<&str> = cycle.iter().map(|n| id(Some(n))).collect();
         if names.len() > 12 {
             names.splice(6..names.len() - 5, ["…"]);
         }
-        names.extend(cycle.first().map(|n| self.spec.nodes[*n].id));
+        names.push(id(cycle.first()));
         let chain: Vec<String> = names.into_iter().map(excerpt).collect();
         let message = format!("Pipeline contains a cycle - cannot execute: {}", chain.join(" → "));
-        error(detail::MANIFEST_CYCLE, "/connections", message)
-            .hint("take one of these connections out")
+        // The connection that leads back.
+        let (from, to) = (id(cycle.last()), id(cycle.first()));
+        let back =
+            self.spec.connections.iter().find(|c| {
+                c.from.is_some_and(|e| e.node == from) && c.to.is_some_and(|e| e.node == to)
+            });
+        let pointer = back.map_or("/connections", |c| c.pointer.as_str());
+        error(detail::MANIFEST_CYCLE, pointer, message).hint("take one of these connections out")
     }
 
     fn isolated(&self, between: &[(usize, usize)], problems: &mut Problems) {

@@ -35,12 +35,14 @@ fn explain(text: &str, e: &serde_json::Error) -> Stop {
     if said == "recursion limit exceeded" {
         return (too_deep(), span);
     }
+    let said = if said == "expected ident" { "there is no such value" } else { said };
     let problem = error(detail::MANIFEST_SYNTAX, "", format!("this is not JSON: {said}"));
     let hint = match rest.as_bytes() {
         [b'/', b'/' | b'*', ..] | [b'#', ..] => Some("JSON has no comments; YAML has"),
         [b'\'', ..] => Some("JSON takes double quotes only"),
         [b'N' | b'I', ..] => Some("JSON has no such value"),
         [b'T' | b'F', ..] => Some("JSON writes true and false"),
+        _ if said == "there is no such value" => Some("text stands in double quotes"),
         _ if said == "trailing comma" => Some("take the comma out"),
         _ if e.is_eof() => Some("the text ends too early"),
         _ => None,

@@ -146,7 +146,7 @@ fn check_object(map: &Map<String, Json>, object: &Object, pointer: &str, problem
             Json::Object(map) => map.is_empty(),
             _ => false,
         };
-        if !says_nothing {
+        if !says_nothing && same_type(&field.shape, value) {
             note_effect(field.effect, &format!("'{key}'"), &pointer, problems);
         }
     }

@@ -212,7 +212,7 @@ test_node!(
     Funnel,
     NoParams,
     Descriptor {
-        inputs: &[Port { any: true, ..Port::new("in", Caps::ANY, "Many.") }],
+        inputs: &[Port::any("in", Caps::ANY, "Many.")],
         outputs: &[Port::new("out", Caps::ANY, "All of them.")],
         ..Descriptor::new("Funnel", "One input for many.")
     }
