@@ -1,7 +1,14 @@
 //! The built-in nodes: thin wrappers over `dsp`.
 
+mod audio;
+mod audio_resample;
+mod channel_mixer;
+mod format_converter;
 mod pass_through;
 
+pub use audio_resample::AudioResample;
+pub use channel_mixer::ChannelMixer;
+pub use format_converter::FormatConverter;
 pub use pass_through::PassThrough;
 
 use crate::error::Result;
@@ -15,6 +22,9 @@ pub fn builtin() -> Registry {
 }
 
 fn add_all(registry: &mut Registry) -> Result<()> {
+    registry.add::<AudioResample>(BUILTIN)?;
+    registry.add::<ChannelMixer>(BUILTIN)?;
+    registry.add::<FormatConverter>(BUILTIN)?;
     registry.add::<PassThrough>(BUILTIN)?;
     Ok(())
 }
