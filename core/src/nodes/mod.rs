@@ -1,14 +1,22 @@
 //! The built-in nodes: thin wrappers over `dsp`.
 
 mod audio;
+mod audio_chunker;
+mod audio_level;
 mod audio_resample;
+mod buffer;
 mod channel_mixer;
 mod format_converter;
+mod gain;
 mod pass_through;
 
+pub use audio_chunker::AudioChunker;
+pub use audio_level::AudioLevel;
 pub use audio_resample::AudioResample;
+pub use buffer::Buffer;
 pub use channel_mixer::ChannelMixer;
 pub use format_converter::FormatConverter;
+pub use gain::Gain;
 pub use pass_through::PassThrough;
 
 use crate::error::Result;
@@ -22,9 +30,13 @@ pub fn builtin() -> Registry {
 }
 
 fn add_all(registry: &mut Registry) -> Result<()> {
+    registry.add::<AudioChunker>(BUILTIN)?;
+    registry.add::<AudioLevel>(BUILTIN)?;
     registry.add::<AudioResample>(BUILTIN)?;
+    registry.add::<Buffer>(BUILTIN)?;
     registry.add::<ChannelMixer>(BUILTIN)?;
     registry.add::<FormatConverter>(BUILTIN)?;
+    registry.add::<Gain>(BUILTIN)?;
     registry.add::<PassThrough>(BUILTIN)?;
     Ok(())
 }
