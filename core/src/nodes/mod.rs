@@ -1,6 +1,8 @@
 //! The built-in nodes: thin wrappers over `dsp`.
 
+mod add;
 mod audio;
+mod audio_adapter;
 mod audio_chunker;
 mod audio_level;
 mod audio_resample;
@@ -8,8 +10,13 @@ mod buffer;
 mod channel_mixer;
 mod format_converter;
 mod gain;
+mod multiply;
+mod number;
 mod pass_through;
+mod text_processor;
 
+pub use add::Add;
+pub use audio_adapter::AudioAdapter;
 pub use audio_chunker::AudioChunker;
 pub use audio_level::AudioLevel;
 pub use audio_resample::AudioResample;
@@ -17,7 +24,9 @@ pub use buffer::Buffer;
 pub use channel_mixer::ChannelMixer;
 pub use format_converter::FormatConverter;
 pub use gain::Gain;
+pub use multiply::Multiply;
 pub use pass_through::PassThrough;
+pub use text_processor::TextProcessor;
 
 use crate::error::Result;
 use crate::node::{BUILTIN, Registry};
@@ -30,6 +39,8 @@ pub fn builtin() -> Registry {
 }
 
 fn add_all(registry: &mut Registry) -> Result<()> {
+    registry.add::<Add>(BUILTIN)?;
+    registry.add::<AudioAdapter>(BUILTIN)?;
     registry.add::<AudioChunker>(BUILTIN)?;
     registry.add::<AudioLevel>(BUILTIN)?;
     registry.add::<AudioResample>(BUILTIN)?;
@@ -37,7 +48,9 @@ fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<ChannelMixer>(BUILTIN)?;
     registry.add::<FormatConverter>(BUILTIN)?;
     registry.add::<Gain>(BUILTIN)?;
+    registry.add::<Multiply>(BUILTIN)?;
     registry.add::<PassThrough>(BUILTIN)?;
+    registry.add::<TextProcessor>(BUILTIN)?;
     Ok(())
 }
 
