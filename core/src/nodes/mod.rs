@@ -5,12 +5,18 @@ mod media_reader;
 #[cfg(feature = "media")]
 mod media_writer;
 mod pass_through;
+mod speech;
+mod speech_segmenter;
+mod vad;
 
 #[cfg(feature = "media")]
 pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
 #[cfg(feature = "media")]
 pub use media_writer::{MediaWriter, MediaWriterParams};
 pub use pass_through::PassThrough;
+pub use speech::VadEngine;
+pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
+pub use vad::{Report, Vad, VadParams};
 
 use crate::error::Result;
 use crate::node::{BUILTIN, Registry};
@@ -24,6 +30,8 @@ pub fn builtin() -> Registry {
 
 fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<PassThrough>(BUILTIN)?;
+    registry.add::<SpeechSegmenter>(BUILTIN)?;
+    registry.add::<Vad>(BUILTIN)?;
     #[cfg(feature = "media")]
     registry.add::<MediaReader>(BUILTIN)?;
     #[cfg(feature = "media")]
