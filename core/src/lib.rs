@@ -9,14 +9,22 @@
 //! | [`node`] | what a node is: trait, params, ports, registry |
 //! | [`dsp`] | signal processing over slices |
 //! | [`nodes`] | the built-in nodes |
+//! | [`engine`] | runs graphs: pipelines |
+//! | [`manifest`] | JSON or YAML to a graph, with everything that is wrong in it |
+//! | [`media`] | media files |
 //! | [`graph`] | a validated manifest, resolved to what runs |
 
 // The derives name the crate that users see.
 extern crate self as remotemedia;
 
+mod builtin;
 pub mod dsp;
+pub mod engine;
 pub mod error;
 pub mod graph;
+pub mod manifest;
+#[cfg(feature = "media")]
+pub mod media;
 pub mod node;
 pub mod nodes;
 pub mod packet;

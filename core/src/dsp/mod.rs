@@ -1,2 +1,11 @@
 //! Signal processing: pure functions and small state over slices. No nodes, no allocation while
 //! processing, no locks.
+//!
+//! Where a wider SIMD level pays, a function is compiled for several and picks one while running
+//! (`multiversion`). None of them fuses multiply and add, and sums have a fixed order of lanes, so
+//! every level gives the same bits.
+
+pub mod convert;
+pub mod level;
+pub mod mix;
+pub mod resample;

@@ -33,6 +33,8 @@ pub enum Status {
     Reentrant = -13,
     /// The packet lies before what the port has already passed.
     Late = -14,
+    /// A queue is full; pull results, then push again. Nothing was taken.
+    Full = -15,
 }
 
 impl Status {
@@ -53,6 +55,7 @@ impl Status {
             Self::Panic => "Panic",
             Self::Reentrant => "Reentrant",
             Self::Late => "Late",
+            Self::Full => "Full",
         }
     }
 
@@ -287,6 +290,12 @@ pub mod detail {
     pub const REGISTRY_DUPLICATE: Detail =
         Detail { id: "registry.duplicate", status: Status::InvalidArgument };
 
+    /// The input's queue is full; the packet stays with the caller.
+    pub const FLOW_FULL: Detail = Detail { id: "flow.full", status: Status::Full };
+
+    /// A node broke its contract with the engine.
+    pub const NODE_CONTRACT: Detail = Detail { id: "node.contract", status: Status::Node };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -349,5 +358,7 @@ pub mod detail {
         NODE_PANICKED,
         NODE_TICKET_DROPPED,
         REGISTRY_DUPLICATE,
+        FLOW_FULL,
+        NODE_CONTRACT,
     ];
 }

@@ -2,6 +2,12 @@
 //!
 //! Pure: no threads, no clock, no files. `manifest` makes it, `engine` runs it.
 
+mod build;
+mod negotiate;
+mod order;
+
+pub(crate) use build::build;
+
 use crate::node::{NodeType, Ports};
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};

@@ -27,7 +27,8 @@ pub struct Descriptor {
     pub determinate: bool,
     /// Reads or writes files; untrusted manifests may not use it.
     pub files: bool,
-    /// Tickets that may be open at a time; the engine gives no further input before one completes.
+    /// Tickets that may be open at a time; at that number the engine gives no further input. Zero:
+    /// the type opens none and is always done when a call returns.
     pub max_in_flight: usize,
 }
 
@@ -45,7 +46,7 @@ impl Descriptor {
             keeps_time: false,
             determinate: true,
             files: false,
-            max_in_flight: 1,
+            max_in_flight: 0,
         }
     }
 }

@@ -7,8 +7,8 @@
 //! What the engine does, so that nodes need not:
 //! * It makes sure that packets fit the caps of the port, with an adapter where that is needed.
 //! * It calls [`configure`](Node::configure) before the first packet and when the format changes.
-//! * At a break (DISCONT), a format change and the end it calls [`drain`](Node::drain), and marks
-//!   the first packet after a break as DISCONT.
+//! * At a break (DISCONT) and a format change it calls [`drain`](Node::drain), at the end
+//!   [`finish`](Node::finish), and marks the first packet after a break as DISCONT.
 
 pub mod caps;
 mod context;
@@ -98,13 +98,22 @@ pub trait Node: Send + Sized + 'static {
     }
 
     /// Delivers what is still inside (a filter's tail, an unfinished chunk). Afterwards the node
-    /// is as after `reset`. Called at the end, at breaks and before a format change.
+    /// is as after `reset`. Called at breaks, before a format change, and at the end by `finish`.
     ///
     /// # Errors
     /// As `process`.
     fn drain(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         let _ = cx;
         Ok(Flow::Done)
+    }
+
+    /// Called at the end of all inputs, in place of `drain`. What is not only a tail but bound to
+    /// the end itself (closing a file) belongs here; all others leave it as it is.
+    ///
+    /// # Errors
+    /// As `process`.
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+        self.drain(cx)
     }
 
     /// Forgets everything inside without delivering it. Params and format stay. A source begins
@@ -145,6 +154,11 @@ pub trait AnyNode: Send {
     /// # Errors
     /// As there.
     fn drain(&mut self, cx: &mut Context<'_>) -> Result<Flow>;
+    /// See [`Node::finish`].
+    ///
+    /// # Errors
+    /// As there.
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<Flow>;
     /// See [`Node::reset`].
     fn reset(&mut self);
     /// See [`Node::set_params`]; takes what [`NodeType::prepare`] made.
@@ -165,6 +179,9 @@ impl<N: Node> AnyNode for N {
     }
     fn drain(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         Node::drain(self, cx)
+    }
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+        Node::finish(self, cx)
     }
     fn reset(&mut self) {
         Node::reset(self);

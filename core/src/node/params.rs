@@ -243,3 +243,67 @@ impl ParamKind {
         })
     }
 }
+
+impl ParamKind {
+    /// Checks a value and gives it in canonical form: choices under their own names, whole numbers
+    /// as such.
+    ///
+    /// # Errors
+    /// What would have been right, in words.
+    pub fn normalise(&self, value: &Json) -> Result<Json, String> {
+        let fits = match self {
+            Self::Bool => value.is_boolean().then(|| value.clone()),
+            Self::Int { min, max } => {
+                as_int(value).filter(|n| (min..=max).contains(&n)).map(Json::from)
+            }
+            Self::Float { min, max } => {
+                value.as_f64().filter(|n| (min..=max).contains(&n)).map(|_| value.clone())
+            }
+            Self::Text => value.is_string().then(|| value.clone()),
+            Self::Choice(choices) => {
+                value.as_str().and_then(|w| Self::choice(choices, w)).map(|c| Json::from(c.name))
+            }
+            Self::List(inner) => match value.as_array() {
+                Some(items) => {
+                    let items: Result<Vec<_>, _> =
+                        items.iter().map(|v| inner.normalise(v)).collect();
+                    items.ok().map(Json::Array)
+                }
+                None => None,
+            },
+            Self::Optional(inner) if !value.is_null() => inner.normalise(value).ok(),
+            Self::Optional(_) | Self::Any => Some(value.clone()),
+        };
+        fits.ok_or_else(|| self.to_string())
+    }
+}
+
+impl std::fmt::Display for ParamKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bool => f.write_str("true or false"),
+            Self::Int { min, max } if *min == i64::MIN || *max == i64::MAX => {
+                match (*min == i64::MIN, *max == i64::MAX) {
+                    (true, true) => f.write_str("a whole number"),
+                    (true, false) => write!(f, "a whole number up to {max}"),
+                    _ => write!(f, "a whole number from {min}"),
+                }
+            }
+            Self::Int { min, max } => write!(f, "a whole number from {min} to {max}"),
+            Self::Float { min, max } => match (min.abs() > 1e37, max.abs() > 1e37) {
+                (true, true) => f.write_str("a number"),
+                (true, false) => write!(f, "a number up to {max}"),
+                (false, true) => write!(f, "a number from {min}"),
+                (false, false) => write!(f, "a number from {min} to {max}"),
+            },
+            Self::Text => f.write_str("text"),
+            Self::Choice(choices) => {
+                let names: Vec<_> = choices.iter().map(|c| c.name).collect();
+                write!(f, "one of {}", names.join(", "))
+            }
+            Self::List(inner) => write!(f, "a list, each item {inner}"),
+            Self::Optional(inner) => write!(f, "{inner}, or null"),
+            Self::Any => f.write_str("any value"),
+        }
+    }
+}

@@ -58,6 +58,14 @@ impl Harness {
         self.call(|node, cx| node.drain(cx))
     }
 
+    /// Ends the input.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn finish(&mut self) -> Result<Vec<(usize, Packet)>> {
+        self.call(|node, cx| node.finish(cx))
+    }
+
     /// Runs a source to its end.
     ///
     /// # Errors

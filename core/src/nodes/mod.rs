@@ -1,7 +1,15 @@
 //! The built-in nodes: thin wrappers over `dsp`.
 
+#[cfg(feature = "media")]
+mod media_reader;
+#[cfg(feature = "media")]
+mod media_writer;
 mod pass_through;
 
+#[cfg(feature = "media")]
+pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
+#[cfg(feature = "media")]
+pub use media_writer::{MediaWriter, MediaWriterParams};
 pub use pass_through::PassThrough;
 
 use crate::error::Result;
@@ -16,6 +24,10 @@ pub fn builtin() -> Registry {
 
 fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<PassThrough>(BUILTIN)?;
+    #[cfg(feature = "media")]
+    registry.add::<MediaReader>(BUILTIN)?;
+    #[cfg(feature = "media")]
+    registry.add::<MediaWriter>(BUILTIN)?;
     Ok(())
 }
 

@@ -1,0 +1,69 @@
+//! Async forms. They need no runtime: any executor that polls futures will do.
+
+use super::pipeline::{Pipeline, Pull, PushError, Reason};
+use crate::error::Result;
+use crate::packet::Packet;
+use std::future::{Future, poll_fn};
+use std::task::{Context, Poll};
+
+impl Pipeline {
+    /// As [`pull`](Pipeline::pull), but waits without blocking the thread, for as long as
+    /// something other than the caller can bring a packet. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// As `pull`.
+    pub fn pull_async(&self) -> impl Future<Output = Result<Pull<'_>>> {
+        poll_fn(|cx| self.poll_pull(cx))
+    }
+
+    /// [`pull_async`](Self::pull_async) as a poll function, for streams of one's own.
+    pub fn poll_pull(&self, cx: &mut Context<'_>) -> Poll<Result<Pull<'_>>> {
+        self.shared.wait.register(cx.waker());
+        match self.pull_now(None) {
+            Ok(Pull::Idle(Reason::InFlight(_) | Reason::Busy)) => Poll::Pending,
+            pulled => Poll::Ready(pulled),
+        }
+    }
+
+    /// Pushes into the only input; while the input is full because a ticket or another thread
+    /// still has to make room, waits without blocking the thread. A future that is dropped before
+    /// it is ready has pushed nothing; the packet goes with it.
+    ///
+    /// # Errors
+    /// As [`push`](Pipeline::push): `Full` where only pulling would help.
+    pub async fn push_async(&self, packet: impl Into<Packet>) -> Result<(), PushError> {
+        let mut waiting = Some(packet.into());
+        poll_fn(|cx| {
+            let Some(packet) = waiting.take() else {
+                unreachable!("a ready future is not polled again")
+            };
+            self.shared.wait.register(cx.waker());
+            match self.push(packet) {
+                Err(PushError::Full(packet)) => match self.advance() {
+                    Ok(Reason::InFlight(_) | Reason::Busy) => {
+                        waiting = Some(packet);
+                        Poll::Pending
+                    }
+                    _ => Poll::Ready(Err(PushError::Full(packet))),
+                },
+                pushed => Poll::Ready(pushed),
+            }
+        })
+        .await
+    }
+
+    /// Ends all inputs, pulls everything to the end and hands it to `each`.
+    ///
+    /// # Errors
+    /// As [`run`](Pipeline::run).
+    pub async fn run_async(&self, mut each: impl FnMut(&str, Packet) -> Result<()>) -> Result<()> {
+        self.end()?;
+        loop {
+            match self.pull_async().await? {
+                Pull::Packet(output, packet) => each(output, packet)?,
+                Pull::End => return Ok(()),
+                Pull::Idle(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Events: facts about the engine, pulled from the pipeline. They are never data.
+
+use super::life::State;
+use super::stats::DropReason;
+use crate::error::Error;
+use crate::node::MediaFormat;
+use crate::packet::MediaTime;
+use serde_json::{Value as Json, json};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Most events that wait; older ones make room and are counted.
+const CAPACITY: usize = 1024;
+
+/// A fact about a pipeline.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The pipeline went into another state.
+    State(State),
+    /// A node failed; the pipeline is over.
+    Error(Error),
+    /// Something that the caller should know and that stops nothing.
+    Warning(Error),
+    /// Packets were dropped at a link: so many since the event before.
+    Dropped {
+        /// The link, as in the metrics.
+        link: Arc<str>,
+        /// Why.
+        reason: DropReason,
+        /// How many.
+        count: u64,
+    },
+    /// What became of a `set_params`.
+    Params {
+        /// The number that `set_params` gave.
+        seq: u64,
+        /// The node.
+        node: Arc<str>,
+        /// What became of it.
+        outcome: ParamsOutcome,
+    },
+    /// The format of the stream at a node's input changed in midstream.
+    FormatChanged {
+        /// The node.
+        node: Arc<str>,
+        /// Before.
+        from: MediaFormat,
+        /// From now on.
+        to: MediaFormat,
+    },
+    /// The times of an input jumped: what follows does not continue what was.
+    Discontinuity {
+        /// The input.
+        input: Arc<str>,
+        /// Where the stream should have gone on.
+        expected: MediaTime,
+        /// Where it went on.
+        found: MediaTime,
+    },
+    /// A reset forgot everything inside.
+    Reset {
+        /// The epoch that began.
+        epoch: u32,
+        /// Packets that were forgotten.
+        discarded: u64,
+    },
+    /// Events were lost, because nobody pulled them.
+    Lost(u64),
+}
+
+/// What became of a `set_params`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParamsOutcome {
+    /// In force, from this time of the node's input on (`None`: before its first timed packet).
+    Applied(Option<MediaTime>),
+    /// A later call took its place before a packet came.
+    Superseded,
+    /// The pipeline ended, was reset or is over before its time came.
+    Discarded,
+}
+
+impl Event {
+    /// The event as JSON: `{event, …}`.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::State(state) => json!({"event": "state", "state": state.name()}),
+            Self::Error(error) => json!({"event": "error", "error": error.to_json()}),
+            Self::Warning(error) => json!({"event": "warning", "warning": error.to_json()}),
+            Self::Dropped { link, reason, count } => {
+                json!({"event": "dropped", "link": &**link, "reason": reason.name(), "count": count})
+            }
+            Self::Params { seq, node, outcome } => {
+                let (name, pts) = match outcome {
+                    ParamsOutcome::Applied(pts) => ("applied", pts.map(MediaTime::nanos)),
+                    ParamsOutcome::Superseded => ("superseded", None),
+                    ParamsOutcome::Discarded => ("discarded", None),
+                };
+                json!({"event": "params", "seq": seq, "node": &**node, "outcome": name, "pts_ns": pts})
+            }
+            Self::FormatChanged { node, from, to } => json!({
+                "event": "format_changed", "node": &**node,
+                "from": from.to_string(), "to": to.to_string(),
+            }),
+            Self::Discontinuity { input, expected, found } => json!({
+                "event": "discontinuity", "input": &**input,
+                "expected_ns": expected.nanos(), "found_ns": found.nanos(),
+            }),
+            Self::Reset { epoch, discarded } => {
+                json!({"event": "reset", "epoch": epoch, "discarded": discarded})
+            }
+            Self::Lost(count) => json!({"event": "lost", "count": count}),
+        }
+    }
+}
+
+/// Events that wait to be pulled.
+#[derive(Default)]
+pub(crate) struct EventQueue {
+    events: VecDeque<Event>,
+    lost: u64,
+}
+
+impl EventQueue {
+    pub(crate) fn push(&mut self, event: Event) {
+        if let (
+            Event::Dropped { link, reason, count },
+            Some(Event::Dropped { link: last_link, reason: last_reason, count: last_count }),
+        ) = (&event, self.events.back_mut())
+            && link == last_link
+            && reason == last_reason
+        {
+            *last_count += count;
+            return;
+        }
+        if self.events.len() >= CAPACITY {
+            // The fact that ended the pipeline is never the one to go.
+            let oldest = self.events.iter().position(|e| !matches!(e, Event::Error(_)));
+            if let Some(oldest) = oldest {
+                self.events.remove(oldest);
+                self.lost += 1;
+            }
+        }
+        self.events.push_back(event);
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        if self.lost > 0 {
+            return Some(Event::Lost(std::mem::take(&mut self.lost)));
+        }
+        self.events.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::detail;
+
+    #[test]
+    fn a_full_queue_loses_the_oldest_and_never_the_error() {
+        let mut queue = EventQueue::default();
+        queue.push(Event::Error(Error::new(detail::NODE_FAILED, "broken")));
+        (0..CAPACITY as u64).for_each(|seq| {
+            let outcome = ParamsOutcome::Superseded;
+            queue.push(Event::Params { seq, node: "n".into(), outcome });
+        });
+        assert_eq!(queue.pop(), Some(Event::Lost(1)));
+        assert!(matches!(queue.pop(), Some(Event::Error(_))));
+        assert!(matches!(queue.pop(), Some(Event::Params { seq: 1, .. })));
+    }
+
+    #[test]
+    fn drops_at_one_link_are_one_event() {
+        let mut queue = EventQueue::default();
+        for _ in 0..5 {
+            let reason = DropReason::DropOldest;
+            queue.push(Event::Dropped { link: "out".into(), reason, count: 2 });
+        }
+        let reason = DropReason::DropOldest;
+        assert_eq!(queue.pop(), Some(Event::Dropped { link: "out".into(), reason, count: 10 }));
+        assert_eq!(queue.pop(), None);
+    }
+}

@@ -1,0 +1,258 @@
+//! An input of a pipeline: its queue, its clock, and the rules for times that packets bring (S16).
+
+use super::queue::Queue;
+use super::stats::{DropReason, LinkStats};
+use crate::error::{Error, detail};
+use crate::graph::{Endpoint, Late};
+use crate::node::Caps;
+use crate::packet::{AudioFormat, Kind, MediaTime, Packet, Payload, SampleClock};
+use std::sync::Arc;
+
+/// Times within this of the count are jitter; beyond it the stream has jumped.
+const JITTER: MediaTime = MediaTime::from_millis(40);
+
+/// State of an input. The caller holds its lock.
+pub(crate) struct Input {
+    pub(crate) name: Arc<str>,
+    pub(crate) queue: Queue,
+    pub(crate) ended: bool,
+    /// Whether the runner has taken note of the end.
+    pub(crate) end_taken: bool,
+    caps: Caps,
+    late: Late,
+    clock: Option<SampleClock>,
+    /// Nothing earlier than this will come.
+    bound: Option<MediaTime>,
+}
+
+/// What an input makes of a packet.
+pub(crate) enum Admit {
+    /// It fits; its pts and DISCONT flag are set.
+    Packet(Packet),
+    /// As `Packet`, after a jump from the first to the second time.
+    Jump(Packet, MediaTime, MediaTime),
+    /// It came too late and is dropped, counted.
+    Dropped,
+    /// It stays with the caller.
+    Refused(Packet, Error),
+}
+
+impl Input {
+    pub(crate) fn new(endpoint: &Endpoint, caps: Caps) -> Self {
+        Self {
+            name: endpoint.name.as_str().into(),
+            queue: Queue::new(endpoint.queue),
+            ended: false,
+            end_taken: false,
+            caps,
+            late: endpoint.late,
+            clock: None,
+            bound: None,
+        }
+    }
+
+    /// Forgets the times; the end stays.
+    pub(crate) fn reset(&mut self) {
+        self.clock = None;
+        self.bound = None;
+    }
+
+    /// Checks a packet's kind and format and gives it its place in time.
+    pub(crate) fn admit(&mut self, packet: Packet, stats: &LinkStats) -> Admit {
+        if let Err(error) = self.check(&packet) {
+            return Admit::Refused(packet, error);
+        }
+        match packet.payload() {
+            Payload::Audio(audio) => {
+                let (format, frames) = (audio.format(), audio.frames());
+                self.place_audio(packet, format, frames, stats)
+            }
+            _ => self.place(packet, stats),
+        }
+    }
+
+    fn check(&self, packet: &Packet) -> Result<(), Error> {
+        let kind = packet.kind();
+        if !self.caps.kinds.contains(kind) {
+            return Err(Error::new(
+                detail::FORMAT_KIND,
+                format!("input '{}' takes {}, not {kind}", self.name, self.caps.kinds),
+            )
+            .at_port(&*self.name));
+        }
+        if kind == Kind::Audio
+            && let Some(audio) = packet.as_audio()
+            && !self.caps.audio.contains(&audio.format())
+        {
+            return Err(Error::new(
+                detail::FORMAT_AUDIO,
+                format!("input '{}' takes {}, not {}", self.name, self.caps, audio.format()),
+            )
+            .at_port(&*self.name));
+        }
+        Ok(())
+    }
+
+    fn place_audio(
+        &mut self,
+        mut packet: Packet,
+        format: AudioFormat,
+        frames: usize,
+        stats: &LinkStats,
+    ) -> Admit {
+        let mut jump = None;
+        let anchor = match (self.clock, packet.pts()) {
+            (None, pts) => Some(pts.unwrap_or(MediaTime::ZERO)),
+            (Some(clock), None) => {
+                (packet.is_discont() || clock.rate() != format.rate).then(|| clock.now())
+            }
+            (Some(clock), Some(pts)) => {
+                let expected = clock.now();
+                let far = pts.distance(expected) > JITTER;
+                if pts < expected && (far || packet.is_discont()) {
+                    match self.late {
+                        Late::Error => return Admit::Refused(packet, self.too_late(pts, expected)),
+                        Late::Drop => {
+                            stats.enter(packet.duration().map_or(0, |d| d.nanos() as u64));
+                            let ns = packet.duration().map_or(0, |d| d.nanos() as u64);
+                            stats.drop(DropReason::Late, ns);
+                            return Admit::Dropped;
+                        }
+                        Late::Clamp => {
+                            (packet.is_discont() || clock.rate() != format.rate).then_some(expected)
+                        }
+                    }
+                } else if far {
+                    jump = Some((expected, pts));
+                    Some(pts)
+                } else if packet.is_discont() {
+                    Some(pts)
+                } else {
+                    (clock.rate() != format.rate).then_some(expected)
+                }
+            }
+        };
+        let first = self.clock.is_none();
+        if let Some(anchor) = anchor {
+            self.clock = Some(SampleClock::new(anchor, format.rate));
+        }
+        let Some(clock) = &mut self.clock else { unreachable!("the clock was just set") };
+        packet.set_pts(Some(clock.advance(frames)));
+        if jump.is_some() || first {
+            packet.set_discont(!first);
+        }
+        match jump {
+            Some((expected, found)) => Admit::Jump(packet, expected, found),
+            None => Admit::Packet(packet),
+        }
+    }
+
+    fn place(&mut self, mut packet: Packet, stats: &LinkStats) -> Admit {
+        match (packet.pts(), self.bound) {
+            (None, bound) => packet.set_pts(bound),
+            (Some(pts), Some(bound)) if pts < bound => match self.late {
+                Late::Error => return Admit::Refused(packet, self.too_late(pts, bound)),
+                Late::Clamp => packet.set_pts(Some(bound)),
+                Late::Drop => {
+                    stats.enter(0);
+                    stats.drop(DropReason::Late, 0);
+                    return Admit::Dropped;
+                }
+            },
+            (Some(pts), _) => self.bound = Some(pts),
+        }
+        Admit::Packet(packet)
+    }
+
+    fn too_late(&self, pts: MediaTime, bound: MediaTime) -> Error {
+        Error::new(
+            detail::TIME_LATE,
+            format!(
+                "packet at {pts} on input '{}' lies before {bound}, which has passed",
+                self.name
+            ),
+        )
+        .at_port(&*self.name)
+        .with_hint("push in order of time, or set `late: clamp` or `late: drop` on the input")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{PortRef, QueueLimits};
+    use crate::packet::Audio;
+
+    fn input(late: Late) -> (Input, LinkStats) {
+        let endpoint = Endpoint {
+            name: "mic".to_owned(),
+            port: PortRef { node: 0, port: 0 },
+            queue: QueueLimits::default(),
+            late,
+            source_rate: None,
+        };
+        (Input::new(&endpoint, Caps::ANY), LinkStats::default())
+    }
+
+    fn block(ms: Option<i64>) -> Packet {
+        let packet = Packet::audio(Audio::from_f32(vec![0.0; 441], 44_100, 1).expect("good"));
+        match ms {
+            Some(ms) => packet.at(MediaTime::from_millis(ms)),
+            None => packet,
+        }
+    }
+
+    fn placed(admit: Admit) -> (i64, bool) {
+        match admit {
+            Admit::Packet(p) | Admit::Jump(p, ..) => {
+                (p.pts().expect("audio has a time").nanos() / 1_000_000, p.is_discont())
+            }
+            _ => panic!("the packet was not admitted"),
+        }
+    }
+
+    #[test]
+    fn times_follow_the_count_and_jitter_is_taken_out() {
+        let (mut input, stats) = input(Late::Error);
+        let pts = [Some(100), None, Some(125), Some(129), Some(100)];
+        let seen: Vec<_> = pts.map(|p| placed(input.admit(block(p), &stats))).into();
+        assert_eq!(seen, [(100, false), (110, false), (120, false), (130, false), (140, false)]);
+    }
+
+    #[test]
+    fn a_jump_ahead_is_a_discontinuity() {
+        let (mut input, stats) = input(Late::Error);
+        placed(input.admit(block(Some(0)), &stats));
+        assert_eq!(placed(input.admit(block(Some(500)), &stats)), (500, true));
+        assert_eq!(placed(input.admit(block(None), &stats)), (510, false));
+    }
+
+    #[test]
+    fn late_packets_are_refused_clamped_or_dropped_as_the_input_says() {
+        for late in [Late::Error, Late::Clamp, Late::Drop] {
+            let (mut input, stats) = input(late);
+            placed(input.admit(block(Some(1000)), &stats));
+            match (late, input.admit(block(Some(0)), &stats)) {
+                (Late::Error, Admit::Refused(packet, error)) => {
+                    assert_eq!(error.detail(), detail::TIME_LATE);
+                    assert_eq!(packet.pts(), Some(MediaTime::ZERO), "it comes back untouched");
+                }
+                (Late::Clamp, admit) => assert_eq!(placed(admit), (1010, false)),
+                (Late::Drop, Admit::Dropped) => {
+                    assert_eq!(stats.dropped[DropReason::Late as usize].get(), 1);
+                }
+                _ => panic!("{late:?} did something else"),
+            }
+        }
+    }
+
+    #[test]
+    fn text_keeps_the_last_time() {
+        let (mut input, stats) = input(Late::Error);
+        assert!(matches!(input.admit("a".into(), &stats), Admit::Packet(p) if p.pts().is_none()));
+        let at = |ms| Packet::text("b").at(MediaTime::from_millis(ms));
+        assert_eq!(placed(input.admit(at(7), &stats)).0, 7);
+        assert_eq!(placed(input.admit("c".into(), &stats)).0, 7);
+        assert!(matches!(input.admit(at(3), &stats), Admit::Refused(..)));
+    }
+}

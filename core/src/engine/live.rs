@@ -1,0 +1,127 @@
+//! Params that change while the pipeline runs (rule S12).
+//!
+//! A change is validated and prepared on the caller's thread, then waits here until the runner
+//! comes to a border between two packets.
+
+use crate::error::{Error, Result, detail};
+use crate::graph::{Graph, GraphNode};
+use crate::node::params::ParamSpec;
+use crate::packet::MediaTime;
+use serde_json::{Map, Value as Json};
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A prepared change.
+pub(crate) struct Change {
+    pub(crate) seq: u64,
+    pub(crate) at: Option<MediaTime>,
+    pub(crate) prepared: Box<dyn Any + Send>,
+}
+
+/// Changes on their way to the runner, and what was asked for so far.
+pub(crate) struct LiveParams {
+    state: Mutex<State>,
+    pending: AtomicBool,
+}
+
+struct State {
+    /// Per node: its params with every change so far.
+    wanted: Vec<Map<String, Json>>,
+    changes: Vec<(usize, Change)>,
+    next: u64,
+}
+
+impl LiveParams {
+    pub(crate) fn new(graph: &Graph) -> Self {
+        let wanted = graph.nodes.iter().map(|n| n.params.clone()).collect();
+        let state = State { wanted, changes: Vec::new(), next: 1 };
+        Self { state: Mutex::new(state), pending: AtomicBool::new(false) }
+    }
+
+    /// Validates and prepares a change of a node and leaves it for the runner. Gives its number,
+    /// and the numbers of changes that it supersedes.
+    pub(crate) fn set(
+        &self,
+        node: &GraphNode,
+        index: usize,
+        values: &Map<String, Json>,
+        at: Option<MediaTime>,
+    ) -> Result<(u64, Vec<u64>)> {
+        let changes = validate(node, values)?;
+        let mut state = self.lock();
+        let mut wanted = state.wanted[index].clone();
+        wanted.extend(changes);
+        let prepared = node.node_type.prepare(&wanted);
+        state.wanted[index] = wanted;
+        let seq = state.next;
+        state.next += 1;
+        // A change without a time holds all that came before it, so those need not be applied.
+        let mut superseded = Vec::new();
+        if at.is_none() {
+            state.changes.retain(|(other, change)| {
+                let gone = *other == index && change.at.is_none();
+                if gone {
+                    superseded.push(change.seq);
+                }
+                !gone
+            });
+        }
+        state.changes.push((index, Change { seq, at, prepared }));
+        self.pending.store(true, Ordering::Release);
+        Ok((seq, superseded))
+    }
+
+    /// Whether changes wait. One atomic load, for the runner's loop.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.load(Ordering::Acquire)
+    }
+
+    /// Takes the changes that wait: (node, change), in order of the calls.
+    pub(crate) fn take(&self) -> Vec<(usize, Change)> {
+        let mut state = self.lock();
+        self.pending.store(false, Ordering::Release);
+        std::mem::take(&mut state.changes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What is inside is whole at every step, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Checks names, liveness and values; gives them under canonical names.
+fn validate(node: &GraphNode, values: &Map<String, Json>) -> Result<Map<String, Json>> {
+    let specs = node.node_type.params();
+    let mut out = Map::new();
+    for (name, value) in values {
+        let spec = find(specs, name).ok_or_else(|| {
+            let names: Vec<_> = specs.iter().filter(|s| s.live).map(|s| s.name).collect();
+            let hint = match names.as_slice() {
+                [] => "this node type has no live params".to_owned(),
+                names => format!("its live params are {}", names.join(", ")),
+            };
+            Error::new(detail::MANIFEST_UNKNOWN_PARAM, format!("there is no param '{name}'"))
+                .in_node(&*node.id)
+                .with_hint(hint)
+        })?;
+        if !spec.live {
+            let message = format!("param '{}' can't change while the pipeline runs", spec.name);
+            return Err(Error::new(detail::PARAM_NOT_LIVE, message).in_node(&*node.id));
+        }
+        let value = spec.kind.normalise(value).map_err(|expected| {
+            Error::new(
+                detail::MANIFEST_PARAM_VALUE,
+                format!("param '{}' takes {expected}, not {value}", spec.name),
+            )
+            .in_node(&*node.id)
+        })?;
+        out.insert(spec.name.to_owned(), value);
+    }
+    Ok(out)
+}
+
+fn find<'a>(specs: &'a [ParamSpec], name: &str) -> Option<&'a ParamSpec> {
+    specs.iter().find(|s| s.name == name || s.aliases.contains(&name))
+}

@@ -1,0 +1,80 @@
+//! The engine: runs graphs.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `pipeline` | what callers do with a pipeline |
+//! | `runner` | works packets through the nodes |
+//! | `slot` | one node in it |
+//! | `turn` | who may run nodes: one atomic word |
+//! | `life` | state and epoch: one atomic word |
+//! | `input`, `queue` | the borders: times, limits, policies |
+//! | `mail` | results that come from other threads |
+//! | `live` | params that change while it runs |
+//! | `stats`, `metrics`, `event` | what it tells about itself |
+//! | `wait`, `asynchronous` | waiting, by thread or by waker |
+
+mod asynchronous;
+mod clock;
+mod event;
+mod input;
+mod inside;
+mod life;
+mod live;
+mod mail;
+mod metrics;
+mod pipeline;
+mod queue;
+mod runner;
+mod slot;
+mod stats;
+mod turn;
+mod wait;
+
+pub use event::{Event, ParamsOutcome};
+pub use life::State;
+pub use pipeline::{Closed, Pipeline, PortSet, Pull, PushError, Reason};
+pub use stats::DropReason;
+
+use crate::node::Registry;
+use crate::packet::Pool;
+use std::sync::Arc;
+
+/// What pipelines share: node types, memory, limits. Cloning gives another handle to the same one.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Registry,
+    pool: Pool,
+    memory_limit: u64,
+}
+
+impl Engine {
+    /// An engine with these node types.
+    pub fn new(registry: Registry) -> Self {
+        Self::with_memory_limit(registry, 4 << 30)
+    }
+
+    /// An engine that refuses packets while packets from its pool hold more than so many bytes.
+    pub fn with_memory_limit(registry: Registry, bytes: u64) -> Self {
+        Self { inner: Arc::new(Inner { registry, pool: Pool::new(), memory_limit: bytes }) }
+    }
+
+    /// Its node types.
+    pub fn registry(&self) -> &Registry {
+        &self.inner.registry
+    }
+
+    /// Its memory pool; packets made from it cost no allocation.
+    pub fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
+    /// Bytes that packets of the pool may hold.
+    pub fn memory_limit(&self) -> u64 {
+        self.inner.memory_limit
+    }
+}

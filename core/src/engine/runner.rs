@@ -1,0 +1,769 @@
+//! The runner: works packets through the nodes, on the thread that holds the turn.
+//!
+//! It takes a packet from an input only if every exit that the packet can lead to has room
+//! (rule S2), and works it to the end: node after node in topological order. Exits are the
+//! pipeline's outputs and the connections into nodes that open tickets; nothing waits anywhere
+//! else.
+
+use super::clock::{self, Ticks};
+use super::event::{Event, ParamsOutcome};
+use super::life::{Epoch, State};
+use super::pipeline::{PortSet, Reason, Shared};
+use super::queue::{Level, Queued, duration_ns};
+use super::slot::{Desk, Item, NodeSlot, Stage, Step, Waiting};
+use super::stats::{DropReason, NodeStats};
+use crate::error::Result;
+use crate::graph::{Graph, QueuePolicy};
+use crate::node::{AnyNode, Emission, Mailbox, TicketDesk, TicketId};
+use crate::packet::{MediaTime, Packet};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// A turn takes at most this many packets that others left, so that no caller works for all.
+const FAIR_SHARE: usize = 64;
+
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Drive {
+    /// Works off what was pushed; sources rest.
+    Pushed,
+    /// Drives sources too, until that output (`None`: any) has a packet.
+    Until(Option<usize>),
+    /// Drives sources too, until everything is blocked or done.
+    All,
+}
+
+/// Where an output port leads.
+#[derive(Debug, Clone, Copy)]
+enum Dest {
+    Edge { link: usize, node: usize, port: u16 },
+    Output(usize),
+}
+
+/// Something on its way to an output queue.
+enum Leaving {
+    Packet { output: usize, packet: Packet, stamp: Ticks },
+    End { output: usize },
+}
+
+/// The part of a pipeline that only the holder of the turn touches.
+pub(crate) struct Runner {
+    nodes: Vec<NodeSlot>,
+    /// Per node, per output port.
+    routes: Vec<Vec<Vec<Dest>>>,
+    /// Per node: the exits that its emissions can lead to.
+    exits: Vec<Vec<Dest>>,
+    /// Per edge that is an exit: how full it is. Links of other edges have a level, too, unused.
+    levels: Vec<Level>,
+    /// Nodes with something in their inbox that may be able to go on.
+    active: NodeSet,
+    /// Nodes that returned `More`.
+    paused: NodeSet,
+    /// Nodes whose inbox waits for a ticket or for room.
+    blocked: NodeSet,
+    sources: Vec<usize>,
+    /// Per pipeline input: the node and port behind it.
+    inputs: Vec<(usize, u16)>,
+    collector: Vec<Emission>,
+    opened: Vec<TicketId>,
+    leaving: VecDeque<Leaving>,
+    tickets: TicketDesk,
+    epoch: Epoch,
+    seq: u64,
+    /// The node that is being called, for the report of a panic.
+    pub(crate) current: usize,
+    stamp: Ticks,
+    timing: bool,
+    /// Scratch of `publish`.
+    counts: Vec<u64>,
+}
+
+impl Runner {
+    pub(crate) fn new(
+        graph: &Graph,
+        nodes: Vec<Box<dyn AnyNode>>,
+        mailbox: Arc<dyn Mailbox>,
+    ) -> Self {
+        let mut slots: Vec<NodeSlot> =
+            graph.nodes.iter().zip(nodes).map(|(spec, node)| NodeSlot::new(spec, node)).collect();
+        let mut routes: Vec<Vec<Vec<Dest>>> =
+            graph.nodes.iter().map(|n| vec![Vec::new(); n.ports.outputs.len()]).collect();
+        for (link, edge) in graph.edges.iter().enumerate() {
+            let dest = Dest::Edge { link, node: edge.to.node, port: edge.to.port as u16 };
+            routes[edge.from.node][edge.from.port].push(dest);
+            slots[edge.to.node].links_in[edge.to.port] += 1;
+        }
+        for (output, endpoint) in graph.outputs.iter().enumerate() {
+            routes[endpoint.port.node][endpoint.port.port].push(Dest::Output(output));
+        }
+        for endpoint in &graph.inputs {
+            slots[endpoint.port.node].links_in[endpoint.port.port] += 1;
+        }
+        for slot in &mut slots {
+            slot.open.copy_from_slice(&slot.links_in);
+        }
+        let exits = exits(&slots, &routes);
+        let sources = (0..slots.len()).filter(|&n| slots[n].is_source).collect();
+        Self {
+            routes,
+            exits,
+            levels: graph.edges.iter().map(|e| Level::new(e.queue)).collect(),
+            active: NodeSet::new(slots.len()),
+            paused: NodeSet::new(slots.len()),
+            blocked: NodeSet::new(slots.len()),
+            sources,
+            inputs: graph.inputs.iter().map(|i| (i.port.node, i.port.port as u16)).collect(),
+            collector: Vec::new(),
+            opened: Vec::new(),
+            leaving: VecDeque::new(),
+            tickets: TicketDesk { mailbox, next: std::cell::Cell::new(TicketId::FIRST) },
+            epoch: 0,
+            seq: 0,
+            current: 0,
+            stamp: 0,
+            timing: true,
+            counts: vec![0; graph.edges.len()],
+            nodes: slots,
+        }
+    }
+
+    pub(crate) fn node_stats(&self) -> Vec<Arc<NodeStats>> {
+        self.nodes.iter().map(|n| n.stats.clone()).collect()
+    }
+
+    /// Works until `drive` is satisfied or nothing can go on.
+    pub(crate) fn run(&mut self, shared: &Shared, drive: Drive) -> Result<()> {
+        let mut taken = 0;
+        self.active.append(&mut self.blocked);
+        loop {
+            let (state, epoch) = shared.life.get();
+            if state.is_terminal() {
+                self.clear(shared, state);
+                return Ok(());
+            }
+            if epoch != self.epoch {
+                self.reset(shared, epoch);
+            }
+            if shared.mail.is_pending() {
+                self.collect_mail(shared)?;
+            }
+            if shared.live.is_pending() {
+                self.take_changes(shared);
+            }
+            if let Some(node) = self.active.pop_first() {
+                self.run_node(shared, node)?;
+                continue;
+            }
+            self.flush(shared);
+            if self.resume_paused(shared)? {
+                continue;
+            }
+            if taken < FAIR_SHARE && self.take_input(shared) {
+                taken += usize::from(drive == Drive::Pushed);
+                continue;
+            }
+            let satisfied = match drive {
+                Drive::Pushed => true,
+                Drive::Until(which) => shared.has_output(which),
+                Drive::All => false,
+            };
+            if satisfied || !self.drive_source(shared)? {
+                break;
+            }
+        }
+        self.publish(shared);
+        Ok(())
+    }
+
+    /// Runs one node until its inbox is empty or it can't go on.
+    fn run_node(&mut self, shared: &Shared, index: usize) -> Result<()> {
+        if matches!(self.nodes[index].stage, Stage::Paused | Stage::Draining) {
+            // It comes back from `resume_paused` with its inbox.
+            return Ok(());
+        }
+        self.current = index;
+        let begin = if self.timing { clock::now() } else { 0 };
+        let result = self.work(shared, index);
+        if self.timing {
+            self.nodes[index].stats.time(clock::now().wrapping_sub(begin));
+        }
+        result
+    }
+
+    fn work(&mut self, shared: &Shared, index: usize) -> Result<()> {
+        while let Some(item) = self.nodes[index].inbox.front() {
+            if let Item::Packet { stamp, .. } = item {
+                self.stamp = *stamp;
+                let slot = &self.nodes[index];
+                if slot.max_in_flight > 0
+                    && (slot.held() >= slot.max_in_flight || !self.has_room(shared, index))
+                {
+                    self.blocked.insert(index);
+                    return Ok(());
+                }
+            }
+            let (slot, mut desk) = self.desk(shared, index);
+            let step = slot.step(&mut desk)?;
+            self.report(shared, index);
+            self.dispatch(shared, index);
+            match step {
+                Step::Done | Step::Waits => {}
+                Step::More => {
+                    self.paused.insert(index);
+                    return Ok(());
+                }
+                Step::Blocked => {
+                    self.blocked.insert(index);
+                    return Ok(());
+                }
+                Step::Ended => self.end_outputs(shared, index),
+            }
+        }
+        Ok(())
+    }
+
+    fn desk<'a>(&'a mut self, shared: &'a Shared, index: usize) -> (&'a mut NodeSlot, Desk<'a>) {
+        let desk = Desk {
+            out: &mut self.collector,
+            opened: &mut self.opened,
+            pool: &shared.pool,
+            tickets: &self.tickets,
+            links: &shared.links,
+            levels: &mut self.levels,
+        };
+        (&mut self.nodes[index], desk)
+    }
+
+    /// Makes events of what a node's slot has noted.
+    #[inline]
+    fn report(&mut self, shared: &Shared, index: usize) {
+        let slot = &mut self.nodes[index];
+        if !slot.acks.is_empty() {
+            for (seq, outcome) in slot.acks.drain(..) {
+                shared.event(Event::Params { seq, node: slot.id.clone(), outcome });
+            }
+        }
+        if let Some((from, to)) = slot.format_change.take() {
+            shared.event(Event::FormatChanged { node: slot.id.clone(), from, to });
+        }
+    }
+
+    /// Gives what a node has emitted to whatever its ports are connected to.
+    #[inline]
+    fn dispatch(&mut self, shared: &Shared, index: usize) {
+        if self.collector.is_empty() {
+            return;
+        }
+        let mut collector = std::mem::take(&mut self.collector);
+        self.nodes[index].stats.emitted.add(collector.len() as u64);
+        for Emission { port, packet } in collector.drain(..) {
+            if self.nodes[index].is_source
+                && let Some(end) = packet.end()
+            {
+                let slot = &mut self.nodes[index];
+                slot.bound = slot.bound.max(end);
+            }
+            match self.routes[index].get(port).map(Vec::as_slice) {
+                None | Some([]) => self.nodes[index].stats.unconnected.add(1),
+                Some(&[dest]) => self.send(shared, dest, packet),
+                Some(dests) => {
+                    for nth in 0..dests.len() - 1 {
+                        let dest = self.routes[index][port][nth];
+                        self.send(shared, dest, packet.clone());
+                    }
+                    let last = self.routes[index][port][self.routes[index][port].len() - 1];
+                    self.send(shared, last, packet);
+                }
+            }
+        }
+        self.collector = collector;
+    }
+
+    #[inline]
+    fn send(&mut self, shared: &Shared, dest: Dest, packet: Packet) {
+        match dest {
+            Dest::Output(output) => {
+                let stamp = self.stamp;
+                self.leaving.push_back(Leaving::Packet { output, packet, stamp });
+            }
+            Dest::Edge { link, node, port } => {
+                let stats = &shared.links[link];
+                stats.enter(duration_ns(&packet));
+                if self.nodes[node].max_in_flight > 0
+                    && !self.make_room(shared, link, node, &packet)
+                {
+                    return;
+                }
+                self.levels[link].add(&packet);
+                let item =
+                    Item::Packet { packet, port, link: Some(link as u32), stamp: self.stamp };
+                let inbox = &mut self.nodes[node].inbox;
+                inbox.push_back(item);
+                stats.high_water.raise(inbox.len() as u64);
+                self.active.insert(node);
+            }
+        }
+    }
+
+    /// Applies a lossy policy on a connection into a ticket node. False: the packet is dropped.
+    fn make_room(&mut self, shared: &Shared, link: usize, node: usize, packet: &Packet) -> bool {
+        let policy = self.levels[link].limits.policy;
+        let reason = match policy {
+            QueuePolicy::Block => return true,
+            QueuePolicy::DropNewest if !self.levels[link].has_room() => {
+                shared.drop(link, DropReason::DropNewest, packet);
+                return false;
+            }
+            QueuePolicy::DropNewest => return true,
+            QueuePolicy::DropOldest => DropReason::DropOldest,
+            QueuePolicy::KeepLatest => DropReason::KeepLatest,
+        };
+        let keep = |level: &Level| match policy {
+            QueuePolicy::KeepLatest => level.items == 0,
+            _ => level.has_room(),
+        };
+        while !keep(&self.levels[link]) {
+            let inbox = &mut self.nodes[node].inbox;
+            let of_link = |item: &Item| matches!(item, Item::Packet { link: Some(l), .. } if *l as usize == link);
+            let oldest = inbox.iter().position(of_link);
+            let Some(Item::Packet { packet, .. }) = oldest.and_then(|i| inbox.remove(i)) else {
+                break;
+            };
+            self.levels[link].remove(&packet);
+            shared.drop(link, reason, &packet);
+        }
+        true
+    }
+
+    /// Tells whatever a node's outputs lead to that nothing more will come.
+    fn end_outputs(&mut self, shared: &Shared, index: usize) {
+        self.nodes[index].discard_changes();
+        self.report(shared, index);
+        for port in 0..self.routes[index].len() {
+            for nth in 0..self.routes[index][port].len() {
+                match self.routes[index][port][nth] {
+                    Dest::Edge { node, port, .. } => {
+                        self.nodes[node].inbox.push_back(Item::End { port });
+                        self.active.insert(node);
+                    }
+                    Dest::Output(output) => self.leaving.push_back(Leaving::End { output }),
+                }
+            }
+        }
+        if self.nodes.iter().all(|n| n.stage == Stage::Ended) {
+            self.flush(shared);
+            shared.finished.store(true, Ordering::Release);
+            shared.wait.notify();
+        }
+    }
+
+    /// Whether every exit that the node's emissions can lead to takes more.
+    #[inline]
+    fn has_room(&self, shared: &Shared, index: usize) -> bool {
+        self.exits[index].iter().all(|exit| match *exit {
+            Dest::Output(output) => !shared.blocked[output].load(Ordering::Relaxed),
+            Dest::Edge { link, .. } => !self.levels[link].blocks(),
+        })
+    }
+
+    /// Whether the exit behind a node (itself, if it opens tickets) takes more.
+    fn can_enter(&self, shared: &Shared, index: usize) -> bool {
+        let slot = &self.nodes[index];
+        if slot.max_in_flight > 0 { slot.inbox.is_empty() } else { self.has_room(shared, index) }
+    }
+
+    /// Resumes the last node that returned `More` and has room. Later nodes come first, so that
+    /// what they hold is out before more comes.
+    fn resume_paused(&mut self, shared: &Shared) -> Result<bool> {
+        if self.paused.is_empty() {
+            return Ok(false);
+        }
+        let mut from = self.nodes.len();
+        while let Some(index) = self.paused.last_below(from) {
+            if !self.has_room(shared, index) {
+                from = index;
+                continue;
+            }
+            self.resume(shared, index)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn resume(&mut self, shared: &Shared, index: usize) -> Result<()> {
+        self.current = index;
+        let begin = if self.timing { clock::now() } else { 0 };
+        if self.nodes[index].is_source {
+            self.stamp = begin;
+        }
+        let (slot, mut desk) = self.desk(shared, index);
+        let step = slot.resume(&mut desk)?;
+        if self.timing {
+            self.nodes[index].stats.time(clock::now().wrapping_sub(begin));
+        }
+        self.dispatch(shared, index);
+        match step {
+            Step::Ended => self.end_outputs(shared, index),
+            Step::Done => {
+                self.paused.remove(index);
+                self.active.insert(index);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Calls the source that lies furthest behind, if there is one that has room.
+    fn drive_source(&mut self, shared: &Shared) -> Result<bool> {
+        let ready = |&n: &usize| self.nodes[n].stage != Stage::Ended && self.has_room(shared, n);
+        let next = self.sources.iter().copied().filter(ready).min_by_key(|&n| self.nodes[n].bound);
+        match next {
+            Some(index) => self.resume(shared, index).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes the packet (or end) that came first among those that have room ahead.
+    fn take_input(&mut self, shared: &Shared) -> bool {
+        if shared.backlog.load(Ordering::Acquire) == 0 {
+            return false;
+        }
+        let mut next: Option<(u64, usize)> = None;
+        for (index, &(node, _)) in self.inputs.iter().enumerate() {
+            let input = shared.input(index);
+            let seq = match input.queue.front() {
+                Some(queued) if self.can_enter(shared, node) => queued.seq,
+                None if input.ended && !input.end_taken => 0,
+                _ => continue,
+            };
+            if next.is_none_or(|(first, _)| seq < first) {
+                next = Some((seq, index));
+            }
+        }
+        let Some((_, index)) = next else { return false };
+        let (node, port) = self.inputs[index];
+        let mut input = shared.input(index);
+        match input.queue.pop(&shared.links[shared.input_link(index)]) {
+            Some(queued) => {
+                // Stale after a reset that came between: the queue's owner has dropped the rest.
+                let Queued { packet, stamp, .. } = queued;
+                let item = Item::Packet { packet, port, link: None, stamp };
+                self.nodes[node].stats.taken.add(1);
+                self.nodes[node].inbox.push_back(item);
+            }
+            None => {
+                input.end_taken = true;
+                self.nodes[node].inbox.push_back(Item::End { port });
+            }
+        }
+        drop(input);
+        shared.backlog.fetch_sub(1, Ordering::AcqRel);
+        self.active.insert(node);
+        true
+    }
+
+    /// Puts what has left the nodes into the output queues.
+    #[inline]
+    fn flush(&mut self, shared: &Shared) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let closing = shared.life.state() == State::Closing;
+        let now = self.timing.then(clock::now);
+        let mut outputs = shared.outputs();
+        for leaving in self.leaving.drain(..) {
+            match leaving {
+                Leaving::Packet { output, packet, stamp } => {
+                    let link = shared.output_link(output);
+                    if let Some(now) = now {
+                        shared.latency[output]
+                            .get_or_init(Box::default)
+                            .record(now.wrapping_sub(stamp));
+                    }
+                    let queue = &mut outputs[output].queue;
+                    if closing && queue.level.blocks() {
+                        shared.links[link].enter(duration_ns(&packet));
+                        shared.drop(link, DropReason::Closed, &packet);
+                        continue;
+                    }
+                    self.seq += 1;
+                    let queued = Queued { packet, epoch: self.epoch, stamp, seq: self.seq };
+                    if let Some(reason) = queue.push(queued, &shared.links[link]) {
+                        shared.drop_event(link, reason, 1);
+                    }
+                    let blocks = !closing && queue.level.blocks();
+                    shared.blocked[output].store(blocks, Ordering::Relaxed);
+                }
+                Leaving::End { output } => outputs[output].ended = true,
+            }
+        }
+        drop(outputs);
+        shared.wait.notify();
+    }
+
+    /// Applies results that tickets have brought, in the order of the inputs.
+    fn collect_mail(&mut self, shared: &Shared) -> Result<()> {
+        for (ticket, outcome) in shared.mail.take() {
+            let waiting = self.nodes.iter_mut().flat_map(|n| n.waiting.iter_mut());
+            // A ticket of an older epoch has no place any more.
+            if let Some(waiting) = { waiting }.find(|w| w.ticket == Some(ticket)) {
+                waiting.outcome = Some(outcome);
+            }
+        }
+        self.commit(shared)
+    }
+
+    /// Commits what is complete at the head of each ticket node's line, while there is room.
+    fn commit(&mut self, shared: &Shared) -> Result<()> {
+        for index in 0..self.nodes.len() {
+            while self.nodes[index].waiting.front().is_some_and(|w| w.outcome.is_some())
+                && self.has_room(shared, index)
+            {
+                let Some(Waiting { ticket, outcome, early, stamp }) =
+                    self.nodes[index].waiting.pop_front()
+                else {
+                    break;
+                };
+                self.current = index;
+                self.stamp = stamp;
+                self.collector.extend(early);
+                match outcome {
+                    Some(Ok(emissions)) => self.collector.extend(emissions),
+                    Some(Err(error)) => {
+                        self.collector.clear();
+                        self.nodes[index].stats.failed.add(1);
+                        return Err(error.in_node(&*self.nodes[index].id));
+                    }
+                    None => {}
+                }
+                if ticket.is_some() {
+                    self.nodes[index].stats.done.add(1);
+                    let mut emissions = std::mem::take(&mut self.collector);
+                    self.nodes[index].mark(&mut emissions);
+                    self.collector = emissions;
+                }
+                self.dispatch(shared, index);
+                self.flush(shared);
+                self.active.insert(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn take_changes(&mut self, shared: &Shared) {
+        for (index, change) in shared.live.take() {
+            self.nodes[index].change(change);
+            self.report(shared, index);
+        }
+    }
+
+    /// Forgets everything inside, for a new epoch.
+    fn reset(&mut self, shared: &Shared, epoch: Epoch) {
+        let mut discarded = self.drop_inboxes(shared, DropReason::Reset);
+        let rewind = shared.rewinding.swap(false, Ordering::AcqRel);
+        for index in 0..self.nodes.len() {
+            let slot = &mut self.nodes[index];
+            discarded += slot.held() as u64;
+            slot.stats.failed.add(slot.held() as u64);
+            if rewind {
+                slot.rewind()
+            } else {
+                slot.reset()
+            }
+            self.report(shared, index);
+        }
+        self.paused.clear();
+        self.epoch = epoch;
+        shared.event(Event::Reset { epoch, discarded });
+    }
+
+    /// Lets go of everything, once the pipeline is over.
+    fn clear(&mut self, shared: &Shared, state: State) {
+        let reason = match state {
+            State::Cancelled => DropReason::Cancelled,
+            State::Closed => DropReason::Closed,
+            _ => DropReason::Failed,
+        };
+        self.drop_inboxes(shared, reason);
+        self.paused.clear();
+        for index in 0..self.nodes.len() {
+            self.nodes[index].waiting.clear();
+            self.nodes[index].discard_changes();
+            self.report(shared, index);
+        }
+        if shared.live.is_pending() {
+            for (index, change) in shared.live.take() {
+                let (node, outcome) = (self.nodes[index].id.clone(), ParamsOutcome::Discarded);
+                shared.event(Event::Params { seq: change.seq, node, outcome });
+            }
+        }
+        for index in 0..self.inputs.len() {
+            let link = shared.input_link(index);
+            let dropped = shared.input(index).queue.clear(reason, &shared.links[link]);
+            shared.backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
+        }
+        self.publish(shared);
+    }
+
+    /// Drops what waits for nodes and what was about to leave, and says how many packets that was.
+    /// Ends stay.
+    fn drop_inboxes(&mut self, shared: &Shared, reason: DropReason) -> u64 {
+        let mut count = 0;
+        self.collector.clear();
+        for leaving in std::mem::take(&mut self.leaving) {
+            match leaving {
+                Leaving::Packet { output, packet, .. } => {
+                    let link = shared.output_link(output);
+                    shared.links[link].enter(duration_ns(&packet));
+                    shared.links[link].drop(reason, duration_ns(&packet));
+                    count += 1;
+                }
+                Leaving::End { .. } => self.leaving.push_back(leaving),
+            }
+        }
+        for slot in &mut self.nodes {
+            slot.inbox.retain(|item| {
+                let Item::Packet { packet, link, .. } = item else { return true };
+                match link {
+                    Some(link) => {
+                        let link = *link as usize;
+                        self.levels[link].remove(packet);
+                        shared.links[link].drop(reason, duration_ns(packet));
+                    }
+                    // Its link counts it as taken, so it is the node that lost it.
+                    None => slot.stats.failed.add(1),
+                }
+                count += 1;
+                false
+            });
+        }
+        count
+    }
+
+    /// Makes known how much waits on each connection, counted in the inboxes themselves.
+    fn publish(&mut self, shared: &Shared) {
+        if self.blocked.is_empty()
+            && self.paused.is_empty()
+            && !shared.any_queued.load(Ordering::Relaxed)
+        {
+            return;
+        }
+        self.counts.fill(0);
+        for slot in &self.nodes {
+            for item in &slot.inbox {
+                if let Item::Packet { link: Some(link), .. } = item {
+                    self.counts[*link as usize] += 1;
+                }
+            }
+        }
+        for (gauge, count) in shared.queued.iter().zip(&self.counts) {
+            gauge.store(*count, Ordering::Relaxed);
+        }
+        let any = self.counts.iter().any(|&n| n > 0);
+        shared.any_queued.store(any, Ordering::Relaxed);
+    }
+
+    /// Why nothing goes on.
+    pub(crate) fn reason(&self, shared: &Shared, wanted: Option<usize>) -> Reason {
+        let open = |n: &NodeSlot| n.waiting.iter().any(|w| w.outcome.is_none());
+        if let Some(index) = self.nodes.iter().position(open) {
+            return Reason::InFlight(index);
+        }
+        let full = (0..shared.blocked.len())
+            .find(|&o| Some(o) != wanted && shared.blocked[o].load(Ordering::Relaxed));
+        if let Some(output) = full {
+            return Reason::Full(output);
+        }
+        let mut open = PortSet::default();
+        for index in 0..self.inputs.len() {
+            if !shared.input(index).ended {
+                open.insert(index);
+            }
+        }
+        Reason::Need(open)
+    }
+
+    /// Time that the sources have reached, for progress.
+    pub(crate) fn position(&self) -> Option<MediaTime> {
+        self.sources.iter().map(|&n| self.nodes[n].bound).min()
+    }
+}
+
+/// For each node, the exits that its emissions can lead to.
+fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Vec<Dest>> {
+    let mut exits: Vec<Vec<Dest>> = vec![Vec::new(); slots.len()];
+    for index in (0..slots.len()).rev() {
+        let mut found: Vec<Dest> = Vec::new();
+        let mut add = |dest: Dest| {
+            let same = |other: &Dest| match (*other, dest) {
+                (Dest::Output(a), Dest::Output(b)) => a == b,
+                (Dest::Edge { link: a, .. }, Dest::Edge { link: b, .. }) => a == b,
+                _ => false,
+            };
+            if !found.iter().any(same) {
+                found.push(dest);
+            }
+        };
+        for &dest in routes[index].iter().flatten() {
+            match dest {
+                Dest::Edge { node, .. } if slots[node].max_in_flight == 0 => {
+                    exits[node].iter().copied().for_each(&mut add);
+                }
+                exit => add(exit),
+            }
+        }
+        exits[index] = found;
+    }
+    exits
+}
+
+/// A set of node indices.
+struct NodeSet(Vec<u64>);
+
+impl NodeSet {
+    fn new(nodes: usize) -> Self {
+        Self(vec![0; nodes.div_ceil(64)])
+    }
+
+    #[inline]
+    fn insert(&mut self, node: usize) {
+        self.0[node / 64] |= 1 << (node % 64);
+    }
+
+    fn remove(&mut self, node: usize) {
+        self.0[node / 64] &= !(1 << (node % 64));
+    }
+
+    fn clear(&mut self) {
+        self.0.fill(0);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|w| *w == 0)
+    }
+
+    /// Moves everything from `other` here.
+    fn append(&mut self, other: &mut Self) {
+        for (word, other) in self.0.iter_mut().zip(&mut other.0) {
+            *word |= std::mem::take(other);
+        }
+    }
+
+    #[inline]
+    fn pop_first(&mut self) -> Option<usize> {
+        for (index, word) in self.0.iter_mut().enumerate() {
+            if *word != 0 {
+                let bit = word.trailing_zeros() as usize;
+                *word &= *word - 1;
+                return Some(index * 64 + bit);
+            }
+        }
+        None
+    }
+
+    /// The largest member below `bound`.
+    fn last_below(&self, bound: usize) -> Option<usize> {
+        (0..bound).rev().find(|n| self.0[n / 64] & (1 << (n % 64)) != 0)
+    }
+}

@@ -1,0 +1,459 @@
+//! One node in a running pipeline: its inbox, its stage, its open tickets.
+
+use super::clock::Ticks;
+use super::event::ParamsOutcome;
+use super::live::Change;
+use super::queue::{Level, duration_ns};
+use super::stats::{LinkStats, NodeStats};
+use crate::error::{Error, Result, detail};
+use crate::graph::GraphNode;
+use crate::node::{
+    AnyNode, Context, Emission, Flow, MediaFormat, Outcome, Port, TicketDesk, TicketId,
+};
+use crate::packet::{MediaTime, Packet, Payload, Pool};
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// What waits for a node.
+pub(crate) enum Item {
+    Packet {
+        packet: Packet,
+        port: u16,
+        /// The link that it came by; `None` once it is counted as taken there.
+        link: Option<u32>,
+        stamp: Ticks,
+    },
+    /// A link that leads to that port has ended.
+    End { port: u16 },
+}
+
+/// Where a node stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It takes what comes.
+    Ready,
+    /// It returned `More` while it worked on a packet (or as a source): resume it.
+    Paused,
+    /// It returned `More` while it drained; the item that led to it is still at the inbox's head.
+    Draining,
+    /// Its inputs have ended and its tail is out.
+    Ended,
+}
+
+/// A result that is not committed yet.
+pub(crate) struct Waiting {
+    /// `None`: it was there at once, and waits for older ones.
+    pub(crate) ticket: Option<TicketId>,
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) early: Vec<Emission>,
+    pub(crate) stamp: Ticks,
+}
+
+/// A node in a running pipeline.
+pub(crate) struct NodeSlot {
+    pub(crate) id: Arc<str>,
+    pub(crate) node: Box<dyn AnyNode>,
+    pub(crate) stats: Arc<NodeStats>,
+    pub(crate) inbox: VecDeque<Item>,
+    pub(crate) stage: Stage,
+    /// Nothing inside: nothing came since it was made, reset or drained.
+    pub(crate) clean: bool,
+    pub(crate) is_source: bool,
+    pub(crate) max_in_flight: usize,
+    pub(crate) waiting: VecDeque<Waiting>,
+    /// Per input port: links that have not ended.
+    pub(crate) open: Vec<usize>,
+    /// Per input port: links in all.
+    pub(crate) links_in: Vec<usize>,
+    inputs: Vec<Port>,
+    formats: Vec<Option<MediaFormat>>,
+    /// Per output port: mark the next packet as DISCONT.
+    broken: Vec<bool>,
+    pub(crate) any_broken: bool,
+    /// The packet being processed has another part to come.
+    partial: bool,
+    /// `finish` was called; what it has left to emit comes by `resume`.
+    finishing: bool,
+    /// The last change of format that no event tells of yet.
+    pub(crate) format_change: Option<(MediaFormat, MediaFormat)>,
+    /// Param changes that wait for their time, in order of time.
+    pub(crate) timed: VecDeque<Change>,
+    /// What became of changes; the runner makes events of them.
+    pub(crate) acks: Vec<(u64, ParamsOutcome)>,
+    /// End of the last packet taken.
+    reached: Option<MediaTime>,
+    /// Sources: time that they have reached.
+    pub(crate) bound: MediaTime,
+}
+
+/// What a call of a node needs from the pipeline.
+pub(crate) struct Desk<'a> {
+    pub(crate) out: &'a mut Vec<Emission>,
+    pub(crate) opened: &'a mut Vec<TicketId>,
+    pub(crate) pool: &'a Pool,
+    pub(crate) tickets: &'a TicketDesk,
+    pub(crate) links: &'a [LinkStats],
+    pub(crate) levels: &'a mut [Level],
+}
+
+/// What taking an item came to.
+pub(crate) enum Step {
+    /// The call is over; its emissions are in the collector.
+    Done,
+    /// As `Done`, and there is more: resume it when there is room.
+    More,
+    /// The result comes by ticket, or waits behind one.
+    Waits,
+    /// The inbox's head has to wait for the node's tickets.
+    Blocked,
+    /// All inputs have ended and the tail is out.
+    Ended,
+}
+
+impl NodeSlot {
+    pub(crate) fn new(spec: &GraphNode, node: Box<dyn AnyNode>) -> Self {
+        let descriptor = spec.node_type.descriptor();
+        Self {
+            id: spec.id.as_str().into(),
+            node,
+            stats: Arc::default(),
+            inbox: VecDeque::new(),
+            stage: Stage::Ready,
+            clean: true,
+            is_source: descriptor.inputs.is_empty(),
+            max_in_flight: descriptor.max_in_flight,
+            waiting: VecDeque::new(),
+            open: vec![0; descriptor.inputs.len()],
+            links_in: vec![0; descriptor.inputs.len()],
+            inputs: spec.ports.inputs.clone(),
+            formats: vec![None; descriptor.inputs.len()],
+            broken: vec![false; descriptor.outputs.len()],
+            any_broken: false,
+            partial: false,
+            finishing: false,
+            format_change: None,
+            timed: VecDeque::new(),
+            acks: Vec::new(),
+            reached: None,
+            bound: MediaTime::ZERO,
+        }
+    }
+
+    /// Takes the inbox's head as far as it goes in one call of the node.
+    pub(crate) fn step(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        match self.inbox.front() {
+            None => Ok(Step::Blocked),
+            Some(Item::End { port }) => {
+                let port = usize::from(*port);
+                let last = self.open[port] == 1 && self.open.iter().sum::<usize>() == 1;
+                if last {
+                    if !self.waiting.is_empty() {
+                        return Ok(Step::Blocked);
+                    }
+                    if !std::mem::replace(&mut self.finishing, true)
+                        && self.call_drain(desk, |node, cx| node.finish(cx))? == Flow::More
+                    {
+                        return Ok(Step::More);
+                    }
+                    self.stage = Stage::Ended;
+                }
+                self.open[port] -= 1;
+                self.inbox.pop_front();
+                Ok(if last { Step::Ended } else { Step::Done })
+            }
+            Some(Item::Packet { packet, port, .. }) => {
+                let port = usize::from(*port);
+                let (format, discont) = (MediaFormat::of(packet), packet.is_discont());
+                if (discont || self.formats[port] != Some(format))
+                    && let Some(wait) = self.cross_border(desk, port, format, discont)?
+                {
+                    return Ok(wait);
+                }
+                self.take(desk, port)
+            }
+        }
+    }
+
+    /// Makes the node ready for a stream that breaks or changes its format: the old tail goes out,
+    /// then it is configured. Gives what to wait for, if the tail is not out yet.
+    fn cross_border(
+        &mut self,
+        desk: &mut Desk<'_>,
+        port: usize,
+        format: MediaFormat,
+        discont: bool,
+    ) -> Result<Option<Step>> {
+        if !self.waiting.is_empty() {
+            return Ok(Some(Step::Blocked));
+        }
+        if !self.clean && self.drain(desk)? == Flow::More {
+            return Ok(Some(Step::More));
+        }
+        let known = self.formats[port];
+        let changed = known.is_some_and(|k| k != format);
+        if discont || changed {
+            self.broken.fill(true);
+            self.any_broken = true;
+        }
+        if known != Some(format) {
+            self.check(port, &format)?;
+            self.formats[port] = Some(format);
+            if let (true, Some(from)) = (changed, known) {
+                self.format_change = Some((from, format));
+            }
+            self.call(desk, port, |node, cx| {
+                node.configure(cx, port, &format).map(|()| Flow::Done)
+            })?;
+            self.stats.latency_ns.raise(self.node.latency().nanos().max(0) as u64);
+        }
+        Ok(None)
+    }
+
+    /// Processes the packet at the inbox's head, up to the next param change that is due in it.
+    fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
+        let Some(Item::Packet { packet, stamp, link, .. }) = self.inbox.pop_front() else {
+            unreachable!("the caller has seen a packet")
+        };
+        if let Some(link) = link {
+            let link = link as usize;
+            desk.links[link].take(duration_ns(&packet));
+            if let Some(level) = desk.levels.get_mut(link) {
+                level.remove(&packet);
+            }
+            self.stats.taken.add(1);
+        }
+        let packet = if self.timed.is_empty() {
+            self.reached = packet.end();
+            packet
+        } else {
+            let (packet, rest) = self.split_for_changes(packet);
+            if let Some(rest) = rest {
+                // The packet is done when its last part is.
+                self.partial = true;
+                let item = Item::Packet { packet: rest, port: port as u16, link: None, stamp };
+                self.inbox.push_front(item);
+            }
+            packet
+        };
+        self.clean = false;
+        let first = desk.out.len();
+        let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.stats.failed.add(1);
+                return Err(error);
+            }
+        };
+        if self.any_broken {
+            self.mark(&mut desk.out[first..]);
+        }
+        let ticket = desk.opened.pop();
+        match (flow, ticket) {
+            (Flow::Pending, None) => {
+                return Err(self.broke_contract("returned Pending without a ticket"));
+            }
+            (Flow::Done | Flow::More, Some(_)) => {
+                return Err(self.broke_contract("opened a ticket and did not return Pending"));
+            }
+            _ => {}
+        }
+        if flow != Flow::Pending && !std::mem::take(&mut self.partial) {
+            self.stats.done.add(1);
+        }
+        if ticket.is_some() || !self.waiting.is_empty() {
+            let outcome = ticket.is_none().then(|| Ok(Vec::new()));
+            let early = desk.out.drain(first..).collect();
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp });
+            return Ok(Step::Waits);
+        }
+        if flow == Flow::More {
+            self.stage = Stage::Paused;
+            return Ok(Step::More);
+        }
+        Ok(Step::Done)
+    }
+
+    /// Goes on with a node that returned `More`; drives a source.
+    pub(crate) fn resume(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        let first = desk.out.len();
+        let flow = self.call(desk, 0, |node, cx| node.resume(cx))?;
+        if flow == Flow::Pending || !desk.opened.is_empty() {
+            return Err(self.broke_contract("opened a ticket where it can't wait"));
+        }
+        if self.any_broken && self.stage != Stage::Draining {
+            self.mark(&mut desk.out[first..]);
+        }
+        if flow == Flow::More {
+            return Ok(Step::More);
+        }
+        if self.is_source {
+            self.stage = Stage::Ended;
+            return Ok(Step::Ended);
+        }
+        if self.stage == Stage::Draining {
+            self.clean = true;
+        }
+        self.stage = Stage::Ready;
+        Ok(Step::Done)
+    }
+
+    fn drain(&mut self, desk: &mut Desk<'_>) -> Result<Flow> {
+        self.call_drain(desk, |node, cx| node.drain(cx))
+    }
+
+    fn call_drain(
+        &mut self,
+        desk: &mut Desk<'_>,
+        call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
+    ) -> Result<Flow> {
+        let flow = self.call(desk, 0, call)?;
+        match flow {
+            Flow::Done => self.clean = true,
+            Flow::More => self.stage = Stage::Draining,
+            Flow::Pending => return Err(self.broke_contract("opened a ticket in `drain`")),
+        }
+        Ok(flow)
+    }
+
+    fn call(
+        &mut self,
+        desk: &mut Desk<'_>,
+        port: usize,
+        work: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
+    ) -> Result<Flow> {
+        let mut copied_bytes = 0;
+        let mut cx = Context {
+            out: &mut *desk.out,
+            pool: desk.pool,
+            port,
+            copied_bytes: &mut copied_bytes,
+            tickets: (self.max_in_flight > 0).then_some(desk.tickets),
+            opened: &mut *desk.opened,
+            format: self.formats.get(port).copied().flatten(),
+        };
+        let flow = work(&mut *self.node, &mut cx).map_err(|e| {
+            // What a failed call emitted does not count.
+            desk.out.clear();
+            e.in_node(&*self.id)
+        })?;
+        if copied_bytes > 0 {
+            self.stats.copied_bytes.add(copied_bytes);
+        }
+        Ok(flow)
+    }
+
+    fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
+        let spec = &self.inputs[port];
+        let (kind, fits) = match format {
+            MediaFormat::Audio(audio) => {
+                (crate::packet::Kind::Audio, spec.caps.audio.contains(audio))
+            }
+            MediaFormat::Video { .. } => (crate::packet::Kind::Video, true),
+            MediaFormat::Other(kind) => (*kind, true),
+        };
+        if spec.caps.kinds.contains(kind) && fits {
+            return Ok(());
+        }
+        let detail = if fits { detail::FORMAT_KIND } else { detail::FORMAT_AUDIO };
+        let message = format!("port '{}' takes {}, not {format}", spec.name, spec.caps);
+        Err(Error::new(detail, message).in_node(&*self.id).at_port(spec.name))
+    }
+
+    /// Applies the changes that are due before `packet`; splits it where one is due inside it.
+    fn split_for_changes(&mut self, packet: Packet) -> (Packet, Option<Packet>) {
+        let (Some(pts), Some(end)) = (packet.pts(), packet.end()) else { return (packet, None) };
+        while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
+            self.apply(change, Some(pts));
+        }
+        self.reached = Some(end);
+        let Some(at) = self.timed.front().and_then(|c| c.at) else { return (packet, None) };
+        let Payload::Audio(audio) = packet.payload() else { return (packet, None) };
+        let rate = audio.format().rate;
+        let frames = (at - pts).to_frames(rate);
+        if frames <= 0 || frames as usize >= audio.frames() {
+            return (packet, None);
+        }
+        let (first, rest) =
+            (audio.slice(0..frames as usize), audio.slice(frames as usize..audio.frames()));
+        // Rounded to the frame, the rest may begin a little before the change's time.
+        let at = (pts + MediaTime::from_frames(frames, rate)).max(at);
+        let rest = Packet::audio(rest).at(at);
+        (packet.with_payload(Payload::Audio(first)), Some(rest))
+    }
+
+    /// Puts a param change into force.
+    fn apply(&mut self, change: Change, pts: Option<MediaTime>) {
+        self.node.set_params(change.prepared);
+        self.acks.push((change.seq, ParamsOutcome::Applied(pts)));
+    }
+
+    /// Takes a param change: at once, or when its time comes.
+    pub(crate) fn change(&mut self, change: Change) {
+        if self.stage == Stage::Ended {
+            self.acks.push((change.seq, ParamsOutcome::Discarded));
+            return;
+        }
+        match change.at {
+            None => self.apply(change, self.reached),
+            Some(at) if self.reached.is_some_and(|reached| at <= reached) => {
+                self.apply(change, self.reached);
+            }
+            Some(at) => {
+                let later = self.timed.iter().position(|c| c.at.is_some_and(|other| other > at));
+                self.timed.insert(later.unwrap_or(self.timed.len()), change);
+            }
+        }
+    }
+
+    /// Gives up the changes whose time has not come.
+    pub(crate) fn discard_changes(&mut self) {
+        let acks = self.timed.drain(..).map(|c| (c.seq, ParamsOutcome::Discarded));
+        self.acks.extend(acks);
+    }
+
+    /// Marks the first packet after a break, on each output.
+    pub(crate) fn mark(&mut self, emissions: &mut [Emission]) {
+        for Emission { port, packet } in emissions {
+            if let Some(broken) = self.broken.get_mut(*port) {
+                packet.set_discont(packet.is_discont() || *broken);
+                *broken = false;
+            }
+        }
+        self.any_broken = self.broken.contains(&true);
+    }
+
+    /// Forgets everything inside. Params, formats and ends stay.
+    pub(crate) fn reset(&mut self) {
+        self.node.reset();
+        self.waiting.clear();
+        self.clean = true;
+        self.partial = false;
+        self.finishing = false;
+        self.broken.fill(true);
+        self.any_broken = !self.broken.is_empty();
+        self.reached = None;
+        self.bound = MediaTime::ZERO;
+        if self.stage != Stage::Ended {
+            self.stage = Stage::Ready;
+        }
+        self.discard_changes();
+    }
+
+    /// Begins anew for another run.
+    pub(crate) fn rewind(&mut self) {
+        self.reset();
+        self.stage = Stage::Ready;
+        self.broken.fill(false);
+        self.any_broken = false;
+        self.open.copy_from_slice(&self.links_in);
+    }
+
+    fn broke_contract(&self, what: &str) -> Error {
+        Error::new(detail::NODE_CONTRACT, format!("the node {what}")).in_node(&*self.id)
+    }
+
+    /// Packets that it has taken and not finished.
+    pub(crate) fn held(&self) -> usize {
+        self.waiting.iter().filter(|w| w.ticket.is_some()).count()
+    }
+}

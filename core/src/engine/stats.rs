@@ -1,0 +1,251 @@
+//! Counters and histograms: always on, one writer each, readable at any time.
+
+use super::clock::Ticks;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// A counter with one writer at a time. Readers see a value that was true at some moment.
+#[derive(Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Counts `n` more. Only the one writer may call it.
+    #[inline]
+    pub(crate) fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// Raises the value to `n`, if it is lower. Only the one writer may call it.
+    #[inline]
+    pub(crate) fn raise(&self, n: u64) {
+        if n > self.0.load(Ordering::Relaxed) {
+            self.0.store(n, Ordering::Relaxed);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Why a packet was dropped: the closed list of rule S8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum DropReason {
+    /// The queue's policy is `drop_oldest` and it was full.
+    DropOldest,
+    /// The queue's policy is `drop_newest` and it was full.
+    DropNewest,
+    /// The queue's policy is `keep_latest`.
+    KeepLatest,
+    /// It came before the port's bound, and the input says `late: drop`.
+    Late,
+    /// A reset or rewind forgot it.
+    Reset,
+    /// The pipeline was closed and nobody pulled it.
+    Closed,
+    /// The pipeline was cancelled.
+    Cancelled,
+    /// A node failed before it could be processed, or while it was.
+    Failed,
+}
+
+impl DropReason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::DropOldest,
+        Self::DropNewest,
+        Self::KeepLatest,
+        Self::Late,
+        Self::Reset,
+        Self::Closed,
+        Self::Cancelled,
+        Self::Failed,
+    ];
+
+    /// Its name in events and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DropOldest => "drop_oldest",
+            Self::DropNewest => "drop_newest",
+            Self::KeepLatest => "keep_latest",
+            Self::Late => "late",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Counters of a link: a connection, an input or an output. `in = taken + dropped + queued`.
+#[derive(Default)]
+pub(crate) struct LinkStats {
+    pub(crate) entered: Counter,
+    pub(crate) entered_ns: Counter,
+    pub(crate) taken: Counter,
+    pub(crate) taken_ns: Counter,
+    pub(crate) dropped: [Counter; DropReason::ALL.len()],
+    pub(crate) dropped_ns: Counter,
+    pub(crate) high_water: Counter,
+}
+
+impl LinkStats {
+    #[inline]
+    pub(crate) fn enter(&self, ns: u64) {
+        self.entered.add(1);
+        self.entered_ns.add(ns);
+    }
+
+    #[inline]
+    pub(crate) fn take(&self, ns: u64) {
+        self.taken.add(1);
+        self.taken_ns.add(ns);
+    }
+
+    pub(crate) fn drop(&self, reason: DropReason, ns: u64) {
+        self.dropped[reason as usize].add(1);
+        self.dropped_ns.add(ns);
+    }
+
+    pub(crate) fn dropped_total(&self) -> u64 {
+        self.dropped.iter().map(Counter::get).sum()
+    }
+}
+
+/// Counters of a node: `taken = done + failed + held`.
+#[derive(Default)]
+pub(crate) struct NodeStats {
+    pub(crate) taken: Counter,
+    pub(crate) done: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) emitted: Counter,
+    pub(crate) unconnected: Counter,
+    pub(crate) copied_bytes: Counter,
+    pub(crate) calls: Counter,
+    pub(crate) busy_ticks: Counter,
+    pub(crate) latency_ns: Counter,
+    times: OnceLock<Box<Histogram>>,
+}
+
+impl NodeStats {
+    /// Counts the time of one run of the node.
+    #[inline]
+    pub(crate) fn time(&self, ticks: Ticks) {
+        self.calls.add(1);
+        self.busy_ticks.add(ticks);
+        self.times.get_or_init(Box::default).record(ticks);
+    }
+
+    pub(crate) fn times(&self) -> Option<&Histogram> {
+        self.times.get().map(|h| &**h)
+    }
+}
+
+/// Logarithmic buckets, four to an octave: values within 19 % of each other share one.
+const BUCKETS: usize = 4 * 48;
+
+/// A histogram of ticks in less than a kilobyte. One writer.
+pub(crate) struct Histogram {
+    buckets: [AtomicU32; BUCKETS],
+    min: Counter,
+    max: Counter,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        let min = Counter::default();
+        min.add(u64::MAX);
+        Self { buckets: [const { AtomicU32::new(0) }; BUCKETS], min, max: Counter::default() }
+    }
+}
+
+impl Histogram {
+    #[inline]
+    pub(crate) fn record(&self, value: u64) {
+        let bucket = &self.buckets[bucket_of(value)];
+        bucket.store(bucket.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+        if value < self.min.get() {
+            self.min.0.store(value, Ordering::Relaxed);
+        }
+        self.max.raise(value);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.buckets.iter().map(|b| u64::from(b.load(Ordering::Relaxed))).sum()
+    }
+
+    pub(crate) fn min(&self) -> u64 {
+        if self.count() == 0 { 0 } else { self.min.get() }
+    }
+
+    pub(crate) fn max(&self) -> u64 {
+        self.max.get()
+    }
+
+    /// The value below which the share `q` (0…1) of all values lies: the middle of its bucket.
+    pub(crate) fn quantile(&self, q: f64) -> u64 {
+        let count = self.count();
+        let rank = ((count as f64 * q).ceil() as u64).max(1);
+        let mut seen = 0;
+        for (index, bucket) in self.buckets.iter().enumerate() {
+            seen += u64::from(bucket.load(Ordering::Relaxed));
+            if seen >= rank && count > 0 {
+                let middle = u64::midpoint(low_end(index), low_end(index + 1));
+                return middle.clamp(self.min(), self.max());
+            }
+        }
+        0
+    }
+}
+
+#[inline]
+fn bucket_of(value: u64) -> usize {
+    if value < 4 {
+        return value as usize;
+    }
+    let octave = 63 - value.leading_zeros() as usize;
+    let quarter = (value >> (octave - 2)) as usize & 3;
+    ((octave - 1) * 4 + quarter).min(BUCKETS - 1)
+}
+
+/// Smallest value of a bucket.
+fn low_end(bucket: usize) -> u64 {
+    if bucket < 4 {
+        return bucket as u64;
+    }
+    let (octave, quarter) = (bucket / 4 + 1, bucket as u64 % 4);
+    (4 + quarter) << (octave - 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_lies_in_its_bucket() {
+        for value in (0..2000).chain((0..48).map(|s| (1u64 << s) + 1)) {
+            let bucket = bucket_of(value);
+            assert!(low_end(bucket) <= value && value < low_end(bucket + 1), "{value}");
+        }
+        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn quantiles_are_right_to_a_fifth() {
+        let histogram = Histogram::default();
+        assert_eq!((histogram.quantile(0.5), histogram.min()), (0, 0));
+        (1..=1000).for_each(|v| histogram.record(v));
+        for (q, truth) in [(0.01, 10.0), (0.5, 500.0), (0.99, 990.0)] {
+            let value = histogram.quantile(q) as f64;
+            assert!((value / truth - 1.0).abs() < 0.2, "quantile {q}: {value}");
+        }
+        assert_eq!((histogram.min(), histogram.max()), (1, 1000));
+    }
+
+    #[test]
+    fn a_histogram_takes_less_than_a_kilobyte() {
+        assert!(size_of::<Histogram>() <= 1024);
+    }
+}

@@ -1,0 +1,77 @@
+//! Waiting for a pipeline to change: blocked threads and async wakers.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+/// Counts changes and wakes whoever waits for one. Nobody waiting: a change costs two atomics.
+#[derive(Default)]
+pub(crate) struct Wait {
+    changes: AtomicU64,
+    waiting: AtomicUsize,
+    wakers: Mutex<Vec<Waker>>,
+    changed: Condvar,
+}
+
+impl Wait {
+    /// Number of changes so far. Read it before looking for what you would wait for.
+    pub(crate) fn seen(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
+    }
+
+    /// Says that something has changed.
+    #[inline]
+    pub(crate) fn notify(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            let wakers = {
+                let mut wakers = self.lock();
+                self.changed.notify_all();
+                let wakers = std::mem::take(&mut *wakers);
+                self.waiting.fetch_sub(wakers.len(), Ordering::SeqCst);
+                wakers
+            };
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Waits until something has changed since `seen`, or until the deadline (`None`: for ever).
+    /// False when the deadline came first.
+    pub(crate) fn until(&self, seen: u64, deadline: Option<Instant>) -> bool {
+        let mut guard = self.lock();
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        let changed = loop {
+            if self.seen() != seen {
+                break true;
+            }
+            guard = match deadline {
+                None => self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        break false;
+                    }
+                    let waited = self.changed.wait_timeout(guard, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        };
+        self.waiting.fetch_sub(1, Ordering::SeqCst);
+        drop(guard);
+        changed
+    }
+
+    /// Leaves a waker for the next change. Register first, look afterwards.
+    pub(crate) fn register(&self, waker: &Waker) {
+        let mut wakers = self.lock();
+        if !wakers.iter().any(|w| w.will_wake(waker)) {
+            wakers.push(waker.clone());
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

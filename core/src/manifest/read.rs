@@ -1,0 +1,209 @@
+//! A document's content as typed values.
+//!
+//! Lenient: what has the wrong type has been reported by `shape` and reads as absent, so that all
+//! else can still be checked.
+
+use super::problem::at;
+use crate::graph::{Late, QueueLimits, QueuePolicy};
+use crate::node::caps::Numbers;
+use crate::node::params::as_int;
+use crate::packet::MediaTime;
+use serde_json::{Map, Value as Json};
+
+/// What a manifest says.
+pub(crate) struct Spec<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) auto_negotiate: bool,
+    pub(crate) nodes: Vec<NodeSpec<'a>>,
+    pub(crate) connections: Vec<ConnectionSpec<'a>>,
+    pub(crate) inputs: Vec<NamedSpec<'a>>,
+    pub(crate) outputs: Vec<NamedSpec<'a>>,
+    /// Limits where a place states none.
+    pub(crate) queue: QueueLimits,
+    /// Whether all nodes could be read; if not, a name that is not found may be one of them.
+    pub(crate) all_nodes: bool,
+}
+
+/// A node.
+pub(crate) struct NodeSpec<'a> {
+    pub(crate) pointer: String,
+    pub(crate) id: &'a str,
+    pub(crate) node_type: &'a str,
+    pub(crate) params: Option<&'a Map<String, Json>>,
+    pub(crate) is_output: bool,
+    pub(crate) source_rate: Option<u32>,
+    pub(crate) narrow: Vec<Narrow<'a>>,
+}
+
+/// What `media_capabilities` says about a port.
+pub(crate) struct Narrow<'a> {
+    pub(crate) pointer: String,
+    pub(crate) input: bool,
+    pub(crate) port: &'a str,
+    pub(crate) kind: &'a str,
+    pub(crate) rates: Option<Numbers>,
+    pub(crate) channels: Option<Numbers>,
+    pub(crate) formats: Vec<&'a str>,
+}
+
+/// A connection.
+pub(crate) struct ConnectionSpec<'a> {
+    pub(crate) pointer: String,
+    pub(crate) from: Option<End<'a>>,
+    pub(crate) to: Option<End<'a>>,
+    pub(crate) queue: QueueLimits,
+}
+
+/// `node` or `node.port`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct End<'a> {
+    pub(crate) node: &'a str,
+    pub(crate) port: Option<&'a str>,
+}
+
+/// A named input or output.
+pub(crate) struct NamedSpec<'a> {
+    /// Where the port is named.
+    pub(crate) pointer: String,
+    pub(crate) name: &'a str,
+    pub(crate) end: End<'a>,
+    pub(crate) queue: QueueLimits,
+    pub(crate) late: Late,
+    pub(crate) source_rate: Option<u32>,
+}
+
+/// Reads a document.
+pub(crate) fn read(document: &Json) -> Spec<'_> {
+    let metadata = document.get("metadata");
+    let queue = queue(document, QueueLimits::default());
+    let nodes = list(document, "nodes");
+    let read: Vec<_> =
+        nodes.iter().enumerate().filter_map(|(i, n)| node(n, format!("/nodes/{i}"))).collect();
+    Spec {
+        name: metadata.and_then(|m| text(m, "name")).unwrap_or_default(),
+        auto_negotiate: metadata.and_then(|m| m.get("auto_negotiate")?.as_bool()).unwrap_or(true),
+        all_nodes: read.len() == nodes.len(),
+        nodes: read,
+        connections: list(document, "connections")
+            .iter()
+            .enumerate()
+            .map(|(i, c)| ConnectionSpec {
+                pointer: format!("/connections/{i}"),
+                from: text(c, "from").map(end),
+                to: text(c, "to").map(end),
+                queue: self::queue(c, queue),
+            })
+            .collect(),
+        inputs: named(document, "inputs", queue),
+        outputs: named(document, "outputs", queue),
+        queue,
+    }
+}
+
+fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
+    let mut narrow = Vec::new();
+    for (input, side) in [(true, "inputs"), (false, "outputs")] {
+        let ports = value.get("media_capabilities").and_then(|m| m.get(side)?.as_object());
+        for (port, constraint) in ports.into_iter().flatten() {
+            narrow.push(Narrow {
+                pointer: at(&format!("{pointer}/media_capabilities/{side}"), port),
+                input,
+                port,
+                kind: text(constraint, "type").unwrap_or_default(),
+                rates: constraint
+                    .get("rate")
+                    .or_else(|| constraint.get("sample_rate"))
+                    .and_then(numbers),
+                channels: constraint.get("channels").and_then(numbers),
+                formats: match constraint.get("format") {
+                    Some(Json::String(one)) => vec![one],
+                    Some(Json::Array(list)) => list.iter().filter_map(Json::as_str).collect(),
+                    _ => Vec::new(),
+                },
+            });
+        }
+    }
+    Some(NodeSpec {
+        id: text(value, "id")?,
+        node_type: text(value, "node_type").unwrap_or_default(),
+        params: value.get("params").and_then(Json::as_object),
+        is_output: value.get("is_output_node").and_then(Json::as_bool).unwrap_or(false),
+        source_rate: number(value, "source_rate"),
+        narrow,
+        pointer,
+    })
+}
+
+fn named<'a>(document: &'a Json, side: &str, queue: QueueLimits) -> Vec<NamedSpec<'a>> {
+    let map = document.get(side).and_then(Json::as_object);
+    let entries = map.into_iter().flatten().filter_map(|(name, value)| {
+        let pointer = at(&format!("/{side}"), name);
+        let (port, pointer) = match value {
+            Json::String(port) => (port.as_str(), pointer),
+            _ => (text(value, "port")?, format!("{pointer}/port")),
+        };
+        Some(NamedSpec {
+            pointer,
+            name,
+            end: end(port),
+            queue: self::queue(value, queue),
+            late: match text(value, "late") {
+                Some("clamp") => Late::Clamp,
+                Some("drop") => Late::Drop,
+                _ => Late::Error,
+            },
+            source_rate: number(value, "source_rate"),
+        })
+    });
+    entries.collect()
+}
+
+fn end(written: &str) -> End<'_> {
+    match written.split_once('.') {
+        Some((node, port)) => End { node, port: Some(port) },
+        None => End { node: written, port: None },
+    }
+}
+
+fn queue(value: &Json, base: QueueLimits) -> QueueLimits {
+    let Some(queue) = value.get("queue") else { return base };
+    let amount = |name| queue.get(name).and_then(as_int).filter(|n| *n > 0);
+    let size = |name| amount(name).and_then(|n| usize::try_from(n).ok());
+    QueueLimits {
+        items: size("items").unwrap_or(base.items),
+        bytes: size("bytes").unwrap_or(base.bytes),
+        time: amount("ms").map_or(base.time, |n| MediaTime::from_millis(n.min(86_400_000))),
+        policy: match text(queue, "policy") {
+            Some("block") => QueuePolicy::Block,
+            Some("drop_oldest") => QueuePolicy::DropOldest,
+            Some("drop_newest") => QueuePolicy::DropNewest,
+            Some("keep_latest") => QueuePolicy::KeepLatest,
+            _ => base.policy,
+        },
+    }
+}
+
+fn numbers(value: &Json) -> Option<Numbers> {
+    let whole = |v: &Json| as_int(v).and_then(|n| u32::try_from(n).ok());
+    match value {
+        Json::Number(_) => whole(value).map(Numbers::one),
+        Json::Array(list) => Some(Numbers::List(list.iter().filter_map(whole).collect())),
+        Json::Object(range) => {
+            let bound = |name, none| range.get(name).map_or(Some(none), whole);
+            Some(Numbers::Range(bound("min", 0)?, bound("max", u32::MAX)?))
+        }
+        _ => None,
+    }
+}
+
+fn list<'a>(value: &'a Json, name: &str) -> &'a [Json] {
+    value.get(name).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Json, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str()
+}
+
+fn number(value: &Json, name: &str) -> Option<u32> {
+    as_int(value.get(name)?).and_then(|n| u32::try_from(n).ok())
+}
