@@ -6,6 +6,7 @@
 //! every level gives the same bits.
 
 pub mod convert;
+pub mod gain;
 pub mod level;
 pub mod mix;
 pub mod resample;
