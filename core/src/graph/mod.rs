@@ -2,8 +2,11 @@
 //!
 //! Pure: no threads, no clock, no files. `manifest` makes it, `engine` runs it.
 
+mod assemble;
 mod build;
+mod ends;
 mod negotiate;
+mod nodes;
 mod order;
 
 pub(crate) use build::build;

@@ -1,6 +1,5 @@
 //! Which formats flow on the connections, and where an adapter must go.
 
-use super::{GraphNode, PortRef};
 use crate::node::caps::{AudioCaps, Numbers, Samples};
 use crate::node::{Caps, Port};
 use crate::packet::{Kind, SampleFormat};
@@ -91,11 +90,4 @@ pub(super) fn adapter_params(taken: &AudioCaps) -> Map<String, Json> {
         params.insert("planar".to_owned(), planar.into());
     }
     params
-}
-
-/// The end of a connection in words: `'mic.out' (audio)`.
-pub(super) fn name(nodes: &[GraphNode], end: PortRef, input: bool) -> String {
-    let node = &nodes[end.node];
-    let ports = if input { &node.ports.inputs } else { &node.ports.outputs };
-    format!("{}.{}", node.id, ports[end.port].name)
 }

@@ -16,7 +16,7 @@ const AMOUNT: Shape = Number { min: 0.0, max: f64::MAX };
 pub(crate) static MANIFEST: Object = Object {
     name: "the manifest",
     fields: &[
-        Field::new("version", Text, "Always `v1`.").required(),
+        Field::new("version", Any, "Always `v1`; required."),
         Field::new("metadata", Shape::Object(&METADATA), "What it is about, and options."),
         Field::new("nodes", List(&Shape::Object(&NODE)), "The nodes; at least one.").required(),
         Field::new(
@@ -48,7 +48,8 @@ pub(crate) static MANIFEST: Object = Object {
         Field::new("interrupt", Shape::Object(&INTERRUPT), "What an interrupt hits.")
             .refused("this engine has no interrupt"),
         Field::new("runtime", Shape::Object(&RUNTIME), "Where it was made to run."),
-        Field::new("python_env", Any, "Environment of Python nodes.").refused(NO_PYTHON),
+        Field::new("python_env", Shape::Object(&PYTHON_ENV), "Environment of Python nodes.")
+            .refused(NO_PYTHON),
         Field::new("defaults", Map(&Any), "Defaults of an earlier command line tool.")
             .ignored("give params at the nodes"),
     ],
@@ -99,7 +100,7 @@ pub(crate) static NODE: Object = Object {
             "Which Python runs it.",
         ),
         Field::new("execution", Shape::Object(&EXECUTION), "Where it should run."),
-        Field::new("docker", Any, "Container that runs it.").refused(INLINE),
+        Field::new("docker", Shape::Object(&DOCKER), "Container that runs it.").refused(INLINE),
         Field::new("fast_path", Bool, "Accepted; every node is on the fast path."),
         Field::new("python_deps", TEXTS, "Python packages that it needs.").refused(NO_PYTHON),
         Field::new("source_rate", RATE, "Rate in Hz of audio that comes to it without one."),
@@ -128,7 +129,13 @@ pub(crate) static NODE: Object = Object {
             "Where it runs.",
         ),
     ],
-    habits: &[("config", "params"), ("type", "node_type"), ("name", "id"), ("kind", "node_type")],
+    habits: &[
+        ("config", "params"),
+        ("type", "node_type"),
+        ("kind", "node_type"),
+        ("name", "id"),
+        ("node_id", "id"),
+    ],
     open: false,
 };
 
@@ -230,6 +237,37 @@ static RUNTIME: Object = Object {
             .ignored("versions of the earlier SDK say nothing about this engine"),
         Field::new("features", TEXTS, "Features of the earlier SDK that it uses.")
             .ignored("the node types decide what is needed"),
+    ],
+    habits: &[],
+    open: false,
+};
+
+static PYTHON_ENV: Object = Object {
+    name: "'python_env'",
+    fields: &[
+        Field::new("python_version", Text, "Version of Python."),
+        Field::new("scope", Text, "What shares it."),
+        Field::new("extra_deps", TEXTS, "Further packages."),
+    ],
+    habits: &[],
+    open: false,
+};
+
+static DOCKER: Object = Object {
+    name: "'docker'",
+    fields: &[
+        Field::new("python_version", Text, "Version of Python."),
+        Field::new("base_image", Text, "Image that it is made from."),
+        Field::new("system_packages", TEXTS, "Packages of the system."),
+        Field::new("python_packages", TEXTS, "Packages of Python."),
+        Field::new("memory_mb", AMOUNT, "Memory, in MB."),
+        Field::new("cpu_cores", AMOUNT, "Processor cores."),
+        Field::new("gpu_devices", List(&Any), "GPUs."),
+        Field::new("shm_size_mb", AMOUNT, "Shared memory, in MB."),
+        Field::new("env_vars", Map(&Any), "Environment variables."),
+        Field::new("volumes", List(&Any), "Folders of the machine."),
+        Field::new("security", Map(&Any), "Security options."),
+        Field::new("resource_limits", Map(&Any), "The limits, as an object."),
     ],
     habits: &[],
     open: false,
@@ -341,8 +379,11 @@ static CONSTRAINT: Object = Object {
                 Pick("file", Used),
                 Pick("json", Used),
                 Pick("binary", Used),
+                Pick("bytes", Used),
+                Pick("encoded", Used),
+                Pick("record", Used),
             ]),
-            "Kind of packet.",
+            "Kind of packet; `binary` is `bytes`.",
         )
         .required(),
         Field::new("rate", NUMBERS, "Audio: rates in Hz; a number, a list or `{min, max}`."),

@@ -1,137 +1,212 @@
 //! Manifests: JSON or YAML text to a validated [`Graph`].
 //!
-//! Reading is fast; that a document is wrong is found out on the way, and where exactly by a
-//! second pass, so only refused manifests pay for it. [`Manifest::validate`] says everything that
-//! is wrong at once. Nothing in a manifest is ignored or replaced in silence.
+//! Reading is fast; that a document is wrong is noticed on the way, and where exactly is found by
+//! a second pass, so only refused manifests pay for it. [`Manifest::validate`] says everything
+//! that is wrong at once. Nothing in a manifest is ignored or replaced in silence.
 
 mod fields;
+mod json;
 mod locate;
 mod params;
-mod parse_json;
-mod parse_yaml;
 mod problem;
 pub(crate) mod read;
+mod rules;
+mod schema;
 mod shape;
-
-use crate::error::{Error, Problem, Result, detail};
-use crate::graph::{self, Graph};
-use crate::node::Registry;
-use problem::{Problems, error};
-use serde_json::Value as Json;
+mod source;
+mod variables;
+mod yaml;
 
 pub use params::check as check_params;
-pub(crate) use problem::{Problems as ProblemList, at, error as problem, excerpt, nearest};
+pub use schema::{node_schema, schema};
+pub use source::Format;
+
+pub(crate) use problem::{Problems, error, excerpt, nearest};
+
+use crate::error::{Error, Problem, Result, Severity, detail};
+use crate::graph::{self, Graph};
+use crate::node::Registry;
+use serde_json::Value as Json;
+use shape::Shape;
+use source::Source;
+use std::path::Path;
 
 /// Deepest nesting of a document, in levels.
-pub(crate) const MAX_DEPTH: usize = 127;
-/// Longest text, in bytes.
-const MAX_BYTES: usize = 4 << 20;
-/// Most nodes.
-const MAX_NODES: usize = 10_000;
-/// Most connections.
-const MAX_CONNECTIONS: usize = 50_000;
+const MAX_DEPTH: usize = 127;
 
-/// A manifest: a well-formed document, whose fields are not checked yet.
+/// How large a manifest may be.
+struct Limits {
+    bytes: usize,
+    nodes: usize,
+    connections: usize,
+}
+
+const LIMITS: Limits = Limits { bytes: 4 << 20, nodes: 10_000, connections: 50_000 };
+/// Of untrusted manifests.
+const TIGHT: Limits = Limits { bytes: 256 << 10, nodes: 500, connections: 2_000 };
+
+/// What a manifest may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Trust {
+    /// Everything.
+    Full,
+    /// No files; of the node types `only` those, if it is given.
+    Untrusted { only: Option<Vec<String>> },
+}
+
+/// A manifest: a well-formed document, whose fields are checked by [`validate`](Self::validate).
 ///
-/// Two manifests are equal when their documents are, however they were written.
+/// Two manifests are equal when their documents say the same, in whatever they were written.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     document: Json,
+    source: Option<Source>,
+    trust: Trust,
 }
 
 impl PartialEq for Manifest {
     fn eq(&self, other: &Self) -> bool {
-        self.document == other.document
+        self.document == other.document && self.trust == other.trust
     }
 }
 
 /// What validation says about a manifest.
 #[derive(Debug, Clone)]
 pub struct Report {
-    /// Errors and warnings, in the order of the document.
+    /// Errors and warnings, in the order of the text if there is one. At most 200 of each.
     pub problems: Vec<Problem>,
-    /// What would run; there is one unless there are errors.
+    /// What would run; there is one unless there are errors. [`Graph::indeterminate`] says whether
+    /// equal inputs give equal bytes.
     pub graph: Option<Graph>,
+}
+
+impl Report {
+    /// What keeps the manifest from running.
+    pub fn errors(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|p| p.severity == Severity::Error)
+    }
+
+    /// What the author should know all the same.
+    pub fn warnings(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|p| p.severity == Severity::Warning)
+    }
 }
 
 impl Manifest {
     /// Reads JSON.
     ///
     /// # Errors
-    /// `manifest.syntax`, `manifest.duplicate_key`, `manifest.too_deep`, `manifest.too_large`.
+    /// `manifest.syntax`, `manifest.duplicate_key`, `manifest.too_deep` (127 levels),
+    /// `manifest.too_large` (4 MiB), with the place in [`Error::problems`].
     pub fn from_json(text: &str) -> Result<Self> {
-        let parsed = parse_json::parse(text).map_err(|e| {
-            refuse(error(detail::MANIFEST_SYNTAX, "", format!("this is not JSON: {e}")))
-        })?;
-        Self::from_parsed(parsed)
+        Self::from_text(text, Format::Json)
     }
 
-    /// Reads YAML.
+    /// Reads YAML: the part of YAML 1.2 that says what JSON can say.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json), and `manifest.alias`.
+    /// As [`from_json`](Self::from_json), and `manifest.alias` for anchors, aliases and tags.
     pub fn from_yaml(text: &str) -> Result<Self> {
-        let parsed = parse_yaml::parse(text).map_err(|(problem, _)| refuse(problem))?;
-        Self::from_parsed(parsed)
+        Self::from_text(text, Format::Yaml)
     }
 
-    fn from_parsed(parsed: parse_json::Parsed) -> Result<Self> {
-        if parsed.duplicates {
-            return Err(refuse(error(detail::MANIFEST_DUPLICATE_KEY, "", "a key is there twice")));
+    /// Reads JSON or YAML.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json) and [`from_yaml`](Self::from_yaml).
+    pub fn from_text(text: &str, format: Format) -> Result<Self> {
+        // Editors on Windows put a byte order mark before the text.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        check_bytes(text.len(), &LIMITS).map_err(refuse)?;
+        let source = Source { text: text.into(), format };
+        let document = source.parse()?;
+        Ok(Self { document, source: Some(source), trust: Trust::Full })
+    }
+
+    /// Reads bytes: JSON where the text begins with `{`, else YAML.
+    ///
+    /// # Errors
+    /// As [`from_text`](Self::from_text); `manifest.syntax` for text that is not UTF-8.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self> {
+        check_bytes(bytes.len(), &LIMITS).map_err(refuse)?;
+        let text = source::utf8(bytes)?;
+        let begin = text.trim_start_matches('\u{feff}').trim_start();
+        Self::from_text(text, if begin.starts_with('{') { Format::Json } else { Format::Yaml })
+    }
+
+    /// Reads a local file: JSON or YAML by its extension (`.json`, `.yaml`, `.yml`). Replaces
+    /// `${NAME}` and `${NAME:-default}` in its text values by what the environment says, unless
+    /// the file says that it is `untrusted`.
+    ///
+    /// # Errors
+    /// `io.open` for files that can't be read, `argument.invalid` for other extensions,
+    /// `manifest.variable`, and as [`from_text`](Self::from_text).
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let format = match path.extension().and_then(|e| e.to_str()) {
+            Some("json") => Format::Json,
+            Some("yaml" | "yml") => Format::Yaml,
+            _ => {
+                let message = format!("'{}' is neither .json nor .yaml", path.display());
+                return Err(Error::new(detail::ARGUMENT_INVALID, message)
+                    .with_hint("name the manifest .json, .yaml or .yml"));
+            }
+        };
+        let open = |e: std::io::Error| {
+            let message = format!("can't read the manifest '{}': {e}", path.display());
+            Error::new(detail::IO_OPEN, message)
+        };
+        let size = std::fs::metadata(path).map_err(open)?.len();
+        check_bytes(usize::try_from(size).unwrap_or(usize::MAX), &LIMITS).map_err(refuse)?;
+        let bytes = std::fs::read(path).map_err(open)?;
+        let mut manifest = Self::from_text(source::utf8(&bytes)?, format)?;
+        if !manifest.is_untrusted() {
+            let mut problems = Problems::default();
+            let variable = |name: &str| std::env::var(name).ok();
+            variables::replace(&mut manifest.document, &variable, "", &mut problems);
+            if problems.any_error() {
+                return Err(Error::from_problems(manifest.located(problems)));
+            }
         }
-        Self::from_value(parsed.value)
+        Ok(manifest)
     }
 
     /// Takes a document that is a value already.
     ///
     /// # Errors
-    /// `manifest.too_deep`, `manifest.too_large`.
+    /// `manifest.too_deep` (127 levels).
     pub fn from_value(document: Json) -> Result<Self> {
-        Ok(Self { document })
-    }
-
-    /// Reads a file: JSON or YAML by its extension (`.json`, `.yaml`, `.yml`).
-    ///
-    /// # Errors
-    /// `io.open` and `io.read`, and what is wrong in the text.
-    pub fn from_file(path: impl AsRef<std::path::Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let text = std::fs::read_to_string(path).map_err(|e| {
-            Error::new(
-                detail::IO_OPEN,
-                format!("can't read the manifest '{}': {e}", path.display()),
-            )
-        })?;
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("yaml" | "yml") => Self::from_yaml(&text),
-            _ => Self::from_json(&text),
+        if deeper_than(&document, MAX_DEPTH) {
+            return Err(refuse(yaml::too_deep()));
         }
+        Ok(Self { document, source: None, trust: Trust::Full })
     }
 
-    /// The document.
+    /// The manifest as one that came from somewhere unknown: no nodes that use files, and tighter
+    /// limits (256 KiB, 500 nodes, 2000 connections).
+    #[must_use]
+    pub fn untrusted(self) -> Self {
+        Self { trust: Trust::Untrusted { only: None }, ..self }
+    }
+
+    /// As [`untrusted`](Self::untrusted), and of the node types only these: names or aliases.
+    #[must_use]
+    pub fn untrusted_only<T: Into<String>>(self, types: impl IntoIterator<Item = T>) -> Self {
+        let only = Some(types.into_iter().map(Into::into).collect());
+        Self { trust: Trust::Untrusted { only }, ..self }
+    }
+
+    /// The document. Variables of a file have been replaced in it.
     pub fn to_json(&self) -> Json {
         self.document.clone()
     }
 
-    /// Checks everything and says everything that is wrong.
+    /// Checks everything, and says everything that is wrong and what would run.
     pub fn validate(&self, registry: &Registry) -> Report {
         let mut problems = Problems::default();
-        shape::check(&self.document, &shape::Shape::Object(&fields::MANIFEST), "", &mut problems);
-        if let Some(Json::String(version)) = self.document.get("version")
-            && version != "v1"
-        {
-            problems.add(
-                error(
-                    detail::MANIFEST_VERSION,
-                    "/version",
-                    format!("Unsupported manifest version: {}", problem::excerpt(version)),
-                )
-                .expected("'v1'"),
-            );
-        }
-        let graph = graph::build(&read::read(&self.document), registry, &mut problems);
+        let graph = self.check(registry, &mut problems);
         let graph = graph.filter(|_| !problems.any_error());
-        Report { problems: problems.into_vec(), graph }
+        Report { problems: self.located(problems), graph }
     }
 
     /// The graph that the manifest describes.
@@ -142,6 +217,72 @@ impl Manifest {
         let report = self.validate(registry);
         report.graph.ok_or_else(|| Error::from_problems(report.problems))
     }
+
+    fn check(&self, registry: &Registry, problems: &mut Problems) -> Option<Graph> {
+        let trust = match &self.trust {
+            Trust::Full if self.is_untrusted() => &Trust::Untrusted { only: None },
+            trust => trust,
+        };
+        let limits = if *trust == Trust::Full { &LIMITS } else { &TIGHT };
+        if let Some(source) = &self.source
+            && let Err(problem) = check_bytes(source.text.len(), limits)
+        {
+            problems.add(problem);
+            return None;
+        }
+        if !rules::size(&self.document, limits, problems) {
+            return None;
+        }
+        rules::version(&self.document, problems);
+        shape::check(&self.document, &Shape::Object(&fields::MANIFEST), "", problems);
+        let nodes = self.document.get("nodes").and_then(Json::as_array);
+        for (i, node) in nodes.into_iter().flatten().enumerate() {
+            rules::node(node, &format!("/nodes/{i}"), problems);
+        }
+        rules::trust(&self.document, trust, registry, problems);
+        graph::build(&read::read(&self.document), registry, problems)
+    }
+
+    fn is_untrusted(&self) -> bool {
+        let says = self.document.get("untrusted").and_then(Json::as_bool) == Some(true);
+        says || self.trust != Trust::Full
+    }
+
+    fn located(&self, problems: Problems) -> Vec<Problem> {
+        let mut problems = problems.into_vec();
+        if let Some(source) = &self.source
+            && !problems.is_empty()
+        {
+            locate::locate(source, &mut problems);
+        }
+        problems
+    }
+}
+
+fn check_bytes(bytes: usize, limits: &Limits) -> Result<(), Problem> {
+    if bytes <= limits.bytes {
+        return Ok(());
+    }
+    let message = format!("the manifest has {bytes} bytes, more than {}", limits.bytes);
+    Err(error(detail::MANIFEST_TOO_LARGE, "", message)
+        .expected(format!("at most {} bytes", limits.bytes)))
+}
+
+/// Whether lists and objects nest deeper than so many levels.
+fn deeper_than(value: &Json, levels: usize) -> bool {
+    let mut open = vec![(value, 0)];
+    while let Some((value, depth)) = open.pop() {
+        let inside: &mut dyn Iterator<Item = &Json> = match value {
+            Json::Array(list) => &mut list.iter(),
+            Json::Object(map) => &mut map.values(),
+            _ => continue,
+        };
+        if depth == levels {
+            return true;
+        }
+        open.extend(inside.map(|value| (value, depth + 1)));
+    }
+    false
 }
 
 fn refuse(problem: Problem) -> Error {

@@ -3,31 +3,49 @@
 use crate::error::{Detail, Problem, Severity};
 use serde_json::Value as Json;
 
-/// Problems beyond this many are not kept: a hostile document must not make the answer huge.
+/// More errors than these, and more warnings, are not kept: a hostile document must not make the
+/// answer huge.
 const MOST: usize = 200;
 /// Longest excerpt of the document that a message quotes, in characters.
 const EXCERPT: usize = 60;
+/// Longer names, in bytes, are not compared.
+const LONGEST_NAME: usize = 64;
 
 /// What is wrong in a manifest, in the order in which it was found.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Problems(Vec<Problem>);
+#[derive(Default)]
+pub(crate) struct Problems {
+    list: Vec<Problem>,
+    errors: usize,
+}
 
 impl Problems {
     /// Notes a problem.
     pub(crate) fn add(&mut self, problem: Problem) {
-        if self.0.len() < MOST {
-            self.0.push(problem);
+        let count = match problem.severity {
+            Severity::Error => {
+                self.errors += 1;
+                self.errors
+            }
+            Severity::Warning => self.list.len() - self.errors.min(MOST) + 1,
+        };
+        if count <= MOST {
+            self.list.push(problem);
         }
     }
 
     /// Whether the manifest can't run.
     pub(crate) fn any_error(&self) -> bool {
-        self.0.iter().any(|p| p.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// Whether further errors are not kept, so that there is no use in looking for them.
+    pub(crate) fn full(&self) -> bool {
+        self.errors >= MOST
     }
 
     /// All of them.
     pub(crate) fn into_vec(self) -> Vec<Problem> {
-        self.0
+        self.list
     }
 }
 
@@ -95,13 +113,13 @@ pub(crate) fn nearest<'a>(
     written: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // The measure takes time in the product of the lengths; names are short.
-    if written.len() > 100 {
+    // The measure takes time in the product of the lengths, and names are short.
+    if written.len() > LONGEST_NAME {
         return None;
     }
     let lower = written.to_lowercase();
-    let mut best = (0.7, None);
-    for name in candidates {
+    let mut best = (0.75, None);
+    for name in candidates.into_iter().take(1000).filter(|c| c.len() <= LONGEST_NAME) {
         let score = strsim::jaro_winkler(&lower, &name.to_lowercase());
         if score > best.0 {
             best = (score, Some(name));

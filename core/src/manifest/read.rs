@@ -3,12 +3,13 @@
 //! Lenient: what has the wrong type has been reported by `shape` and reads as absent, so that all
 //! else can still be checked.
 
-use super::problem::at;
+use super::problem::{at, excerpt};
 use crate::graph::{Late, QueueLimits, QueuePolicy};
 use crate::node::caps::Numbers;
 use crate::node::params::as_int;
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
+use std::fmt;
 
 /// What a manifest says.
 pub(crate) struct Spec<'a> {
@@ -22,6 +23,8 @@ pub(crate) struct Spec<'a> {
     pub(crate) queue: QueueLimits,
     /// Whether all nodes could be read; if not, a name that is not found may be one of them.
     pub(crate) all_nodes: bool,
+    /// Whether there is a list of nodes, be it empty.
+    pub(crate) has_nodes: bool,
 }
 
 /// A node.
@@ -29,6 +32,8 @@ pub(crate) struct NodeSpec<'a> {
     pub(crate) pointer: String,
     pub(crate) id: &'a str,
     pub(crate) node_type: &'a str,
+    /// Whether the type is there, be it empty.
+    pub(crate) has_type: bool,
     pub(crate) params: Option<&'a Map<String, Json>>,
     pub(crate) is_output: bool,
     pub(crate) source_rate: Option<u32>,
@@ -55,16 +60,25 @@ pub(crate) struct ConnectionSpec<'a> {
 }
 
 /// `node` or `node.port`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy)]
 pub(crate) struct End<'a> {
+    /// As it stands there.
+    pub(crate) written: &'a str,
     pub(crate) node: &'a str,
     pub(crate) port: Option<&'a str>,
 }
 
+impl fmt::Display for End<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&excerpt(self.written))
+    }
+}
+
 /// A named input or output.
 pub(crate) struct NamedSpec<'a> {
-    /// Where the port is named.
     pub(crate) pointer: String,
+    /// Where its port is named.
+    pub(crate) port_pointer: String,
     pub(crate) name: &'a str,
     pub(crate) end: End<'a>,
     pub(crate) queue: QueueLimits,
@@ -83,6 +97,7 @@ pub(crate) fn read(document: &Json) -> Spec<'_> {
         name: metadata.and_then(|m| text(m, "name")).unwrap_or_default(),
         auto_negotiate: metadata.and_then(|m| m.get("auto_negotiate")?.as_bool()).unwrap_or(true),
         all_nodes: read.len() == nodes.len(),
+        has_nodes: document.get("nodes").is_some_and(Json::is_array),
         nodes: read,
         connections: list(document, "connections")
             .iter()
@@ -126,6 +141,7 @@ fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
     Some(NodeSpec {
         id: text(value, "id")?,
         node_type: text(value, "node_type").unwrap_or_default(),
+        has_type: text(value, "node_type").is_some(),
         params: value.get("params").and_then(Json::as_object),
         is_output: value.get("is_output_node").and_then(Json::as_bool).unwrap_or(false),
         source_rate: number(value, "source_rate"),
@@ -138,12 +154,13 @@ fn named<'a>(document: &'a Json, side: &str, queue: QueueLimits) -> Vec<NamedSpe
     let map = document.get(side).and_then(Json::as_object);
     let entries = map.into_iter().flatten().filter_map(|(name, value)| {
         let pointer = at(&format!("/{side}"), name);
-        let (port, pointer) = match value {
-            Json::String(port) => (port.as_str(), pointer),
+        let (port, port_pointer) = match value {
+            Json::String(port) => (port.as_str(), pointer.clone()),
             _ => (text(value, "port")?, format!("{pointer}/port")),
         };
         Some(NamedSpec {
             pointer,
+            port_pointer,
             name,
             end: end(port),
             queue: self::queue(value, queue),
@@ -160,8 +177,8 @@ fn named<'a>(document: &'a Json, side: &str, queue: QueueLimits) -> Vec<NamedSpe
 
 fn end(written: &str) -> End<'_> {
     match written.split_once('.') {
-        Some((node, port)) => End { node, port: Some(port) },
-        None => End { node: written, port: None },
+        Some((node, port)) => End { written, node, port: Some(port) },
+        None => End { written, node: written, port: None },
     }
 }
 

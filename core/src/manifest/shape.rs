@@ -85,6 +85,9 @@ pub(crate) enum Effect {
 
 /// Checks a value against its shape. Goes as deep as the shape does, so at most ten levels.
 pub(crate) fn check(value: &Json, shape: &Shape, pointer: &str, problems: &mut Problems) {
+    if problems.full() {
+        return;
+    }
     match (shape, value) {
         (Shape::Any, _) | (Shape::Bool, Json::Bool(_)) | (Shape::Text, Json::String(_)) => {}
         (Shape::Int { min, max }, Json::Number(_)) => {
@@ -143,7 +146,7 @@ fn check_object(map: &Map<String, Json>, object: &Object, pointer: &str, problem
             Json::Object(map) => map.is_empty(),
             _ => false,
         };
-        if !says_nothing {
+        if !says_nothing && same_type(&field.shape, value) {
             note_effect(field.effect, &format!("'{key}'"), &pointer, problems);
         }
     }

@@ -72,6 +72,11 @@ impl Port {
         Self { name, caps, like_input: false, any: false, doc }
     }
 
+    /// An input port that takes several connections, in order of arrival.
+    pub const fn any(name: &'static str, caps: Caps, doc: &'static str) -> Self {
+        Self { name, caps, like_input: false, any: true, doc }
+    }
+
     /// An output port that gives what the first input takes, as far as `caps` leave it open.
     pub const fn like_input(name: &'static str, caps: Caps, doc: &'static str) -> Self {
         Self { name, caps, like_input: true, any: false, doc }

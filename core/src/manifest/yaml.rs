@@ -4,29 +4,12 @@
 //! documents and keys that are no scalars are refused. Nothing here recurses: depth is a number,
 //! not a stack.
 
+use super::MAX_DEPTH;
 use super::problem::{error, excerpt};
-use super::{MAX_DEPTH, locate::Span};
+use super::source::{Event, Parsed, Span, Stop};
 use crate::error::{Problem, detail};
 use saphyr_parser::{Event as Yaml, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value as Json};
-use std::borrow::Cow;
-
-/// One step through a document.
-pub(crate) enum Event<'a> {
-    /// An object begins.
-    Map,
-    /// A list begins.
-    List,
-    /// The object or list that began last ends.
-    End,
-    /// A key of the innermost object.
-    Key(Cow<'a, str>),
-    /// A value that is neither object nor list; `plain` as YAML calls it: without quotes.
-    Scalar { text: Cow<'a, str>, plain: bool },
-}
-
-/// What a walk says when it stops early: a problem and where it is.
-pub(crate) type Stop = (Problem, Span);
 
 /// Goes through YAML, event by event. Spans count characters.
 pub(crate) fn walk<'a>(
@@ -40,6 +23,9 @@ pub(crate) fn walk<'a>(
         let (event, span) = step.map_err(|e| {
             let index = e.marker().index();
             let span = Span { start: index, end: index };
+            if e.info() == "recursion limit exceeded" {
+                return (too_deep(), span);
+            }
             (error(detail::MANIFEST_SYNTAX, "", format!("this is not YAML: {}", e.info())), span)
         })?;
         let span = Span { start: span.start.index(), end: span.end.index() };
@@ -110,7 +96,7 @@ pub(crate) fn too_deep() -> Problem {
 }
 
 /// Reads YAML. Says whether some object names a key twice; the first one counts.
-pub(crate) fn parse(text: &str) -> Result<super::parse_json::Parsed, Stop> {
+pub(crate) fn parse(text: &str) -> Result<Parsed, Stop> {
     let mut done: Option<Json> = None;
     let mut open: Vec<(Json, Option<String>)> = Vec::new();
     let mut duplicates = false;
@@ -152,7 +138,7 @@ pub(crate) fn parse(text: &str) -> Result<super::parse_json::Parsed, Stop> {
         }
         Ok(())
     })?;
-    Ok(super::parse_json::Parsed { value: done.unwrap_or(Json::Null), duplicates })
+    Ok(Parsed { value: done.unwrap_or(Json::Null), duplicates })
 }
 
 /// The value of a plain scalar in the core schema; `None` for infinities and NaN, which JSON

@@ -1,0 +1,178 @@
+//! The nodes of a manifest: their types, params and ports.
+
+use super::GraphNode;
+use crate::error::detail;
+use crate::manifest::read::{Narrow, NodeSpec};
+use crate::manifest::{Problems, check_params, error, excerpt, nearest};
+use crate::node::caps::{AudioCaps, Kinds, Numbers, Samples};
+use crate::node::{Lookup, NodeType, Port, Ports, Registry};
+use crate::packet::{Kind, SampleFormat};
+use serde_json::Map;
+use std::sync::Arc;
+
+/// Checks a node's id.
+pub(super) fn check_id(node: &NodeSpec<'_>, problems: &mut Problems) {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if !node.id.is_empty() && node.id.chars().all(fits) {
+        return;
+    }
+    let message = match node.id.is_empty() {
+        true => "a node id is empty".to_owned(),
+        false => format!("the node id '{}' has characters that ids don't take", excerpt(node.id)),
+    };
+    problems.add(
+        error(detail::MANIFEST_NODE_ID, format!("{}/id", node.pointer), message)
+            .expected("letters, digits, '_' and '-'"),
+    );
+}
+
+/// The node with its type, params and ports; `None` when one of them is wrong.
+pub(super) fn resolve(
+    node: &NodeSpec<'_>,
+    registry: &Registry,
+    problems: &mut Problems,
+) -> Option<GraphNode> {
+    let (full, node_type) = find(node, registry, problems)?;
+    let none = Map::new();
+    let pointer = format!("{}/params", node.pointer);
+    let mut fits = true;
+    let params = check_params(
+        node_type.params(),
+        node.params.unwrap_or(&none),
+        node_type.descriptor().name,
+        &pointer,
+        &mut |problem| {
+            fits = false;
+            problems.add(problem);
+        },
+    );
+    if !fits {
+        return None;
+    }
+    let mut ports = match node_type.ports(&params) {
+        Ok(ports) => ports,
+        Err(e) => {
+            let mut problem = error(detail::MANIFEST_PARAM_CONFLICT, pointer, e.message());
+            problem.hint = e.hint().map(str::to_owned);
+            problems.add(problem);
+            return None;
+        }
+    };
+    for constraint in &node.narrow {
+        narrow(&mut ports, constraint, node.id, problems);
+    }
+    Some(GraphNode {
+        id: node.id.to_owned(),
+        type_name: full.to_owned(),
+        node_type: Arc::clone(node_type),
+        params,
+        ports,
+        adapter: false,
+    })
+}
+
+fn find<'a>(
+    node: &NodeSpec<'_>,
+    registry: &'a Registry,
+    problems: &mut Problems,
+) -> Option<(&'a str, &'a Arc<dyn NodeType>)> {
+    let pointer = format!("{}/node_type", node.pointer);
+    let name = excerpt(node.node_type);
+    match registry.find(node.node_type) {
+        Lookup::Found(full, node_type) => return Some((full, node_type)),
+        Lookup::Ambiguous(names) => problems.add(
+            error(
+                detail::MANIFEST_AMBIGUOUS_TYPE,
+                pointer,
+                format!("several namespaces have a node type '{name}'"),
+            )
+            .hint(format!("write {}", names.join(" or "))),
+        ),
+        // A type that is missing or no text has been reported.
+        Lookup::Unknown if node.node_type.is_empty() && !node.has_type => {}
+        Lookup::Unknown => {
+            let bare = node.node_type.rsplit_once('/').map_or(node.node_type, |(_, bare)| bare);
+            problems.add(
+                error(
+                    detail::MANIFEST_UNKNOWN_TYPE,
+                    pointer,
+                    format!("Unknown node type '{name}' for node '{}'", excerpt(node.id)),
+                )
+                .nearest(bare, registry.names()),
+            );
+        }
+    }
+    None
+}
+
+/// Narrows a port to what `media_capabilities` say.
+fn narrow(ports: &mut Ports, constraint: &Narrow<'_>, node: &str, problems: &mut Problems) {
+    let (ports, side) = match constraint.input {
+        true => (&mut ports.inputs, "input"),
+        false => (&mut ports.outputs, "output"),
+    };
+    // The earlier SDK called every port so.
+    let default = constraint.port == "default" && ports.iter().all(|p| p.name != "default");
+    let names: Vec<&str> = ports.iter().map(|p| p.name).collect();
+    let found = if default { ports.first_mut() } else { port(ports, constraint.port) };
+    let Some(port) = found else {
+        let message = format!("'{node}' has no {side} '{}'", excerpt(constraint.port));
+        let problem = error(detail::MANIFEST_UNKNOWN_PORT, &constraint.pointer, message);
+        problems.add(match nearest(constraint.port, names.iter().copied()) {
+            Some(name) => problem.hint(format!("did you mean '{name}'?")),
+            None if names.is_empty() => problem.hint(format!("it has no {side}s")),
+            None => problem.hint(format!("its {side}s are {}", names.join(", "))),
+        });
+        return;
+    };
+    let kinds = match kind(constraint.kind) {
+        Some(kind) => Kinds::one(kind),
+        // A kind that is missing or unknown has been reported.
+        None => return,
+    };
+    let wanted = audio(constraint);
+    let met = match port.caps.kinds.meet(kinds) {
+        none if none.is_empty() => Err("kind"),
+        both => port.caps.audio.meet(&wanted).map(|audio| (both, audio)),
+    };
+    match met {
+        Ok((kinds, audio)) => {
+            port.caps.kinds = kinds;
+            port.caps.audio = audio;
+        }
+        Err(field) => problems.add(
+            error(
+                detail::MANIFEST_MEDIA_MISMATCH,
+                &constraint.pointer,
+                format!("'{node}.{}' never has such packets: the {field} differs", port.name),
+            )
+            .expected(format!("within {}", port.caps)),
+        ),
+    }
+}
+
+fn port<'a>(ports: &'a mut [Port], name: &str) -> Option<&'a mut Port> {
+    ports.iter_mut().find(|p| p.name == name)
+}
+
+/// The kind of a constraint's `type`.
+fn kind(name: &str) -> Option<Kind> {
+    match name {
+        "binary" => Some(Kind::Bytes),
+        name => Kind::ALL.into_iter().find(|k| k.name() == name),
+    }
+}
+
+fn audio(constraint: &Narrow<'_>) -> AudioCaps {
+    let mut samples: Option<Samples> = None;
+    for format in constraint.formats.iter().filter_map(|f| SampleFormat::from_name(f)) {
+        let one = Samples::one(format);
+        samples = Some(samples.map_or(one, |some| some.or(one)));
+    }
+    AudioCaps {
+        rates: constraint.rates.clone().unwrap_or(Numbers::Any),
+        channels: constraint.channels.clone().unwrap_or(Numbers::Any),
+        samples: samples.unwrap_or(Samples::ANY),
+        planar: None,
+    }
+}
