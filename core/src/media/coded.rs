@@ -10,6 +10,7 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::TimeBase;
 
 /// Speaker positions that have a bit in WAVE_FORMAT_EXTENSIBLE.
 const WAVE_POSITIONS: u32 = 18;
@@ -19,9 +20,8 @@ pub(super) struct Coded {
     container: Box<dyn FormatReader>,
     codec: Box<dyn Codec>,
     track: u32,
-    /// Where the next packet begins when none is missing, and how long the one before was: in
-    /// ticks of the track's time base.
-    next: Option<(i64, u64)>,
+    /// Where the next packet begins when none is missing, in ticks of the track's time base.
+    next: Option<i64>,
 }
 
 /// What a step of the decoder came to.
@@ -130,15 +130,7 @@ impl Coded {
                 Err(Failure::DecodeError(_)) => return Ok(Step::Lost(0)),
                 Err(e) => return Err(corrupt(&e)),
             };
-            let (begin, length) = (packet.pts.get(), packet.block_dur().get());
-            let missing = self.next.map_or(0, |(next, before)| {
-                let gap = u64::try_from(begin.saturating_sub(next)).unwrap_or(0);
-                // Containers with coarse clocks are off by a little all the time.
-                if gap > before / 2 { gap } else { 0 }
-            });
-            let end = begin.saturating_add(i64::try_from(length).unwrap_or(i64::MAX));
-            self.next = Some((end, length));
-            let missing = self.frames(missing, rate);
+            let missing = self.missing(&packet, rate);
             return match self.codec.decode(&packet) {
                 // The first packet of some codecs only prepares the second.
                 Ok(decoded) if decoded.is_empty() => continue,
@@ -152,6 +144,23 @@ impl Coded {
                 }
                 Err(e) => Err(corrupt(&e)),
             };
+        }
+    }
+
+    /// Frames that are missing between the packet before and this one, in containers that count
+    /// time in frames. Others (Matroska) are too coarse to tell.
+    fn missing(&mut self, packet: &symphonia::core::packet::Packet, rate: u32) -> u64 {
+        let counts_frames = TimeBase::try_from_recip(rate).is_some_and(|base| {
+            let mut tracks = self.container.tracks().iter();
+            tracks.any(|t| t.id == self.track && t.time_base == Some(base))
+        });
+        let (begin, frames) = (packet.pts.get(), packet.block_dur().get());
+        let end = begin.saturating_add(i64::try_from(frames).unwrap_or(i64::MAX));
+        match self.next.replace(end) {
+            Some(next) if counts_frames && frames > 0 => {
+                u64::try_from(begin.saturating_sub(next)).unwrap_or(0)
+            }
+            _ => 0,
         }
     }
 
