@@ -6,6 +6,10 @@
 //! every level gives the same bits.
 
 pub mod convert;
+pub mod gain;
 pub mod level;
 pub mod mix;
 pub mod resample;
+
+pub mod segment;
+pub mod vad;

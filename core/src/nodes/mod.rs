@@ -4,13 +4,43 @@
 mod media_reader;
 #[cfg(feature = "media")]
 mod media_writer;
+mod add;
+mod audio;
+mod audio_adapter;
+mod audio_chunker;
+mod audio_level;
+mod audio_resample;
+mod buffer;
+mod channel_mixer;
+mod format_converter;
+mod gain;
+mod multiply;
+mod number;
 mod pass_through;
+mod text_processor;
+mod speech;
+mod speech_segmenter;
+mod vad;
 
 #[cfg(feature = "media")]
 pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
 #[cfg(feature = "media")]
 pub use media_writer::{MediaWriter, MediaWriterParams};
+pub use add::Add;
+pub use audio_adapter::AudioAdapter;
+pub use audio_chunker::AudioChunker;
+pub use audio_level::AudioLevel;
+pub use audio_resample::AudioResample;
+pub use buffer::Buffer;
+pub use channel_mixer::ChannelMixer;
+pub use format_converter::FormatConverter;
+pub use gain::Gain;
+pub use multiply::Multiply;
 pub use pass_through::PassThrough;
+pub use text_processor::TextProcessor;
+pub use speech::VadEngine;
+pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
+pub use vad::{Report, Vad, VadParams};
 
 use crate::error::Result;
 use crate::node::{BUILTIN, Registry};
@@ -23,11 +53,24 @@ pub fn builtin() -> Registry {
 }
 
 fn add_all(registry: &mut Registry) -> Result<()> {
+    registry.add::<Add>(BUILTIN)?;
+    registry.add::<AudioAdapter>(BUILTIN)?;
+    registry.add::<AudioChunker>(BUILTIN)?;
+    registry.add::<AudioLevel>(BUILTIN)?;
+    registry.add::<AudioResample>(BUILTIN)?;
+    registry.add::<Buffer>(BUILTIN)?;
+    registry.add::<ChannelMixer>(BUILTIN)?;
+    registry.add::<FormatConverter>(BUILTIN)?;
+    registry.add::<Gain>(BUILTIN)?;
+    registry.add::<Multiply>(BUILTIN)?;
     registry.add::<PassThrough>(BUILTIN)?;
+    registry.add::<SpeechSegmenter>(BUILTIN)?;
+    registry.add::<Vad>(BUILTIN)?;
     #[cfg(feature = "media")]
     registry.add::<MediaReader>(BUILTIN)?;
     #[cfg(feature = "media")]
     registry.add::<MediaWriter>(BUILTIN)?;
+    registry.add::<TextProcessor>(BUILTIN)?;
     Ok(())
 }
 

@@ -1,26 +1,12 @@
 //! What a stream converter promises: chunking, time, length, and the quality of each setting.
 
 use super::*;
+use crate::node::testing::Random;
 use std::f64::consts::TAU;
 
 const RATES: [u32; 9] = [8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000];
 const QUALITIES: [Quality; 4] = [Quality::Low, Quality::Medium, Quality::High, Quality::Vhq];
 const LATENCIES: [Latency; 3] = [Latency::Low, Latency::Auto, Latency::Offline];
-
-/// Seeded numbers (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % below
-    }
-    fn sample(&mut self) -> f32 {
-        self.next(65_536) as f32 / 32_768.0 - 1.0
-    }
-}
 
 fn run(
     resampler: &mut Resampler,
@@ -49,7 +35,7 @@ fn whole(from: u32, to: u32, quality: Quality, latency: Latency, input: &[f32]) 
 
 #[test]
 fn equal_samples_come_out_however_the_input_is_cut() {
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let input: Vec<f32> = (0..2 * 9_000).map(|_| random.sample()).collect();
     for latency in LATENCIES {
         for (from, to) in [(44_100, 16_000), (16_000, 48_000), (48_000, 16_000), (44_101, 48_000)] {
@@ -60,8 +46,8 @@ fn equal_samples_come_out_however_the_input_is_cut() {
             }
             let mut used = make();
             for seed in 1..4 {
-                let mut sizes = Random(seed);
-                let cut = run(&mut used, 2, &input, || sizes.next(3000));
+                let mut sizes = Random::new(seed);
+                let cut = run(&mut used, 2, &input, || sizes.below(3000));
                 assert!(cut == expected, "{from}→{to} at random, after a drain");
             }
         }
