@@ -84,7 +84,7 @@ inputs:
 #[test]
 fn yaml_scalars_follow_the_core_schema() {
     let yaml = "[~, null, '', yes, true, False, 12, -3, +4, 0x1F, 0o17, 012, 1.5, .5, 1e3, 12:30, \
-                1_000, 18446744073709551615, 'true', \"12\", 0x, -, 1.2.3, e5, 2026-01-01]";
+                1_000, 18446744073709551615, 'true', \"12\", 0x, -x, 1.2.3, e5, 2026-01-01]";
     let json = json!([
         null,
         null,

@@ -152,7 +152,8 @@ proptest! {
             pointers.push(pointer);
         }
         let mut broken = good.clone();
-        *broken.pointer_mut(pick.get(&pointers)).unwrap() = value;
+        let pointer: &String = pick.get(&pointers);
+        *broken.pointer_mut(pointer).unwrap() = value;
         look_at(Manifest::from_json, &broken.to_string());
     }
 
