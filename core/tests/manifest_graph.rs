@@ -116,6 +116,23 @@ fn yaml_scalars_follow_the_core_schema() {
 }
 
 #[test]
+fn positions_are_right_behind_windows_line_ends_and_wide_characters() {
+    let yaml = "version: v1\r\nmetadata:\r\n  name: \"größer 𝄞\"\r\nnodes:\r\n  - id: a\r\n    \
+                node_type: Echo\r\n    ünknown: {x: 1}\r\n";
+    let json = "{\"version\": \"v1\",\r\n \"nodes\": [{\"id\": \"a\", \"node_type\": \"Echo\",\r\n \
+                \"𝄞\": 1, \"ünknown\": 2}]}";
+    for (text, read) in [(yaml, Manifest::from_yaml as fn(&str) -> _), (json, Manifest::from_json)]
+    {
+        let problems = read(text).unwrap().validate(&support::registry()).problems;
+        let at = problems.last().unwrap().position.unwrap();
+        let here = &text[at.offset..at.offset + at.len];
+        assert_eq!(here.trim_matches('"'), "ünknown");
+        let line = text.lines().nth(at.line - 1).unwrap();
+        assert!(line.chars().skip(at.column - 1).collect::<String>().starts_with(here));
+    }
+}
+
+#[test]
 fn manifests_of_the_earlier_sdk_run_as_they_are() {
     let manifest = json!({
         "version": "v1",
@@ -214,6 +231,34 @@ fn an_adapter_goes_where_two_ends_differ_and_nowhere_else() {
         graph.nodes[1].ports.outputs[0].caps.to_string(),
         "audio (f32, 44100 Hz, 2 ch, interleaved)"
     );
+}
+
+#[test]
+fn each_connection_into_a_shared_port_has_its_own_adapter() {
+    let graph = resolve(json!({
+        "version": "v1",
+        "nodes": [
+            {"id": "a", "node_type": "Echo"}, {"id": "b", "node_type": "Echo"},
+            {"id": "t", "node_type": "Tone"}, {"id": "s", "node_type": "Sum"},
+        ],
+        "connections": [
+            {"from": "a", "to": "s"}, {"from": "b", "to": "s"}, {"from": "t", "to": "s"},
+        ],
+        "inputs": {"more": "s"},
+    }));
+    assert_eq!(ids(&graph), ["a", "b", "t", "s.in~adapter", "s.in~adapter2", "s.in~adapter3", "s"]);
+    assert_eq!(
+        edges(&graph),
+        [
+            "a.out > s.in~adapter2.in",
+            "s.in~adapter2.out > s.in",
+            "b.out > s.in~adapter3.in",
+            "s.in~adapter3.out > s.in",
+            "t.out > s.in",
+            "s.in~adapter.out > s.in",
+        ]
+    );
+    assert_eq!(ends(&graph, true)[0], "more = s.in~adapter.in");
 }
 
 #[test]

@@ -29,6 +29,7 @@ pub(crate) fn without_adapter() -> Registry {
     registry.add::<Printer>("test").unwrap();
     registry.add::<Join>("test").unwrap();
     registry.add::<Funnel>("test").unwrap();
+    registry.add::<Sum>("test").unwrap();
     registry.add::<Dice>("test").unwrap();
     registry.add::<FileReader>("test").unwrap();
     registry.add::<Twin>("one").unwrap();
@@ -215,6 +216,17 @@ test_node!(
         inputs: &[Port::any("in", Caps::ANY, "Many.")],
         outputs: &[Port::new("out", Caps::ANY, "All of them.")],
         ..Descriptor::new("Funnel", "One input for many.")
+    }
+);
+
+test_node!(
+    /// Audio from many.
+    Sum,
+    NoParams,
+    Descriptor {
+        inputs: &[Port::any("in", Caps::AUDIO_F32, "Many.")],
+        outputs: &[Port::like_input("out", Caps::AUDIO_F32, "All of them.")],
+        ..Descriptor::new("Sum", "Audio from many.")
     }
 );
 
