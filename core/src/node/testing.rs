@@ -76,7 +76,9 @@ impl Harness {
     /// # Errors
     /// What the node says.
     pub fn finish(&mut self) -> Result<Vec<(usize, Packet)>> {
-        self.call(|node, cx| node.finish(cx))
+        let mut out = Vec::new();
+        self.call(|port, packet| out.push((port, packet)), |node, cx| node.finish(cx))?;
+        Ok(out)
     }
 
     /// Runs a source to its end.
