@@ -1,9 +1,5 @@
 //! The built-in nodes: thin wrappers over `dsp`.
 
-#[cfg(feature = "media")]
-mod media_reader;
-#[cfg(feature = "media")]
-mod media_writer;
 mod add;
 mod audio;
 mod audio_adapter;
@@ -14,15 +10,15 @@ mod buffer;
 mod channel_mixer;
 mod format_converter;
 mod gain;
+#[cfg(feature = "media")]
+mod media_reader;
+#[cfg(feature = "media")]
+mod media_writer;
 mod multiply;
 mod number;
 mod pass_through;
 mod text_processor;
 
-#[cfg(feature = "media")]
-pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
-#[cfg(feature = "media")]
-pub use media_writer::{MediaWriter, MediaWriterParams};
 pub use add::Add;
 pub use audio_adapter::AudioAdapter;
 pub use audio_chunker::AudioChunker;
@@ -32,6 +28,10 @@ pub use buffer::Buffer;
 pub use channel_mixer::ChannelMixer;
 pub use format_converter::FormatConverter;
 pub use gain::Gain;
+#[cfg(feature = "media")]
+pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
+#[cfg(feature = "media")]
+pub use media_writer::{MediaWriter, MediaWriterParams};
 pub use multiply::Multiply;
 pub use pass_through::PassThrough;
 pub use text_processor::TextProcessor;
