@@ -98,17 +98,22 @@ fn raw_audio_comes_out_as_it_went_in() {
 #[test]
 fn findings_about_raw_audio_are_lines() {
     let folder = Folder::new();
-    let level = r#"{"version": "v1", "nodes": [{"id": "level", "node_type": "AudioLevel"}]}"#;
-    folder.write("level.json", level);
-    let second = [0u8; 4 * 16_000];
-    let ran = folder.pipe(&["stream", "level.json", "--pcm", "f32le:16000:1"], second);
+    let level = json!({
+        "version": "v1",
+        "nodes": [{"id": "level", "node_type": "AudioLevel"}],
+        "outputs": {"levels": "level.levels"},
+    });
+    folder.write("level.json", level.to_string());
+    let second = vec![0; 4 * 16_000];
+    let ran = folder.pipe(&["stream", "level.json", "--pcm", "f32le:16000:1"], &second);
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.lines().count() > 1, "{}", ran.out);
-    let line: Json = serde_json::from_str(ran.out.lines().next().expect("a line")).expect("JSON");
-    assert!(line.is_object());
+    let lines: Vec<Json> =
+        ran.out.lines().map(|l| serde_json::from_str(l).expect("a line of JSON")).collect();
+    assert_eq!(lines.len(), 10, "{}", ran.out);
+    assert_eq!(lines[0]["is_silence"], true);
     // Asked for raw audio, it says that there is none.
     let args = ["stream", "level.json", "--pcm", "f32le:16000:1", "--out-pcm", "f32le"];
-    let ran = folder.pipe(&args, second);
+    let ran = folder.pipe(&args, &second);
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("which has no place in raw audio on standard output"), "{}", ran.err);
 }
