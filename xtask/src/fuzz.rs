@@ -1,4 +1,7 @@
-//! Feeds the fuzz targets in `fuzz/` with libFuzzer, on the stable compiler.
+//! Feeds the fuzz targets in `fuzz/` with libFuzzer, under the address sanitizer.
+//!
+//! Needs the nightly compiler: the sanitizer, whose hooks also let libFuzzer see what is compared
+//! with what in memory, is not in the stable one.
 //!
 //! A target is a binary of that crate which calls `libfuzzer_sys::fuzz_target!`. Its corpus grows
 //! in `fuzz/corpus/<target>/`; an input that breaks it is left in `fuzz/artifacts/<target>/`.
@@ -8,8 +11,8 @@ use crate::process::{Run, create_folder, target_dir};
 use crate::tools;
 use std::path::Path;
 
-/// Coverage instrumentation that libFuzzer steers by.
-const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module \
+/// The sanitizer and the coverage instrumentation that libFuzzer steers by.
+const FLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table \
@@ -34,7 +37,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
     let host = host(root)?;
     let build = target_dir(root).join("fuzz");
     // With a named target, the flags reach neither build scripts nor macros.
-    Run::cargo(root, "build --release --bins --manifest-path fuzz/Cargo.toml --target")
+    nightly(root, "cargo build --release --bins --manifest-path fuzz/Cargo.toml --target")
         .args([&host])
         .args([Path::new("--target-dir"), &build])
         .env("RUSTFLAGS", FLAGS)
@@ -70,9 +73,15 @@ fn targets(root: &Path) -> Result<Vec<String>, Failure> {
     if names.is_empty() { Err("fuzz/Cargo.toml has no targets".to_owned()) } else { Ok(names) }
 }
 
-/// The machine's own target triple.
+/// The target triple of the nightly compiler's machine.
 fn host(root: &Path) -> Result<String, Failure> {
-    let version = Run::new(root, "rustc").args(["-vV"]).text()?;
+    let version = nightly(root, "rustc -vV").text().map_err(|e| {
+        format!("no nightly compiler: install it with `rustup toolchain install nightly` ({e})")
+    })?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
+}
+
+fn nightly(root: &Path, line: &str) -> Run {
+    Run::new(root, "rustup").args(["run", "nightly"]).args(line.split_whitespace())
 }

@@ -10,3 +10,6 @@ pub mod gain;
 pub mod level;
 pub mod mix;
 pub mod resample;
+
+pub mod segment;
+pub mod vad;

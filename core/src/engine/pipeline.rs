@@ -9,7 +9,7 @@ use super::mail::Mail;
 use super::queue::{Queue, Queued};
 use super::runner::{Drive, Runner};
 use super::stats::{DropReason, Histogram, LinkStats, NodeStats};
-use super::turn::Turn;
+use super::turn::{Guard, Turn};
 use super::wait::Wait;
 use super::{clock, inside};
 use crate::error::{Error, Result, detail};
@@ -238,7 +238,16 @@ impl Shared {
     /// Runs what can run. `None`: another thread is at it and will look again. When it came to a
     /// stop, `after` looks at the runner before the turn is given back.
     fn run<R>(&self, drive: Drive, after: impl Fn(&mut Runner) -> R) -> Option<R> {
-        let mut guard = self.turn.enter()?;
+        Some(self.run_with(self.turn.enter()?, drive, after))
+    }
+
+    /// As [`run`](Self::run), for who has the turn already.
+    fn run_with<R>(
+        &self,
+        mut guard: Guard<'_, Runner>,
+        drive: Drive,
+        after: impl Fn(&mut Runner) -> R,
+    ) -> R {
         let _inside = inside::enter(self);
         loop {
             let result = guard.with(|runner| {
@@ -261,7 +270,7 @@ impl Shared {
             match guard.finish() {
                 None => {
                     self.wait.notify();
-                    return Some(result);
+                    return result;
                 }
                 Some(again) => guard = again,
             }
@@ -442,7 +451,7 @@ impl Pipeline {
             made_room = true;
             shared.run(Drive::Pushed, |_| ());
         };
-        if shared.pool.stats().live_bytes > shared.memory_limit {
+        if shared.pool.live_bytes() > shared.memory_limit {
             let limit = shared.memory_limit;
             let error = Error::new(
                 detail::LIMIT_MEMORY,
@@ -465,10 +474,25 @@ impl Pipeline {
             }
             Admit::Refused(packet, error) => return Err(PushError::Refused(packet, error)),
         };
+        let stamp = clock::now();
+        // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
+        if input.queue.is_empty()
+            && let Some(mut guard) = shared.turn.enter()
+        {
+            if guard.with(|runner| runner.can_take(shared, index)) {
+                input.queue.pass(&packet, &shared.links[link]);
+                drop(input);
+                guard.with(|runner| runner.take(index, packet, stamp));
+                shared.run_with(guard, Drive::Pushed, |_| ());
+                return self.pushed();
+            }
+            // What others asked for in between is done by the run below.
+            drop(guard);
+        }
         let queued = Queued {
             packet,
             epoch: shared.life.epoch(),
-            stamp: clock::now(),
+            stamp,
             seq: shared.arrivals.fetch_add(1, Ordering::Relaxed),
         };
         let waiting = input.queue.len();
@@ -485,10 +509,16 @@ impl Pipeline {
             shared.drop_event(link, reason, 1);
         }
         shared.run(Drive::Pushed, |_| ());
-        match shared.life.state() {
-            State::Failed => Err(PushError::Failed(
-                shared.over(State::Failed).expect("a failed pipeline has an error"),
-            )),
+        self.pushed()
+    }
+
+    /// What a push came to whose packet was taken.
+    fn pushed(&self) -> Result<(), PushError> {
+        match self.shared.life.state() {
+            State::Failed => {
+                let error = self.shared.over(State::Failed);
+                Err(PushError::Failed(error.expect("a failed pipeline has an error")))
+            }
             _ => Ok(()),
         }
     }
@@ -520,12 +550,18 @@ impl Pipeline {
     }
 
     fn pull_until(&self, which: Option<usize>, timeout: Option<Duration>) -> Result<Pull<'_>> {
-        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        let mut deadline = None;
         loop {
             let seen = self.shared.wait.seen();
             match self.pull_now(which)? {
                 Pull::Idle(reason @ (Reason::InFlight(_) | Reason::Busy)) => {
-                    if timeout == Some(Duration::ZERO) || !self.shared.wait.until(seen, deadline) {
+                    if timeout == Some(Duration::ZERO) {
+                        return Ok(Pull::Idle(reason));
+                    }
+                    // The clock is read only once there is something to wait for.
+                    let begin = |t| Instant::now().checked_add(t);
+                    deadline = deadline.or_else(|| timeout.and_then(begin));
+                    if !self.shared.wait.until(seen, deadline) {
                         return Ok(Pull::Idle(reason));
                     }
                 }

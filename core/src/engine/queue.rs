@@ -123,6 +123,14 @@ impl Queue {
         dropped
     }
 
+    /// Counts a packet that goes past the queue because nothing waits in it.
+    #[inline]
+    pub(crate) fn pass(&self, packet: &Packet, stats: &LinkStats) {
+        let ns = duration_ns(packet);
+        stats.enter(ns);
+        stats.take(ns);
+    }
+
     /// Takes the oldest packet and counts it.
     pub(crate) fn pop(&mut self, stats: &LinkStats) -> Option<Queued> {
         let queued = self.items.pop_front()?;

@@ -10,7 +10,7 @@ use super::event::{Event, ParamsOutcome};
 use super::life::{Epoch, State};
 use super::pipeline::{PortSet, Reason, Shared};
 use super::queue::{Level, Queued, duration_ns};
-use super::slot::{Desk, Item, NodeSlot, Stage, Step, Waiting};
+use super::slot::{Desk, Item, NO_LINK, NodeSlot, Stage, Step, Waiting};
 use super::stats::{DropReason, NodeStats};
 use crate::error::Result;
 use crate::graph::{Graph, QueuePolicy};
@@ -73,7 +73,10 @@ pub(crate) struct Runner {
     seq: u64,
     /// The node that is being called, for the report of a panic.
     pub(crate) current: usize,
+    /// When what is being worked on was pushed.
     stamp: Ticks,
+    /// When the clock was last read; zero: not in this run.
+    tick: Ticks,
     timing: bool,
     /// Scratch of `publish`.
     counts: Vec<u64>,
@@ -122,6 +125,7 @@ impl Runner {
             seq: 0,
             current: 0,
             stamp: 0,
+            tick: 0,
             timing: true,
             counts: vec![0; graph.edges.len()],
             nodes: slots,
@@ -135,10 +139,14 @@ impl Runner {
     /// Works until `drive` is satisfied or nothing can go on.
     pub(crate) fn run(&mut self, shared: &Shared, drive: Drive) -> Result<()> {
         let mut taken = 0;
+        if self.tick == 0 && self.timing {
+            self.tick = clock::now();
+        }
         self.active.append(&mut self.blocked);
         loop {
             let (state, epoch) = shared.life.get();
             if state.is_terminal() {
+                self.tick = 0;
                 self.clear(shared, state);
                 return Ok(());
             }
@@ -173,6 +181,7 @@ impl Runner {
             }
         }
         self.publish(shared);
+        self.tick = 0;
         Ok(())
     }
 
@@ -183,18 +192,25 @@ impl Runner {
             return Ok(());
         }
         self.current = index;
-        let begin = if self.timing { clock::now() } else { 0 };
-        let result = self.work(shared, index);
+        self.work(shared, index)?;
+        self.time(index);
+        Ok(())
+    }
+
+    /// Books the time since the clock was last read on a node: one reading per node.
+    #[inline]
+    fn time(&mut self, index: usize) {
         if self.timing {
-            self.nodes[index].stats.time(clock::now().wrapping_sub(begin));
+            let now = clock::now();
+            self.nodes[index].stats.time(now.wrapping_sub(self.tick));
+            self.tick = now;
         }
-        result
     }
 
     fn work(&mut self, shared: &Shared, index: usize) -> Result<()> {
         while let Some(item) = self.nodes[index].inbox.front() {
-            if let Item::Packet { stamp, .. } = item {
-                self.stamp = *stamp;
+            if item.packet.is_some() {
+                self.stamp = item.stamp;
                 let slot = &self.nodes[index];
                 if slot.max_in_flight > 0
                     && (slot.held() >= slot.max_in_flight || !self.has_room(shared, index))
@@ -289,15 +305,16 @@ impl Runner {
             }
             Dest::Edge { link, node, port } => {
                 let stats = &shared.links[link];
-                stats.enter(duration_ns(&packet));
-                if self.nodes[node].max_in_flight > 0
-                    && !self.make_room(shared, link, node, &packet)
-                {
-                    return;
+                let ns = duration_ns(&packet);
+                stats.enter(ns);
+                if self.nodes[node].max_in_flight > 0 {
+                    if !self.make_room(shared, link, node, &packet) {
+                        return;
+                    }
+                    self.levels[link].add(&packet);
                 }
-                self.levels[link].add(&packet);
-                let item =
-                    Item::Packet { packet, port, link: Some(link as u32), stamp: self.stamp };
+                let (packet, link, stamp) = (Some(packet), link as u32, self.stamp);
+                let item = Item { packet, port, link, stamp, ns };
                 let inbox = &mut self.nodes[node].inbox;
                 inbox.push_back(item);
                 stats.high_water.raise(inbox.len() as u64);
@@ -325,9 +342,10 @@ impl Runner {
         };
         while !keep(&self.levels[link]) {
             let inbox = &mut self.nodes[node].inbox;
-            let of_link = |item: &Item| matches!(item, Item::Packet { link: Some(l), .. } if *l as usize == link);
+            let of_link = |item: &Item| item.link as usize == link;
             let oldest = inbox.iter().position(of_link);
-            let Some(Item::Packet { packet, .. }) = oldest.and_then(|i| inbox.remove(i)) else {
+            let Some(Item { packet: Some(packet), .. }) = oldest.and_then(|i| inbox.remove(i))
+            else {
                 break;
             };
             self.levels[link].remove(&packet);
@@ -344,7 +362,7 @@ impl Runner {
             for nth in 0..self.routes[index][port].len() {
                 match self.routes[index][port][nth] {
                     Dest::Edge { node, port, .. } => {
-                        self.nodes[node].inbox.push_back(Item::End { port });
+                        self.nodes[node].inbox.push_back(Item::end(port));
                         self.active.insert(node);
                     }
                     Dest::Output(output) => self.leaving.push_back(Leaving::End { output }),
@@ -393,15 +411,12 @@ impl Runner {
 
     fn resume(&mut self, shared: &Shared, index: usize) -> Result<()> {
         self.current = index;
-        let begin = if self.timing { clock::now() } else { 0 };
         if self.nodes[index].is_source {
-            self.stamp = begin;
+            self.stamp = self.tick;
         }
         let (slot, mut desk) = self.desk(shared, index);
         let step = slot.resume(&mut desk)?;
-        if self.timing {
-            self.nodes[index].stats.time(clock::now().wrapping_sub(begin));
-        }
+        self.time(index);
         self.dispatch(shared, index);
         match step {
             Step::Ended => self.end_outputs(shared, index),
@@ -441,6 +456,20 @@ impl Runner {
         any
     }
 
+    /// Whether a packet of that input could be worked on now.
+    pub(crate) fn can_take(&self, shared: &Shared, input: usize) -> bool {
+        self.can_enter(shared, self.inputs[input].0) && self.epoch == shared.life.epoch()
+    }
+
+    /// Takes a packet that comes straight from a push.
+    pub(crate) fn take(&mut self, input: usize, packet: Packet, stamp: Ticks) {
+        let (node, port) = self.inputs[input];
+        self.nodes[node].stats.taken.add(1);
+        self.nodes[node].inbox.push_back(Item::counted(packet, port, stamp));
+        self.active.insert(node);
+        self.tick = stamp;
+    }
+
     /// Takes the packet (or end) that came first among those that have room ahead.
     fn take_input(&mut self, shared: &Shared) -> bool {
         if shared.backlog.load(Ordering::Acquire) == 0 {
@@ -465,13 +494,13 @@ impl Runner {
             Some(queued) => {
                 // Stale after a reset that came between: the queue's owner has dropped the rest.
                 let Queued { packet, stamp, .. } = queued;
-                let item = Item::Packet { packet, port, link: None, stamp };
+                let item = Item::counted(packet, port, stamp);
                 self.nodes[node].stats.taken.add(1);
                 self.nodes[node].inbox.push_back(item);
             }
             None => {
                 input.end_taken = true;
-                self.nodes[node].inbox.push_back(Item::End { port });
+                self.nodes[node].inbox.push_back(Item::end(port));
             }
         }
         drop(input);
@@ -487,16 +516,14 @@ impl Runner {
             return;
         }
         let closing = shared.life.state() == State::Closing;
-        let now = self.timing.then(clock::now);
         let mut outputs = shared.outputs();
         for leaving in self.leaving.drain(..) {
             match leaving {
                 Leaving::Packet { output, packet, stamp } => {
                     let link = shared.output_link(output);
-                    if let Some(now) = now {
-                        shared.latency[output]
-                            .get_or_init(Box::default)
-                            .record(now.wrapping_sub(stamp));
+                    if self.timing {
+                        let taken = self.tick.wrapping_sub(stamp);
+                        shared.latency[output].get_or_init(Box::default).record(taken);
                     }
                     let queue = &mut outputs[output].queue;
                     if closing && queue.level.blocks() {
@@ -516,7 +543,7 @@ impl Runner {
             }
         }
         drop(outputs);
-        shared.wait.notify();
+        shared.wait.notify_waiting();
     }
 
     /// Applies results that tickets have brought, in the order of the inputs.
@@ -641,15 +668,16 @@ impl Runner {
         }
         for slot in &mut self.nodes {
             slot.inbox.retain(|item| {
-                let Item::Packet { packet, link, .. } = item else { return true };
-                match link {
-                    Some(link) => {
-                        let link = *link as usize;
-                        self.levels[link].remove(packet);
-                        shared.links[link].drop(reason, duration_ns(packet));
-                    }
+                let Some(packet) = &item.packet else { return true };
+                if item.link == NO_LINK {
                     // Its link counts it as taken, so it is the node that lost it.
-                    None => slot.stats.failed.add(1),
+                    slot.stats.failed.add(1);
+                } else {
+                    let link = item.link as usize;
+                    if slot.max_in_flight > 0 {
+                        self.levels[link].remove(packet);
+                    }
+                    shared.links[link].drop(reason, item.ns);
                 }
                 count += 1;
                 false
@@ -669,8 +697,8 @@ impl Runner {
         self.counts.fill(0);
         for slot in &self.nodes {
             for item in &slot.inbox {
-                if let Item::Packet { link: Some(link), .. } = item {
-                    self.counts[*link as usize] += 1;
+                if item.link != NO_LINK {
+                    self.counts[item.link as usize] += 1;
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::clock::Ticks;
 use super::event::ParamsOutcome;
 use super::live::Change;
-use super::queue::{Level, duration_ns};
+use super::queue::Level;
 use super::stats::{LinkStats, NodeStats};
 use crate::error::{Error, Result, detail};
 use crate::graph::GraphNode;
@@ -15,16 +15,29 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// What waits for a node.
-pub(crate) enum Item {
-    Packet {
-        packet: Packet,
-        port: u16,
-        /// The link that it came by; `None` once it is counted as taken there.
-        link: Option<u32>,
-        stamp: Ticks,
-    },
-    /// A link that leads to that port has ended.
-    End { port: u16 },
+pub(crate) struct Item {
+    /// `None`: a link that leads to the port has ended.
+    pub(crate) packet: Option<Packet>,
+    pub(crate) port: u16,
+    /// The link that it came by; `NO_LINK` once it is counted as taken there.
+    pub(crate) link: u32,
+    pub(crate) stamp: Ticks,
+    /// Its duration, as the counters have it.
+    pub(crate) ns: u64,
+}
+
+/// Stands for the link of a packet that is counted already.
+pub(crate) const NO_LINK: u32 = u32::MAX;
+
+impl Item {
+    pub(crate) fn end(port: u16) -> Self {
+        Self { packet: None, port, link: NO_LINK, stamp: 0, ns: 0 }
+    }
+
+    /// A packet that no link counts any more.
+    pub(crate) fn counted(packet: Packet, port: u16, stamp: Ticks) -> Self {
+        Self { packet: Some(packet), port, link: NO_LINK, stamp, ns: 0 }
+    }
 }
 
 /// Where a node stands.
@@ -141,37 +154,36 @@ impl NodeSlot {
 
     /// Takes the inbox's head as far as it goes in one call of the node.
     pub(crate) fn step(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        match self.inbox.front() {
-            None => Ok(Step::Blocked),
-            Some(Item::End { port }) => {
-                let port = usize::from(*port);
-                let last = self.open[port] == 1 && self.open.iter().sum::<usize>() == 1;
-                if last {
-                    if !self.waiting.is_empty() {
-                        return Ok(Step::Blocked);
-                    }
-                    if !std::mem::replace(&mut self.finishing, true)
-                        && self.call_drain(desk, |node, cx| node.finish(cx))? == Flow::More
-                    {
-                        return Ok(Step::More);
-                    }
-                    self.stage = Stage::Ended;
-                }
-                self.open[port] -= 1;
-                self.inbox.pop_front();
-                Ok(if last { Step::Ended } else { Step::Done })
-            }
-            Some(Item::Packet { packet, port, .. }) => {
-                let port = usize::from(*port);
-                let (format, discont) = (MediaFormat::of(packet), packet.is_discont());
-                if (discont || self.formats[port] != Some(format))
-                    && let Some(wait) = self.cross_border(desk, port, format, discont)?
-                {
-                    return Ok(wait);
-                }
-                self.take(desk, port)
+        let Some(item) = self.inbox.front() else { return Ok(Step::Blocked) };
+        let port = usize::from(item.port);
+        let Some(packet) = &item.packet else { return self.take_end(desk, port) };
+        let discont = packet.is_discont();
+        if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
+            let format = MediaFormat::of(packet);
+            if let Some(wait) = self.cross_border(desk, port, format, discont)? {
+                return Ok(wait);
             }
         }
+        self.take(desk, port)
+    }
+
+    /// Takes the end of a link; the last one finishes the node.
+    fn take_end(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
+        let last = self.open[port] == 1 && self.open.iter().sum::<usize>() == 1;
+        if last {
+            if !self.waiting.is_empty() {
+                return Ok(Step::Blocked);
+            }
+            if !std::mem::replace(&mut self.finishing, true)
+                && self.call_drain(desk, |node, cx| node.finish(cx))? == Flow::More
+            {
+                return Ok(Step::More);
+            }
+            self.stage = Stage::Ended;
+        }
+        self.open[port] -= 1;
+        self.inbox.pop_front();
+        Ok(if last { Step::Ended } else { Step::Done })
     }
 
     /// Makes the node ready for a stream that breaks or changes its format: the old tail goes out,
@@ -211,30 +223,28 @@ impl NodeSlot {
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
     fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
-        let Some(Item::Packet { packet, stamp, link, .. }) = self.inbox.pop_front() else {
+        let Some(Item { packet: Some(mut packet), stamp, link, ns, .. }) = self.inbox.pop_front()
+        else {
             unreachable!("the caller has seen a packet")
         };
-        if let Some(link) = link {
+        if link != NO_LINK {
             let link = link as usize;
-            desk.links[link].take(duration_ns(&packet));
-            if let Some(level) = desk.levels.get_mut(link) {
-                level.remove(&packet);
+            desk.links[link].take(ns);
+            if self.max_in_flight > 0 {
+                desk.levels[link].remove(&packet);
             }
             self.stats.taken.add(1);
         }
-        let packet = if self.timed.is_empty() {
-            self.reached = packet.end();
-            packet
-        } else {
-            let (packet, rest) = self.split_for_changes(packet);
+        if !self.timed.is_empty() {
+            let (part, rest) = self.split_for_changes(packet);
             if let Some(rest) = rest {
                 // The packet is done when its last part is.
                 self.partial = true;
-                let item = Item::Packet { packet: rest, port: port as u16, link: None, stamp };
-                self.inbox.push_front(item);
+                self.inbox.push_front(Item::counted(rest, port as u16, stamp));
             }
-            packet
-        };
+            packet = part;
+        }
+        self.reached = packet.end().or(self.reached);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -329,7 +339,7 @@ impl NodeSlot {
             copied_bytes: &mut copied_bytes,
             tickets: (self.max_in_flight > 0).then_some(desk.tickets),
             opened: &mut *desk.opened,
-            format: self.formats.get(port).copied().flatten(),
+            format: self.formats.get(port).and_then(Option::as_ref),
         };
         let flow = work(&mut *self.node, &mut cx).map_err(|e| {
             // What a failed call emitted does not count.
@@ -361,11 +371,10 @@ impl NodeSlot {
 
     /// Applies the changes that are due before `packet`; splits it where one is due inside it.
     fn split_for_changes(&mut self, packet: Packet) -> (Packet, Option<Packet>) {
-        let (Some(pts), Some(end)) = (packet.pts(), packet.end()) else { return (packet, None) };
+        let Some(pts) = packet.pts() else { return (packet, None) };
         while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
             self.apply(change, Some(pts));
         }
-        self.reached = Some(end);
         let Some(at) = self.timed.front().and_then(|c| c.at) else { return (packet, None) };
         let Payload::Audio(audio) = packet.payload() else { return (packet, None) };
         let rate = audio.format().rate;

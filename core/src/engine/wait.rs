@@ -36,6 +36,15 @@ impl Wait {
         }
     }
 
+    /// As [`notify`](Self::notify), for a change that will be told again soon: free while nobody
+    /// waits, and then somebody who begins to wait at this moment may miss it.
+    #[inline]
+    pub(crate) fn notify_waiting(&self) {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            self.notify();
+        }
+    }
+
     /// Waits until something has changed since `seen`, or until the deadline (`None`: for ever).
     /// False when the deadline came first.
     pub(crate) fn until(&self, seen: u64, deadline: Option<Instant>) -> bool {

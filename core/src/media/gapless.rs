@@ -21,15 +21,18 @@ pub(super) struct Gapless {
 /// Larger `moov` boxes are not looked through.
 const MAX_MOOV: u64 = 256 << 20;
 
-/// Reads what the file says about the track, if it is an MP4. Leaves the reader where it is.
-pub(super) fn read(reader: &mut (impl Read + Seek + ?Sized), track: u32) -> Option<Gapless> {
-    let moov = moov(reader).ok()??;
-    smpb(&moov).or_else(|| {
-        boxes(&moov)
-            .filter(|(name, _)| name == b"trak")
-            .find(|(_, trak)| track_id(trak) == Some(track))
-            .and_then(|(_, trak)| edit(trak))
-    })
+/// Reads what the file says about its tracks, if it is an MP4: track ids, and what is to be heard.
+pub(super) fn read(reader: &mut (impl Read + Seek + ?Sized)) -> Vec<(u32, Gapless)> {
+    let Ok(Some(moov)) = moov(reader) else { return Vec::new() };
+    let comment = smpb(&moov);
+    let traks = boxes(&moov).filter(|(name, _)| name == b"trak");
+    // The comment is about the audio of a file that has nothing else.
+    let comment = comment.filter(|_| traks_of(&moov) == 1);
+    traks.filter_map(|(_, trak)| Some((track_id(trak)?, comment.or_else(|| edit(trak))?))).collect()
+}
+
+fn traks_of(moov: &[u8]) -> usize {
+    boxes(moov).filter(|(name, _)| name == b"trak").count()
 }
 
 fn moov(reader: &mut (impl Read + Seek + ?Sized)) -> io::Result<Option<Vec<u8>>> {
@@ -101,7 +104,7 @@ fn edit(trak: &[u8]) -> Option<Gapless> {
         i64::from(be32(elst, 12) as i32)
     };
     // The edit's length counts in the movie's scale, mostly milliseconds: too coarse to cut by.
-    // Where the length is not whole packets, the track's own table of times says it exactly.
+    // The track's own table of times, which the demuxer reads, gives the length exactly.
     Some(Gapless { delay: u64::try_from(start).ok()?, frames: None, scale })
 }
 
@@ -124,4 +127,67 @@ fn smpb(moov: &[u8]) -> Option<Gapless> {
 
 fn be32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn boxed(name: &[u8], body: &[u8]) -> Vec<u8> {
+        let size = (8 + body.len() as u32).to_be_bytes();
+        [&size, name, body].concat()
+    }
+
+    fn track(id: u8, start: i32) -> Vec<u8> {
+        let mut tkhd = [0; 24];
+        tkhd[15] = id;
+        let mut mdhd = [0; 20];
+        mdhd[12..16].copy_from_slice(&44_100u32.to_be_bytes());
+        let mut elst = [0; 20];
+        elst[7] = 1;
+        elst[12..16].copy_from_slice(&start.to_be_bytes());
+        let edts = boxed(b"edts", &boxed(b"elst", &elst));
+        let mdia = boxed(b"mdia", &boxed(b"mdhd", &mdhd));
+        boxed(b"trak", &[boxed(b"tkhd", &tkhd), edts, mdia].concat())
+    }
+
+    fn file(moov: &[u8]) -> Cursor<Vec<u8>> {
+        Cursor::new(
+            [boxed(b"ftyp", b"M4A "), boxed(b"free", &[0; 5]), boxed(b"moov", moov)].concat(),
+        )
+    }
+
+    #[test]
+    fn each_track_has_its_own_edit_and_an_empty_edit_is_none() {
+        let moov = [track(1, 7), track(2, 1_024), track(3, -1)].concat();
+        let edit = |delay| Gapless { delay, frames: None, scale: 44_100 };
+        assert_eq!(read(&mut file(&moov)), [(1, edit(7)), (2, edit(1_024))]);
+    }
+
+    #[test]
+    fn the_comment_of_itunes_tells_delay_and_length() {
+        let text = b" 00000000 00000840 000001CA 00000000003F31F6 00000000";
+        let item = [
+            boxed(b"mean", b"\0\0\0\0com.apple.iTunes"),
+            boxed(b"name", b"\0\0\0\0iTunSMPB"),
+            boxed(b"data", &[&[0; 8], &text[..]].concat()),
+        ];
+        let list = boxed(b"ilst", &boxed(b"----", &item.concat()));
+        let meta = boxed(b"meta", &[&[0; 4], &list[..]].concat());
+        let moov = [track(1, 0), boxed(b"udta", &meta)].concat();
+        let told = Gapless { delay: 0x840, frames: Some(0x3F_31F6), scale: 0 };
+        assert_eq!(read(&mut file(&moov)), [(1, told)]);
+    }
+
+    #[test]
+    fn damaged_boxes_end_the_search() {
+        let whole = file(&[track(1, 7), track(2, 1_024)].concat()).into_inner();
+        for cut in 0..whole.len() {
+            assert!(read(&mut Cursor::new(&whole[..cut])).len() <= 2);
+            let mut changed = whole.clone();
+            changed[cut] ^= 0xFF;
+            assert!(read(&mut Cursor::new(changed)).len() <= 2);
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub struct Context<'a> {
     pub(crate) copied_bytes: &'a mut u64,
     pub(crate) tickets: Option<&'a TicketDesk>,
     pub(crate) opened: &'a mut Vec<TicketId>,
-    pub(crate) format: Option<MediaFormat>,
+    pub(crate) format: Option<&'a MediaFormat>,
 }
 
 /// Hands out tickets of one pipeline. A node reaches it through its context.
@@ -55,7 +55,7 @@ impl Context<'_> {
 
     /// Format of the stream at that input port, as last given to `configure`.
     pub fn format(&self) -> Option<&MediaFormat> {
-        self.format.as_ref()
+        self.format
     }
 
     /// Says that the node copied so many bytes of media that a zero-copy way would not have. It

@@ -225,6 +225,15 @@ impl MediaFormat {
         }
     }
 
+    /// Whether a packet is of this format.
+    #[inline]
+    pub fn is_of(&self, packet: &Packet) -> bool {
+        match (self, packet.payload()) {
+            (Self::Audio(format), Payload::Audio(audio)) => *format == audio.format(),
+            _ => *self == Self::of(packet),
+        }
+    }
+
     /// The audio format, if it is audio.
     pub fn audio(&self) -> Option<AudioFormat> {
         match self {

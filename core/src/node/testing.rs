@@ -124,7 +124,7 @@ impl Harness {
             copied_bytes: &mut self.copied,
             tickets: None,
             opened: &mut self.opened,
-            format: self.format,
+            format: self.format.as_ref(),
         };
         let mut flow = first(&mut *self.node, &mut cx)?;
         while flow == Flow::More {

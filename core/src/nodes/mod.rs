@@ -18,6 +18,9 @@ mod multiply;
 mod number;
 mod pass_through;
 mod text_processor;
+mod speech;
+mod speech_segmenter;
+mod vad;
 
 pub use add::Add;
 pub use audio_adapter::AudioAdapter;
@@ -35,6 +38,9 @@ pub use media_writer::{MediaWriter, MediaWriterParams};
 pub use multiply::Multiply;
 pub use pass_through::PassThrough;
 pub use text_processor::TextProcessor;
+pub use speech::VadEngine;
+pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
+pub use vad::{Report, Vad, VadParams};
 
 use crate::error::Result;
 use crate::node::{BUILTIN, Registry};
@@ -58,6 +64,8 @@ fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<Gain>(BUILTIN)?;
     registry.add::<Multiply>(BUILTIN)?;
     registry.add::<PassThrough>(BUILTIN)?;
+    registry.add::<SpeechSegmenter>(BUILTIN)?;
+    registry.add::<Vad>(BUILTIN)?;
     #[cfg(feature = "media")]
     registry.add::<MediaReader>(BUILTIN)?;
     #[cfg(feature = "media")]

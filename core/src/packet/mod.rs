@@ -308,3 +308,13 @@ impl fmt::Debug for Packet {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_packet_is_small_enough_to_be_moved_about() {
+        assert!(size_of::<Packet>() <= 104, "{} bytes", size_of::<Packet>());
+    }
+}

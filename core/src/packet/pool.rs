@@ -109,6 +109,11 @@ impl Pool {
         Buffer::from_block(block, len)
     }
 
+    /// Bytes in blocks that packets hold now.
+    pub fn live_bytes(&self) -> u64 {
+        self.shared.live_bytes.load(Ordering::Relaxed)
+    }
+
     /// The pool's figures.
     pub fn stats(&self) -> PoolStats {
         let s = &*self.shared;

@@ -22,7 +22,8 @@ const LAYERS: &[Layer] = &[
     Layer { module: "packet", may_use: &["error"], pure: true },
     Layer { module: "node", may_use: &["packet", "error"], pure: false },
     Layer { module: "dsp", may_use: &["packet", "error"], pure: true },
-    Layer { module: "media", may_use: &["packet", "dsp", "error"], pure: false },
+    // Its choices (containers, encodings) are also params of nodes: hence `node`.
+    Layer { module: "media", may_use: &["node", "packet", "dsp", "error"], pure: false },
     Layer { module: "nodes", may_use: &["node", "packet", "dsp", "media", "error"], pure: true },
     Layer { module: "graph", may_use: &["manifest", "node", "packet", "error"], pure: true },
     Layer { module: "manifest", may_use: &["graph", "node", "packet", "error"], pure: true },
@@ -31,6 +32,8 @@ const LAYERS: &[Layer] = &[
         may_use: &["manifest", "graph", "node", "packet", "error"],
         pure: false,
     },
+    // Where they come together: the default engine.
+    Layer { module: "builtin", may_use: &["engine", "manifest", "nodes", "error"], pure: false },
 ];
 
 /// Names that a pure module may not use.
