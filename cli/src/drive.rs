@@ -45,7 +45,7 @@ pub(crate) fn drive(
         if outcome == Outcome::Finished && (interrupt::requested() || taker.is_full()) {
             outcome = Outcome::Ended;
             feeds.iter_mut().for_each(|feed| feed.ended = true);
-            pipeline.end()?;
+            pipeline.stop()?;
         }
         taker.look(pipeline, feeds)?;
         match pipeline.pull(LOOK)? {

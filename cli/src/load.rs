@@ -44,15 +44,9 @@ impl Loaded {
         let name = "standard input".to_owned();
         let mut bytes = Vec::new();
         std::io::stdin().read_to_end(&mut bytes).map_err(|e| cannot_read(&name, &e))?;
-        let text = shown(bytes).ok_or_else(|| {
-            let message = "the manifest on standard input is not UTF-8 text";
-            Failure::new(Exit::Manifest, Error::new(detail::MANIFEST_SYNTAX, message))
-        })?;
-        let json = text.trim_start().starts_with('{');
-        let manifest = if json { Manifest::from_json(&text) } else { Manifest::from_yaml(&text) };
-        match manifest {
-            Ok(manifest) => Ok(Self { name, text: Some(text), manifest }),
-            Err(error) => Err(refuse(error, name, Some(text))),
+        match Manifest::from_slice(&bytes) {
+            Ok(manifest) => Ok(Self { name, text: shown(bytes), manifest }),
+            Err(error) => Err(refuse(error, name, shown(bytes))),
         }
     }
 

@@ -6,10 +6,12 @@
 mod args;
 mod drive;
 mod failure;
+mod graph;
 mod input;
 mod interrupt;
 mod lines;
 mod load;
+mod nodes;
 mod output;
 mod pcm;
 mod progress;
@@ -42,7 +44,9 @@ fn main() -> ExitCode {
         Command::Run(args) => run::run(args, reporter),
         Command::Stream(args) => stream::run(args, reporter),
         Command::Validate(args) => validate::run(args, reporter),
-        _ => Ok(Exit::Good),
+        Command::Nodes(args) => nodes::run(args, reporter),
+        Command::Graph(args) => graph::run(args, reporter),
+        Command::Schema(args) => nodes::run_schema(args),
     };
     let exit = result.unwrap_or_else(|failure| {
         reporter.failure(&failure);

@@ -99,13 +99,14 @@ mod tests {
 
     #[test]
     fn times_read_like_a_clock() {
-        let clock = |s| clock(MediaTime::from_millis(s * 1000 + 999));
+        let clock = |s: i64| clock(MediaTime::from_millis(s * 1000 + 999));
         assert_eq!([clock(0), clock(123), clock(3723)], ["0:00", "2:03", "1:02:03"]);
     }
 
     #[test]
     fn speed_is_media_time_over_time() {
-        let speed = |s, elapsed| speed(MediaTime::from_millis(s), Duration::from_millis(elapsed));
+        let speed =
+            |s: i64, elapsed: u64| speed(MediaTime::from_millis(s), Duration::from_millis(elapsed));
         assert_eq!(speed(1000, 2000), "0.5× realtime");
         assert_eq!(speed(60_000, 500), "120× realtime");
     }

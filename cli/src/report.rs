@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use remotemedia::Error;
-use remotemedia::error::{Problem, Severity};
+use remotemedia::error::{Problem, Severity, detail};
 use serde_json::{Value as Json, json};
 use std::io::{self, Write};
 
@@ -34,15 +34,17 @@ impl Reporter {
         self.text(&render_problems(error.problems(), name, text));
     }
 
-    /// Tells what is wrong in a manifest that runs all the same.
-    pub(crate) fn warnings(self, problems: &[Problem], name: &str, text: Option<&str>) {
+    /// Tells what is doubtful in a manifest that runs all the same. That a preference has no
+    /// effect changes no result: `validate` tells of those.
+    pub(crate) fn warnings(self, mut problems: Vec<Problem>, name: &str, text: Option<&str>) {
+        problems.retain(|p| p.detail != detail::MANIFEST_HINT_IGNORED);
         if self.quiet || problems.is_empty() {
             return;
         }
         if self.json {
             problems.iter().for_each(|p| self.line(&json!({ "warning": p.to_json() })));
         } else {
-            self.text(&render_problems(problems, name, text));
+            self.text(&render_problems(&problems, name, text));
         }
     }
 
@@ -56,6 +58,21 @@ impl Reporter {
         } else {
             self.text(&render(&[group(Level::WARNING, warning)]));
         }
+    }
+
+    /// As `warning`, for what is no error of the engine.
+    pub(crate) fn note(self, message: &str, hint: Option<&str>) {
+        if self.quiet {
+            return;
+        }
+        if self.json {
+            return self.line(&json!({ "warning": { "message": message, "hint": hint } }));
+        }
+        let group = Group::with_title(Level::WARNING.primary_title(message));
+        self.text(&render(&[match hint {
+            Some(hint) => group.element(Level::HELP.message(hint)),
+            None => group,
+        }]));
     }
 
     /// A JSON object, on a line of its own.

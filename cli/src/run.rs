@@ -9,8 +9,7 @@ use crate::output::Outputs;
 use crate::progress::{self, Progress};
 use crate::report::Reporter;
 use crate::{interrupt, watch::Watch};
-use remotemedia::error::detail;
-use remotemedia::{Engine, Error, MediaTime, Packet, Payload, Pipeline};
+use remotemedia::{Engine, MediaTime, Packet, Payload, Pipeline};
 use serde_json::json;
 use std::fs::File;
 use std::io::{IsTerminal, Write};
@@ -25,7 +24,7 @@ pub(crate) fn run(args: &RunArgs, reporter: Reporter) -> Result<Exit, Failure> {
         return Err(Failure::usage("standard input can't be both the manifest and an input"));
     }
     let (graph, warnings) = loaded.resolve(&engine)?;
-    reporter.warnings(&warnings, &loaded.name, loaded.text.as_deref());
+    reporter.warnings(warnings, &loaded.name, loaded.text.as_deref());
     let mut feeds = input::open(&graph, &args.input)?;
     let outputs = Outputs::open(&graph, &args.output, args.format.map(Into::into))?;
     tell_untaken(&outputs.untaken(&graph), reporter);
@@ -109,7 +108,7 @@ fn tell_untaken(untaken: &[&str], reporter: Reporter) {
     let what = if untaken.len() == 1 { "output" } else { "outputs" };
     let message = format!("nothing takes the {what} {}", list.join(", "));
     let hint = format!("write it to a file with `-o {}=FILE`", untaken[0]);
-    reporter.warning(&Error::new(detail::ARGUMENT_INVALID, message).with_hint(hint));
+    reporter.note(&message, Some(&hint));
 }
 
 fn write_metrics(pipeline: &Pipeline, path: &str, mut file: File) -> Result<(), Failure> {

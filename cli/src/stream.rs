@@ -28,7 +28,7 @@ pub(crate) fn run(args: &StreamArgs, reporter: Reporter) -> Result<Exit, Failure
     }
     let loaded = Loaded::read(&args.pipeline, &args.set.set)?;
     let (graph, warnings) = loaded.resolve(&engine)?;
-    reporter.warnings(&warnings, &loaded.name, loaded.text.as_deref());
+    reporter.warnings(warnings, &loaded.name, loaded.text.as_deref());
     let reader = open(&graph, args)?;
     let only = only_output(&graph, args.output.as_deref())?;
     let form = form(&graph, args, only)?;

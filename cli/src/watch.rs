@@ -2,8 +2,7 @@
 
 use crate::failure::{Failure, cannot_open, cannot_write};
 use crate::report::Reporter;
-use remotemedia::error::detail;
-use remotemedia::{Error, Event, Pipeline};
+use remotemedia::{Event, Pipeline};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -48,7 +47,7 @@ impl Watch {
         self.look(pipeline)?;
         for ((link, reason), count) in std::mem::take(&mut self.dropped) {
             let message = format!("{count} packets were dropped at {link} ({reason})");
-            self.reporter.warning(&Error::new(detail::FLOW_FULL, message));
+            self.reporter.note(&message, None);
         }
         if let Some((path, file)) = &mut self.file {
             file.flush().map_err(|e| cannot_write(path, &e))?;
