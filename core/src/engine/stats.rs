@@ -108,10 +108,6 @@ impl LinkStats {
         self.dropped[reason as usize].add(1);
         self.dropped_ns.add(ns);
     }
-
-    pub(crate) fn dropped_total(&self) -> u64 {
-        self.dropped.iter().map(Counter::get).sum()
-    }
 }
 
 /// Counters of a node: `taken = done + failed + held`.

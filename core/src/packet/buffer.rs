@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
 /// Alignment of memory from the pool: a cache line, enough for every SIMD load.
-pub const ALIGN: usize = 64;
+pub(super) const ALIGN: usize = 64;
 
 /// What has to happen when the last view of a block goes.
 pub(super) enum Origin {
