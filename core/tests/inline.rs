@@ -40,3 +40,34 @@ fn audio_gets_its_time_from_the_count() {
         .collect();
     assert_eq!(times, [0, 20, 40, 60, 80]);
 }
+
+#[cfg(feature = "media")]
+#[test]
+fn a_stopped_source_gives_no_more_and_everything_after_it_ends() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../media/speech-16k.wav");
+    let manifest = json!({
+        "version": "v1",
+        "nodes": [
+            {"id": "reader", "node_type": "MediaReader", "params": {"path": path}},
+            {"id": "pass", "node_type": "PassThrough"},
+        ],
+        "connections": [{"from": "reader", "to": "pass"}],
+    });
+    let manifest = Manifest::from_value(manifest).expect("parses");
+    let pipeline = Pipeline::from_manifest(&manifest).expect("valid");
+    let first = pipeline.try_pull().expect("runs").packet().expect("a packet");
+    pipeline.stop().expect("stops");
+    let frames = |p: &Packet| p.as_audio().expect("audio").frames();
+    let mut stopped = frames(&first);
+    while let Some(packet) = pipeline.try_pull().expect("runs").packet() {
+        stopped += frames(&packet);
+    }
+    assert!(matches!(pipeline.try_pull(), Ok(Pull::End)));
+    assert!(stopped < 246_240, "the source went on to its end");
+    pipeline.rewind().expect("it has ended");
+    let mut whole = 0;
+    while let Some(packet) = pipeline.try_pull().expect("runs").packet() {
+        whole += frames(&packet);
+    }
+    assert_eq!(whole, 246_240, "after a rewind it runs to the end again");
+}

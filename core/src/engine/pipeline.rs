@@ -175,6 +175,8 @@ pub(crate) struct Shared {
     error: OnceLock<Error>,
     pub(crate) finished: AtomicBool,
     pub(crate) rewinding: AtomicBool,
+    /// Sources are to end before they are done.
+    pub(crate) stopping: AtomicBool,
     pub(crate) wait: Arc<Wait>,
     pub(crate) created: Instant,
 }
@@ -363,6 +365,7 @@ impl Pipeline {
             error: OnceLock::new(),
             finished: AtomicBool::new(false),
             rewinding: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
             wait,
             created: Instant::now(),
             graph,
@@ -664,6 +667,16 @@ impl Pipeline {
         self.settle()
     }
 
+    /// As [`end`](Self::end), and ends the sources too, wherever they are: a run that is to stop
+    /// early, with everything that has come so far delivered.
+    ///
+    /// # Errors
+    /// Once the pipeline is over: why.
+    pub fn stop(&self) -> Result<()> {
+        self.shared.stopping.store(true, Ordering::Release);
+        self.end()
+    }
+
     /// Ends one input. Ending it again does nothing.
     ///
     /// # Errors
@@ -807,6 +820,7 @@ impl Pipeline {
             (input.ended, input.end_taken) = (false, false);
         }
         shared.outputs().iter_mut().for_each(|output| output.ended = false);
+        shared.stopping.store(false, Ordering::Release);
         shared.rewinding.store(true, Ordering::Release);
         self.reset().map(|_| ())
     }

@@ -431,12 +431,29 @@ impl Runner {
 
     /// Calls the source that lies furthest behind, if there is one that has room.
     fn drive_source(&mut self, shared: &Shared) -> Result<bool> {
+        if shared.stopping.load(Ordering::Acquire) {
+            return Ok(self.end_sources(shared));
+        }
         let ready = |&n: &usize| self.nodes[n].stage != Stage::Ended && self.has_room(shared, n);
         let next = self.sources.iter().copied().filter(ready).min_by_key(|&n| self.nodes[n].bound);
         match next {
             Some(index) => self.resume(shared, index).map(|()| true),
             None => Ok(false),
         }
+    }
+
+    /// Ends the sources before they are done. Says whether there were any.
+    fn end_sources(&mut self, shared: &Shared) -> bool {
+        let mut any = false;
+        for nth in 0..self.sources.len() {
+            let index = self.sources[nth];
+            if self.nodes[index].stage != Stage::Ended {
+                self.nodes[index].stage = Stage::Ended;
+                self.end_outputs(shared, index);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Whether a packet of that input could be worked on now.

@@ -1,0 +1,192 @@
+//! The command line: what `rmedia` can be told.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use remotemedia::packet::SampleFormat;
+
+/// Runs media pipelines that a manifest describes.
+#[derive(Parser)]
+#[command(name = "rmedia", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Examples:
+  rmedia run examples/resample.json -i media/speech.mp3 -o speech-16k.wav
+  printf '5\\n7\\n3\\n' | rmedia stream examples/calculator.json
+  rmedia validate examples/voice.yaml
+  rmedia nodes AudioResample
+
+Exit codes: 0 good, 1 the run failed, 2 wrong use, 3 manifest not valid,
+4 trouble with a file, 130 interrupted.")]
+pub(crate) struct Cli {
+    /// Gives everything that is meant for people as JSON: results on standard output, messages
+    /// one a line on standard error
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Stream(StreamArgs),
+    Validate(ValidateArgs),
+    Nodes(NodesArgs),
+    Graph(GraphArgs),
+    Schema(SchemaArgs),
+}
+
+/// Runs a pipeline over files, from begin to end
+#[derive(Args)]
+#[command(after_help = "Files:
+  What an input takes says how a file is read: media files are decoded, a .jsonl file is one
+  value a line, a .json file one value or a list of values, a .txt file one text a line.
+  An output file's ending says what is written: .wav, .flac, .pcm or .raw for audio, .jsonl
+  for json, records and text, .txt for text. `-` is standard input or output (JSON lines).
+  A file gets its name only when it is whole: a failed run leaves none.
+
+Ctrl-C ends the inputs, finishes the files and exits with 130; a second one aborts.
+
+Examples:
+  rmedia run examples/resample.json -i media/speech.mp3 -o speech-16k.wav
+  rmedia run examples/voice.yaml -i media/speech.mp3 -o audio=speech.wav -o levels=levels.jsonl
+  rmedia run examples/resample.json -i a.wav -o b.flac --set resample.target_rate=8000")]
+pub(crate) struct RunArgs {
+    /// Manifest: a .json or .yaml file, `-` for standard input
+    pub(crate) pipeline: String,
+    /// File for an input; without a name, for the only one
+    #[arg(short, long, value_name = "[INPUT=]FILE")]
+    pub(crate) input: Vec<String>,
+    /// File for an output; without a name, for the only one
+    #[arg(short, long, value_name = "[OUTPUT=]FILE")]
+    pub(crate) output: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+    /// Sample format of audio files; otherwise that of the stream
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<FileFormat>,
+    /// Writes the pipeline's events to a file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<String>,
+    /// Writes the pipeline's metrics to a file at the end, also after a failure
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<String>,
+    /// No progress, no summary, no warnings
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct SetArgs {
+    /// Sets a param, whatever the manifest says; the value is JSON, else text
+    #[arg(long, value_name = "NODE.PARAM=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Pipes standard input through a pipeline to standard output, value by value
+///
+/// Each line is a JSON value for the pipeline's only input, and each result is a line, written at
+/// once. Where the input takes only text, a line that is no JSON string is text as it stands.
+#[derive(Args)]
+#[command(after_help = "Audio among JSON lines is
+{\"type\":\"audio\",\"samples\":[…],\"sample_rate\":16000,\"channels\":1}, both ways.
+Raw audio is interleaved; FORMAT is s16le, s24le, s32le, f32le or u8.
+
+Examples:
+  printf '5\\n7\\n3\\n' | rmedia stream examples/calculator.json
+  ffmpeg -i talk.mkv -f f32le -ar 48000 -ac 1 - |
+    rmedia stream examples/resample.json --pcm f32le:48000:1 > talk-16k.f32")]
+pub(crate) struct StreamArgs {
+    /// Manifest: a .json or .yaml file
+    pub(crate) pipeline: String,
+    /// Wraps each result as {port, kind, pts_ns, value}
+    #[arg(long)]
+    pub(crate) envelope: bool,
+    /// Standard input is raw audio of this format
+    #[arg(long, value_name = "FORMAT:RATE:CHANNELS")]
+    pub(crate) pcm: Option<String>,
+    /// Standard output is raw audio of this sample format; otherwise, with --pcm, of that one
+    #[arg(long, value_name = "FORMAT", conflicts_with = "envelope")]
+    pub(crate) out_pcm: Option<String>,
+    /// Writes only this output
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) output: Option<String>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+    /// No warnings
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// Checks manifests and says everything that is wrong in them
+#[derive(Args)]
+pub(crate) struct ValidateArgs {
+    /// Manifests: .json or .yaml files, `-` for standard input
+    #[arg(required = true, value_name = "PIPELINE")]
+    pub(crate) pipelines: Vec<String>,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+}
+
+/// Lists the node types, or shows one
+#[derive(Args)]
+pub(crate) struct NodesArgs {
+    /// Name or alias of a node type
+    #[arg(value_name = "TYPE")]
+    pub(crate) node_type: Option<String>,
+}
+
+/// Draws a pipeline as it would run, adapters included
+#[derive(Args)]
+pub(crate) struct GraphArgs {
+    /// Manifest: a .json or .yaml file, `-` for standard input
+    pub(crate) pipeline: String,
+    /// What to draw it in
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub(crate) format: GraphFormat,
+    #[command(flatten)]
+    pub(crate) set: SetArgs,
+}
+
+/// Prints the JSON Schema of manifests, or of one node type's params
+#[derive(Args)]
+pub(crate) struct SchemaArgs {
+    /// Name or alias of a node type
+    #[arg(value_name = "TYPE")]
+    pub(crate) node_type: Option<String>,
+}
+
+/// Languages for graphs.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Mermaid flowchart
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// Nodes and connections as JSON
+    Json,
+}
+
+/// Sample formats of files.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum FileFormat {
+    /// 32-bit float
+    F32,
+    /// Signed 16-bit
+    I16,
+    /// Signed 24-bit
+    I24,
+    /// Signed 32-bit
+    I32,
+    /// Unsigned 8-bit
+    U8,
+}
+
+impl From<FileFormat> for SampleFormat {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::F32 => Self::F32,
+            FileFormat::I16 => Self::I16,
+            FileFormat::I24 => Self::I24,
+            FileFormat::I32 => Self::I32,
+            FileFormat::U8 => Self::U8,
+        }
+    }
+}
