@@ -386,3 +386,23 @@ fn every_reference_in_the_schema_leads_somewhere() {
     }
     assert!(!types.contains(&"Twin"), "the bare name is ambiguous");
 }
+
+#[test]
+fn the_built_in_adapter_takes_what_a_graph_asks_of_it() {
+    let constraint = json!({"type": "audio", "rate": {"min": 8000, "max": 48000},
+                            "channels": {"max": 2}, "format": ["i16", "u8"]});
+    let manifest = json!({
+        "version": "v1",
+        "nodes": [{"id": "a", "node_type": "Echo",
+                   "media_capabilities": {"inputs": {"in": constraint}}}],
+    });
+    let graph = resolve_in(&builtin(), manifest);
+    assert_eq!(ids(&graph), ["a.in~adapter", "a"]);
+    let adapter = &graph.nodes[0];
+    assert_eq!(
+        Json::Object(adapter.params.clone()),
+        json!({"rate_min": 8000, "rate_max": 48000, "channels_max": 2,
+               "samples": ["i16", "u8"]})
+    );
+    assert!(adapter.node_type.create(&adapter.params).is_ok());
+}
