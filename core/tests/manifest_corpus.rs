@@ -1,5 +1,7 @@
 //! The inputs that fuzzing has collected, through the same functions as there.
 
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 #[path = "../../fuzz/src/checks.rs"]
 #[allow(unreachable_pub, reason = "the file belongs to another crate")]
 mod checks;

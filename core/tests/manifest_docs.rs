@@ -1,5 +1,7 @@
 //! The schema and the reference page say what the code says. `UPDATE_GOLDEN=1` writes them anew.
 
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 use remotemedia_core::manifest::{Manifest, schema};
 use remotemedia_core::nodes::builtin;
 use serde_json::Value as Json;

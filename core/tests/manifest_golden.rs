@@ -3,6 +3,8 @@
 //! For each `tests/golden/manifests/NAME.json` or `.yaml` the problems stand in `NAME.expected`.
 //! `UPDATE_GOLDEN=1` writes what is said now; read the difference before committing it.
 
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 extern crate remotemedia_core as remotemedia;
 
 mod support;

@@ -1,5 +1,7 @@
 //! Manifests that are right, and the graphs they become.
 
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 extern crate remotemedia_core as remotemedia;
 
 mod support;
@@ -107,7 +109,7 @@ fn yaml_scalars_follow_the_core_schema() {
         "true",
         "12",
         "0x",
-        "-",
+        "-x",
         "1.2.3",
         "e5",
         "2026-01-01",
@@ -383,4 +385,24 @@ fn every_reference_in_the_schema_leads_somewhere() {
         assert!(types.contains(&name), "{name}");
     }
     assert!(!types.contains(&"Twin"), "the bare name is ambiguous");
+}
+
+#[test]
+fn the_built_in_adapter_takes_what_a_graph_asks_of_it() {
+    let constraint = json!({"type": "audio", "rate": {"min": 8000, "max": 48000},
+                            "channels": {"max": 2}, "format": ["i16", "u8"]});
+    let manifest = json!({
+        "version": "v1",
+        "nodes": [{"id": "a", "node_type": "Echo",
+                   "media_capabilities": {"inputs": {"in": constraint}}}],
+    });
+    let graph = resolve_in(&builtin(), manifest);
+    assert_eq!(ids(&graph), ["a.in~adapter", "a"]);
+    let adapter = &graph.nodes[0];
+    assert_eq!(
+        Json::Object(adapter.params.clone()),
+        json!({"rate_min": 8000, "rate_max": 48000, "channels_max": 2,
+               "samples": ["i16", "u8"]})
+    );
+    assert!(adapter.node_type.create(&adapter.params).is_ok());
 }

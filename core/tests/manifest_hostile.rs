@@ -1,5 +1,7 @@
 //! Documents that mean harm: they are refused with the right words, at once, and without harm.
 
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 extern crate remotemedia_core as remotemedia;
 
 mod support;

@@ -1,5 +1,7 @@
 //! What holds for every manifest.
 
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
+
 extern crate remotemedia_core as remotemedia;
 
 mod support;

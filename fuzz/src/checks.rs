@@ -5,8 +5,11 @@ use remotemedia_core::manifest::{Format, Manifest};
 use remotemedia_core::nodes::builtin;
 use serde_json::json;
 
-/// A target by its name.
-pub const TARGETS: &[(&str, fn(&[u8]))] =
+/// What a target does with an input; it panics when the input breaks something.
+pub type Check = fn(&[u8]);
+
+/// The targets by their names.
+pub const TARGETS: &[(&str, Check)] =
     &[("manifest_json", manifest_json), ("manifest_yaml", manifest_yaml), ("params", params)];
 
 /// JSON text as a manifest.

@@ -105,7 +105,7 @@ pub mod detail {
     pub const MANIFEST_TOO_LARGE: Detail =
         Detail { id: "manifest.too_large", status: Status::Limit };
 
-    /// YAML anchors and aliases are not taken.
+    /// YAML anchors, aliases and tags are not taken.
     pub const MANIFEST_ALIAS: Detail = Detail { id: "manifest.alias", status: Status::Limit };
 
     /// The manifest's version is missing or not one that this engine reads.

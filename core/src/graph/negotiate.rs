@@ -73,9 +73,12 @@ pub(super) fn adapter_params(taken: &AudioCaps) -> Map<String, Json> {
             Numbers::Range(low, high) if low == high => {
                 params.insert(list.to_owned(), vec![*low].into());
             }
+            // Bounds that bound nothing are left out.
             Numbers::Range(low, high) => {
-                params.insert(format!("{name}_min"), (*low).into());
-                params.insert(format!("{name}_max"), (*high).into());
+                let min = Some(*low).filter(|n| *n > 1).map(|n| (format!("{name}_min"), n.into()));
+                let max = Some(*high).filter(|n| *n < u32::MAX);
+                params.extend(min);
+                params.extend(max.map(|n| (format!("{name}_max"), n.into())));
             }
             Numbers::List(numbers) => {
                 params.insert(list.to_owned(), numbers.to_vec().into());

@@ -2,7 +2,7 @@
 //! wants to know where things stand.
 
 use super::problem::error;
-use super::source::{Event, Parsed, Span, Stop};
+use super::source::{Event, Parsed, Span, Stop, stop};
 use super::yaml::too_deep;
 use crate::error::detail;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -33,7 +33,7 @@ fn explain(text: &str, e: &serde_json::Error) -> Stop {
     let said = e.to_string();
     let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
     if said == "recursion limit exceeded" {
-        return (too_deep(), span);
+        return stop(too_deep(), span);
     }
     let said = if said == "expected ident" { "there is no such value" } else { said };
     let problem = error(detail::MANIFEST_SYNTAX, "", format!("this is not JSON: {said}"));
@@ -47,13 +47,10 @@ fn explain(text: &str, e: &serde_json::Error) -> Stop {
         _ if e.is_eof() => Some("the text ends too early"),
         _ => None,
     };
-    (
-        match hint {
-            Some(hint) => problem.hint(hint),
-            None => problem,
-        },
-        span,
-    )
+    match hint {
+        Some(hint) => stop(problem.hint(hint), span),
+        None => stop(problem, span),
+    }
 }
 
 #[derive(Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Where in the text something stands: the second pass, which only refused manifests pay for.
 
 use super::problem::{at, error, excerpt};
-use super::source::{Event, Source, Span, Stop};
+use super::source::{Event, Source, Span, Stop, stop};
 use crate::error::{Detail, Problem, detail};
 use std::collections::{HashMap, HashSet};
 
@@ -156,7 +156,7 @@ pub(crate) fn duplicates(source: &Source) -> Vec<Stop> {
                     let message = format!("the key '{}' is there twice", excerpt(&key));
                     let problem = error(detail::MANIFEST_DUPLICATE_KEY, at(&around, &key), message)
                         .hint("take one of them out");
-                    found.push((problem, span));
+                    found.push(stop(problem, span));
                 }
             }
         }

@@ -117,7 +117,7 @@ impl Manifest {
     pub fn from_text(text: &str, format: Format) -> Result<Self> {
         // Editors on Windows put a byte order mark before the text.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        check_bytes(text.len(), &LIMITS).map_err(refuse)?;
+        refuse_long(text.len())?;
         let source = Source { text: text.into(), format };
         let document = source.parse()?;
         Ok(Self { document, source: Some(source), trust: Trust::Full })
@@ -128,7 +128,7 @@ impl Manifest {
     /// # Errors
     /// As [`from_text`](Self::from_text); `manifest.syntax` for text that is not UTF-8.
     pub fn from_slice(bytes: &[u8]) -> Result<Self> {
-        check_bytes(bytes.len(), &LIMITS).map_err(refuse)?;
+        refuse_long(bytes.len())?;
         let text = source::utf8(bytes)?;
         let begin = text.trim_start_matches('\u{feff}').trim_start();
         Self::from_text(text, if begin.starts_with('{') { Format::Json } else { Format::Yaml })
@@ -157,7 +157,7 @@ impl Manifest {
             Error::new(detail::IO_OPEN, message)
         };
         let size = std::fs::metadata(path).map_err(open)?.len();
-        check_bytes(usize::try_from(size).unwrap_or(usize::MAX), &LIMITS).map_err(refuse)?;
+        refuse_long(usize::try_from(size).unwrap_or(usize::MAX))?;
         let bytes = std::fs::read(path).map_err(open)?;
         let mut manifest = Self::from_text(source::utf8(&bytes)?, format)?;
         if !manifest.is_untrusted() {
@@ -225,7 +225,7 @@ impl Manifest {
         };
         let limits = if *trust == Trust::Full { &LIMITS } else { &TIGHT };
         if let Some(source) = &self.source
-            && let Err(problem) = check_bytes(source.text.len(), limits)
+            && let Some(problem) = too_long(source.text.len(), limits)
         {
             problems.add(problem);
             return None;
@@ -259,13 +259,14 @@ impl Manifest {
     }
 }
 
-fn check_bytes(bytes: usize, limits: &Limits) -> Result<(), Problem> {
-    if bytes <= limits.bytes {
-        return Ok(());
-    }
+fn too_long(bytes: usize, limits: &Limits) -> Option<Problem> {
     let message = format!("the manifest has {bytes} bytes, more than {}", limits.bytes);
-    Err(error(detail::MANIFEST_TOO_LARGE, "", message)
-        .expected(format!("at most {} bytes", limits.bytes)))
+    let problem = error(detail::MANIFEST_TOO_LARGE, "", message);
+    (bytes > limits.bytes).then(|| problem.expected(format!("at most {} bytes", limits.bytes)))
+}
+
+fn refuse_long(bytes: usize) -> Result<()> {
+    too_long(bytes, &LIMITS).map_or(Ok(()), |problem| Err(refuse(problem)))
 }
 
 /// Whether lists and objects nest deeper than so many levels.

@@ -81,7 +81,14 @@ pub(crate) fn node(value: &Json, pointer: &str, problems: &mut Problems) {
 }
 
 fn media(constraint: &Json, pointer: &str, problems: &mut Problems) {
-    for field in ["rate", "sample_rate", "channels"] {
+    for field in ["rate", "sample_rate", "channels", "format"] {
+        if constraint.get(field).and_then(Json::as_array).is_some_and(Vec::is_empty) {
+            problems.add(error(
+                detail::MANIFEST_WRONG_VALUE,
+                format!("{pointer}/{field}"),
+                "an empty list allows nothing",
+            ));
+        }
         let bound = |name| constraint.get(field).and_then(|v| v.get(name)?.as_u64());
         if let (Some(min), Some(max)) = (bound("min"), bound("max"))
             && min > max

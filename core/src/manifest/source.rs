@@ -52,7 +52,12 @@ pub(crate) enum Event<'a> {
 }
 
 /// Why a walk through a document stopped, and where.
-pub(crate) type Stop = (Problem, Span);
+pub(crate) type Stop = Box<(Problem, Span)>;
+
+/// Stops a walk.
+pub(crate) fn stop(problem: Problem, span: Span) -> Stop {
+    Box::new((problem, span))
+}
 
 impl Source {
     /// Reads the text.
@@ -80,7 +85,7 @@ impl Source {
     }
 
     fn refuse(&self, stops: Vec<Stop>) -> Error {
-        let (mut problems, spans): (Vec<_>, Vec<_>) = stops.into_iter().unzip();
+        let (mut problems, spans): (Vec<_>, Vec<_>) = stops.into_iter().map(|stop| *stop).unzip();
         for (problem, position) in problems.iter_mut().zip(self.positions(&spans)) {
             problem.position = Some(position);
         }

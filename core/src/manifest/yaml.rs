@@ -6,7 +6,7 @@
 
 use super::MAX_DEPTH;
 use super::problem::{error, excerpt};
-use super::source::{Event, Parsed, Span, Stop};
+use super::source::{Event, Parsed, Span, Stop, stop};
 use crate::error::{Problem, detail};
 use saphyr_parser::{Event as Yaml, Parser, ScalarStyle};
 use serde_json::{Map, Number, Value as Json};
@@ -24,12 +24,13 @@ pub(crate) fn walk<'a>(
             let index = e.marker().index();
             let span = Span { start: index, end: index };
             if e.info() == "recursion limit exceeded" {
-                return (too_deep(), span);
+                return stop(too_deep(), span);
             }
-            (error(detail::MANIFEST_SYNTAX, "", format!("this is not YAML: {}", e.info())), span)
+            let message = format!("this is not YAML: {}", e.info());
+            stop(error(detail::MANIFEST_SYNTAX, "", message), span)
         })?;
         let span = Span { start: span.start.index(), end: span.end.index() };
-        let stop = |detail, message: &str| Err((error(detail, "", message), span));
+        let refuse = |message: &str| Err(stop(error(detail::MANIFEST_SYNTAX, "", message), span));
         let (anchor, tag) = match &event {
             Yaml::Scalar(_, _, anchor, tag)
             | Yaml::SequenceStart(anchor, tag)
@@ -39,26 +40,24 @@ pub(crate) fn walk<'a>(
         };
         if anchor || tag {
             let what = if tag { "YAML tags" } else { "YAML anchors and aliases" };
-            return Err((
-                error(detail::MANIFEST_ALIAS, "", format!("{what} are not taken in manifests"))
-                    .hint("write the value out"),
-                span,
-            ));
+            let message = format!("{what} are not taken in manifests");
+            let problem = error(detail::MANIFEST_ALIAS, "", message).hint("write the value out");
+            return Err(stop(problem, span));
         }
         let is_key = matches!(open.last(), Some(Some(true)));
         match event {
             Yaml::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    return stop(detail::MANIFEST_SYNTAX, "a manifest is one YAML document");
+                    return refuse("a manifest is one YAML document");
                 }
             }
             Yaml::MappingStart(..) | Yaml::SequenceStart(..) => {
                 if is_key {
-                    return stop(detail::MANIFEST_SYNTAX, "keys are text, not objects or lists");
+                    return refuse("keys are text, not objects or lists");
                 }
                 if open.len() == MAX_DEPTH {
-                    return Err((too_deep(), span));
+                    return Err(stop(too_deep(), span));
                 }
                 flip(&mut open);
                 let map = matches!(event, Yaml::MappingStart(..));
@@ -120,7 +119,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, Stop> {
             Event::Scalar { text, plain: false } => text.into_owned().into(),
             Event::Scalar { text, plain: true } => plain(&text).ok_or_else(|| {
                 let message = format!("'{}' is no number that a manifest can hold", excerpt(&text));
-                (error(detail::MANIFEST_SYNTAX, "", message), span)
+                stop(error(detail::MANIFEST_SYNTAX, "", message), span)
             })?,
         };
         match open.last_mut() {
