@@ -6,9 +6,7 @@ mod common;
 use common::{assert_conserved, chain, mono, on, pipeline, pull_all, values};
 use remotemedia::engine::{DropReason, ParamsOutcome, State};
 use remotemedia::error::detail;
-use remotemedia::node::{
-    Caps, Context, Descriptor, Flow, NoParams, Node, Params, Port, Ticket,
-};
+use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Params, Port, Ticket};
 use remotemedia::{
     Audio, Closed, Engine, Error, Event, MediaTime, Packet, Pipeline, Pull, PushError, Reason,
     Result,

@@ -5,18 +5,18 @@ use remotemedia::{Audio, Engine, Manifest, Packet, Pipeline, Pull, PushError, Re
 use serde_json::{Value, json};
 
 /// A pipeline on the default engine.
-pub fn pipeline(manifest: Value) -> Pipeline {
+pub(crate) fn pipeline(manifest: Value) -> Pipeline {
     on(&Engine::default(), manifest)
 }
 
 /// A pipeline on that engine.
-pub fn on(engine: &Engine, manifest: Value) -> Pipeline {
+pub(crate) fn on(engine: &Engine, manifest: Value) -> Pipeline {
     let manifest = Manifest::from_value(manifest).expect("the test's manifest parses");
     engine.pipeline(&manifest).expect("the test's manifest is valid")
 }
 
 /// A chain of nodes, each (type, params), with ids n0, n1, …
-pub fn chain(nodes: &[(&str, Value)]) -> Value {
+pub(crate) fn chain(nodes: &[(&str, Value)]) -> Value {
     let list: Vec<_> = (0..)
         .zip(nodes)
         .map(|(n, (ty, params))| json!({"id": format!("n{n}"), "node_type": ty, "params": params}))
@@ -28,24 +28,24 @@ pub fn chain(nodes: &[(&str, Value)]) -> Value {
 }
 
 /// Everything that can be pulled now.
-pub fn pull_all(pipeline: &Pipeline) -> Vec<Packet> {
+pub(crate) fn pull_all(pipeline: &Pipeline) -> Vec<Packet> {
     std::iter::from_fn(|| pipeline.try_pull().expect("it runs").packet()).collect()
 }
 
 /// JSON values of packets.
-pub fn values(packets: &[Packet]) -> Vec<Value> {
+pub(crate) fn values(packets: &[Packet]) -> Vec<Value> {
     packets.iter().map(|p| p.as_json().expect("JSON").clone()).collect()
 }
 
 /// A mono 48 kHz packet.
-pub fn mono(samples: &[f32]) -> Packet {
+pub(crate) fn mono(samples: &[f32]) -> Packet {
     Packet::audio(Audio::from_f32(samples.to_vec(), 48_000, 1).expect("a good block"))
 }
 
 /// Pushes all packets, ends, and pulls to the end, doing only what the last answer asks for: after
 /// `Full` it pulls, after `Need` it pushes (or ends). Panics if the engine asks for something that
 /// does not help, which is the law of rule S3.
-pub fn drive(pipeline: &Pipeline, packets: Vec<Packet>) -> Vec<(String, Packet)> {
+pub(crate) fn drive(pipeline: &Pipeline, packets: Vec<Packet>) -> Vec<(String, Packet)> {
     let mut out = Vec::new();
     let mut left = packets.into_iter();
     let mut next = left.next();
@@ -83,7 +83,7 @@ pub fn drive(pipeline: &Pipeline, packets: Vec<Packet>) -> Vec<(String, Packet)>
 
 /// Checks `in = taken + dropped + queued` on every link and `taken = done + failed + held` on every
 /// node of a pipeline that rests.
-pub fn assert_conserved(pipeline: &Pipeline) {
+pub(crate) fn assert_conserved(pipeline: &Pipeline) {
     let metrics = pipeline.metrics();
     for link in metrics["links"].as_array().expect("links") {
         let n = |key: &str| link[key].as_u64().expect("a count");
