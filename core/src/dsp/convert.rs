@@ -53,6 +53,9 @@ fn convert_typed<S: Pcm, D: Pcm>(from: &Audio, into: &mut Audio) {
                 take_channel(samples::<S>(from, 0), channels, c, samples_mut::<D>(into, c));
             }
         }
+        (true, false) if channels == 2 => {
+            zip_two(samples::<S>(from, 0), samples::<S>(from, 1), samples_mut::<D>(into, 0));
+        }
         (true, false) => {
             for c in 0..channels {
                 put_channel(samples::<S>(from, c), samples_mut::<D>(into, 0), channels, c);
@@ -89,6 +92,14 @@ fn take_channel<S: Pcm, D: Pcm>(from: &[S], channels: usize, channel: usize, int
         {
             *d = sample(*s);
         }
+    }
+}
+
+/// Two planes into interleaved samples.
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn zip_two<S: Pcm, D: Pcm>(left: &[S], right: &[S], into: &mut [D]) {
+    for ((d, l), r) in into.as_chunks_mut::<2>().0.iter_mut().zip(left).zip(right) {
+        *d = [sample(*l), sample(*r)];
     }
 }
 
@@ -179,8 +190,7 @@ impl Pcm for i32 {
     }
     #[inline(always)]
     fn from_f32(x: f32) -> Self {
-        // `as` clips and makes NaN zero. No float lies between the largest i32 and 2^31.
-        round_any(x * 2_147_483_648.0) as i32
+        round_wide(x, 2_147_483_648.0)
     }
     #[inline(always)]
     fn to_i32(self) -> i32 {
@@ -200,7 +210,7 @@ impl Pcm for [u8; 3] {
     }
     #[inline(always)]
     fn from_f32(x: f32) -> Self {
-        let [a, b, c, _] = (round_any(clip(x, 8_388_608.0)) as i32).to_le_bytes();
+        let [a, b, c, _] = round_wide(x, 8_388_608.0).to_le_bytes();
         [a, b, c]
     }
     #[inline(always)]
@@ -230,13 +240,13 @@ fn round_small(y: f32) -> u32 {
     (y + 12_582_912.0).to_bits()
 }
 
-/// Rounds to the nearest integer, ties to even. SSE2 has no instruction for it; adding and taking
-/// away 2^23 does the same, and larger floats are whole anyway.
+/// The same for up to 32 bits, by way of f64, which holds them all.
 #[inline(always)]
-fn round_any(y: f32) -> f32 {
-    const WHOLE: f32 = 8_388_608.0;
-    let rounded = ((y.abs() + WHOLE) - WHOLE).copysign(y);
-    if y.abs() < WHOLE { rounded } else { y }
+fn round_wide(x: f32, full: f64) -> i32 {
+    let y = if x.is_nan() { 0.0 } else { f64::from(x) } * full;
+    let y = if y > -full { y } else { -full };
+    let y = if y < full - 1.0 { y } else { full - 1.0 };
+    (y + 6_755_399_441_055_744.0).to_bits() as i32
 }
 
 /// Takes the low `BITS` bits away, rounding to the nearest, ties to even, with saturation.

@@ -1,11 +1,13 @@
 //! Level: root mean square and peak of a run of samples.
 
+use multiversion::multiversion;
+
 /// Adds up samples. How they are cut into slices makes no difference, to the bit.
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     /// Sums of squares of every eighth sample: lanes that the compiler keeps in vector registers.
     squares: [f64; LANES],
-    peak: f32,
+    peaks: [f32; LANES],
     samples: u64,
 }
 
@@ -24,26 +26,20 @@ impl Meter {
         let behind = (self.samples % LANES as u64) as usize;
         let head = if behind == 0 { 0 } else { (LANES - behind).min(samples.len()) };
         let (head, rest) = samples.split_at(head);
-        for (i, x) in head.iter().enumerate() {
-            self.one(behind + i, *x);
-        }
         let (chunks, tail) = rest.as_chunks::<LANES>();
-        for chunk in chunks {
-            for (lane, x) in chunk.iter().enumerate() {
-                self.one(lane, *x);
-            }
-        }
-        for (lane, x) in tail.iter().enumerate() {
-            self.one(lane, *x);
-        }
+        self.add_some(behind, head);
+        add_chunks(chunks, &mut self.squares, &mut self.peaks);
+        self.add_some(0, tail);
         self.samples += samples.len() as u64;
     }
 
-    #[inline(always)]
-    fn one(&mut self, lane: usize, x: f32) {
-        let x = if x.is_finite() { x } else { 0.0 };
-        self.squares[lane] += f64::from(x) * f64::from(x);
-        self.peak = if x.abs() > self.peak { x.abs() } else { self.peak };
+    /// Less than one chunk, from a lane on.
+    fn add_some(&mut self, lane: usize, samples: &[f32]) {
+        for (i, x) in samples.iter().enumerate() {
+            let x = finite(*x);
+            self.squares[lane + i] += f64::from(x) * f64::from(x);
+            self.peaks[lane + i] = self.peaks[lane + i].max(x.abs());
+        }
     }
 
     /// Samples taken.
@@ -59,13 +55,33 @@ impl Meter {
 
     /// Largest absolute sample in dB of full scale, at least [`FLOOR_DB`].
     pub fn peak_db(&self) -> f64 {
-        (20.0 * f64::from(self.peak).log10()).max(FLOOR_DB)
+        let peak = self.peaks.iter().copied().fold(0.0, f32::max);
+        (20.0 * f64::from(peak).log10()).max(FLOOR_DB)
     }
 
     /// Begins anew.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
+}
+
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn add_chunks(chunks: &[[f32; LANES]], squares: &mut [f64; LANES], peaks: &mut [f32; LANES]) {
+    // Copies, so that they stay in registers.
+    let (mut sums, mut tops) = (*squares, *peaks);
+    for chunk in chunks {
+        for i in 0..LANES {
+            let x = finite(chunk[i]);
+            sums[i] += f64::from(x) * f64::from(x);
+            tops[i] = if x.abs() > tops[i] { x.abs() } else { tops[i] };
+        }
+    }
+    (*squares, *peaks) = (sums, tops);
+}
+
+#[inline(always)]
+fn finite(x: f32) -> f32 {
+    if x.abs() < f32::INFINITY { x } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //!
 //! Where a wider SIMD level pays, a function is compiled for several and picks one while running
 //! (`multiversion`). None of them fuses multiply and add, and sums have a fixed order of lanes, so
-//! every level gives the same bits.
+//! every level gives the same bits. The exception is the FFT in `resample`, whose crate has its own
+//! kernels for each level; its results differ in their last bits.
 
 pub mod convert;
 pub mod gain;

@@ -192,6 +192,7 @@ impl Assembly {
         let mut nodes = Vec::with_capacity(self.nodes.len());
         let mut places = vec![0; self.nodes.len()];
         let (mut input_places, mut link_places) = (HashMap::new(), HashMap::new());
+        let mut counts = HashMap::new();
         let mut unplaced = self.nodes;
         for node in self.order {
             for way in &ways[node] {
@@ -199,7 +200,13 @@ impl Assembly {
                     Way::Input(i) => (adapters.inputs.remove(&i), i, &mut input_places),
                     Way::Link(i) => (adapters.links.remove(&i), i, &mut link_places),
                 };
-                if let Some(adapter) = adapter {
+                if let Some(mut adapter) = adapter {
+                    // A port that takes several connections may have several adapters.
+                    let count: &mut usize = counts.entry(adapter.id.clone()).or_default();
+                    *count += 1;
+                    if *count > 1 {
+                        adapter.id.push_str(&count.to_string());
+                    }
                     into.insert(i, PortRef { node: nodes.len(), port: 0 });
                     nodes.push(adapter);
                 }

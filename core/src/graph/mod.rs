@@ -37,7 +37,7 @@ pub struct Graph {
 /// One node of a graph.
 #[derive(Clone)]
 pub struct GraphNode {
-    /// Its id; adapters are called `node.port~adapter`.
+    /// Its id; adapters are called `node.port~adapter`, further ones `node.port~adapter2`….
     pub id: String,
     /// Full name of its type.
     pub type_name: String,

@@ -6,6 +6,7 @@ use Shape::{Any, Bool, Choice, Either, Int, List, Map, Number, Text};
 
 const INLINE: &str = "every node runs in the calling thread of this process";
 const NO_PYTHON: &str = "this engine runs no Python nodes";
+const TIMING: &str = "which calls are timed can't be chosen";
 const ANY_INT: Shape = Int { min: 0, max: u64::MAX };
 const SOME_INT: Shape = Int { min: 1, max: u64::MAX };
 const RATE: Shape = Int { min: 1, max: 768_000 };
@@ -40,8 +41,8 @@ pub(crate) static MANIFEST: Object = Object {
             "timing",
             Choice(&[
                 Pick("all", Used),
-                Pick("sampled", Ignored("every call is timed")),
-                Pick("none", Ignored("every call is timed")),
+                Pick("sampled", Ignored(TIMING)),
+                Pick("none", Ignored(TIMING)),
             ]),
             "Which calls of nodes are timed.",
         ),

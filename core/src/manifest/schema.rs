@@ -2,7 +2,7 @@
 //! whoever writes manifests with a program.
 
 use super::fields::{MANIFEST, NODE};
-use super::shape::{Object, Shape};
+use super::shape::{Effect, Field, Object, Pick, Shape};
 use crate::node::params::{ParamKind, ParamSpec};
 use crate::node::{NodeType, Registry};
 use serde_json::{Map, Value as Json, json};
@@ -150,7 +150,7 @@ fn object(object: &Object, defs: &mut Map<String, Json>) -> Json {
         if !field.required {
             schema = json!({ "anyOf": [schema, { "type": "null" }] });
         }
-        schema["description"] = field.doc.into();
+        schema["description"] = doc(field).into();
         properties.insert(field.name.to_owned(), schema);
     }
     let mut schema = json!({
@@ -163,6 +163,33 @@ fn object(object: &Object, defs: &mut Map<String, Json>) -> Json {
         schema["required"] = required.into();
     }
     schema
+}
+
+/// What a field means, and whether the engine acts on it.
+fn doc(field: &Field) -> String {
+    let mut doc = field.doc.to_owned();
+    match field.effect {
+        Effect::Used => {}
+        Effect::Ignored(why) => doc += &format!(" No effect: {why}."),
+        Effect::Refused(why) => doc += &format!(" Not supported: {why}."),
+    }
+    if let Shape::Choice(picks) = &field.shape {
+        let names = |refused: bool| {
+            let wanted = |p: &&Pick| match p.1 {
+                Effect::Used => false,
+                Effect::Ignored(_) => !refused,
+                Effect::Refused(_) => refused,
+            };
+            let names: Vec<_> = picks.iter().filter(wanted).map(|p| format!("`{}`", p.0)).collect();
+            names.join(", ")
+        };
+        for (what, names) in [("Not supported", names(true)), ("No effect", names(false))] {
+            if !names.is_empty() {
+                doc += &format!(" {what}: {names}.");
+            }
+        }
+    }
+    doc
 }
 
 /// The name of an object in the schema: `a media constraint` is `media_constraint`.

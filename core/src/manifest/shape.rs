@@ -103,7 +103,11 @@ pub(crate) fn check(value: &Json, shape: &Shape, pointer: &str, problems: &mut P
             }
         }
         (Shape::Choice(picks), Json::String(text)) => match picks.iter().find(|p| p.0 == text) {
-            Some(pick) => note_effect(pick.1, &format!("'{text}'"), pointer, problems),
+            Some(pick) => {
+                let acted_on = picks.iter().find(|p| matches!(p.1, Effect::Used));
+                let instead = acted_on.map_or(String::new(), |p| format!("write '{}', or ", p.0));
+                note_effect(pick.1, text, &format!("{instead}take it out"), pointer, problems);
+            }
             None => problems
                 .add(wrong_value(value, shape, pointer).nearest(text, picks.iter().map(|p| p.0))),
         },
@@ -147,7 +151,7 @@ fn check_object(map: &Map<String, Json>, object: &Object, pointer: &str, problem
             _ => false,
         };
         if !says_nothing && same_type(&field.shape, value) {
-            note_effect(field.effect, &format!("'{key}'"), &pointer, problems);
+            note_effect(field.effect, key, "take it out", &pointer, problems);
         }
     }
     for field in object.fields.iter().filter(|f| f.required && !map.contains_key(f.name)) {
@@ -186,22 +190,18 @@ fn unknown_field(
     }
 }
 
-fn note_effect(effect: Effect, what: &str, pointer: &str, problems: &mut Problems) {
+fn note_effect(effect: Effect, what: &str, hint: &str, pointer: &str, problems: &mut Problems) {
     match effect {
         Effect::Used => {}
         Effect::Ignored(why) => problems.add(warning(
             detail::MANIFEST_HINT_IGNORED,
             pointer,
-            format!("{what} has no effect: {why}"),
+            format!("'{what}' has no effect: {why}"),
         )),
-        Effect::Refused(why) => problems.add(
-            error(
-                detail::MANIFEST_NOT_SUPPORTED,
-                pointer,
-                format!("{what} is not supported: {why}"),
-            )
-            .hint("take it out"),
-        ),
+        Effect::Refused(why) => {
+            let message = format!("'{what}' is not supported: {why}");
+            problems.add(error(detail::MANIFEST_NOT_SUPPORTED, pointer, message).hint(hint));
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`flac`] | the FLAC container, writing |
 //! | [`convert`] | sample formats at the border between memory and files |
 
+mod coded;
 pub mod convert;
 pub mod decode;
 pub mod encode;

@@ -17,9 +17,9 @@ mod media_writer;
 mod multiply;
 mod number;
 mod pass_through;
-mod text_processor;
 mod speech;
 mod speech_segmenter;
+mod text_processor;
 mod vad;
 
 pub use add::Add;
@@ -37,9 +37,9 @@ pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
 pub use media_writer::{MediaWriter, MediaWriterParams};
 pub use multiply::Multiply;
 pub use pass_through::PassThrough;
-pub use text_processor::TextProcessor;
 pub use speech::VadEngine;
 pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
+pub use text_processor::TextProcessor;
 pub use vad::{Report, Vad, VadParams};
 
 use crate::error::Result;

@@ -12,14 +12,14 @@ use remotemedia::packet::{Kind, Packet, SampleFormat};
 use serde_json::Value as Json;
 
 /// A registry with `PassThrough` and the node types of this file.
-pub fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let mut registry = without_adapter();
     registry.add::<AudioAdapter>(BUILTIN).unwrap();
     registry
 }
 
 /// The same without the node type that converts audio.
-pub fn without_adapter() -> Registry {
+pub(crate) fn without_adapter() -> Registry {
     let mut registry = Registry::empty();
     registry.add::<PassThrough>(BUILTIN).unwrap();
     registry.add::<Knobs>("test").unwrap();
@@ -29,6 +29,7 @@ pub fn without_adapter() -> Registry {
     registry.add::<Printer>("test").unwrap();
     registry.add::<Join>("test").unwrap();
     registry.add::<Funnel>("test").unwrap();
+    registry.add::<Sum>("test").unwrap();
     registry.add::<Dice>("test").unwrap();
     registry.add::<FileReader>("test").unwrap();
     registry.add::<Twin>("one").unwrap();
@@ -42,7 +43,7 @@ macro_rules! test_node {
     };
     ($(#[$doc:meta])* $name:ident, $params:ty, $descriptor:expr, $ports:expr) => {
         $(#[$doc])*
-        pub struct $name;
+        pub(crate) struct $name;
 
         impl Node for $name {
             type Params = $params;
@@ -73,7 +74,7 @@ const fn fixed(rate: u32, channels: u32) -> Caps {
 
 /// One param of every kind.
 #[derive(Clone, Params)]
-pub struct KnobParams {
+pub(crate) struct KnobParams {
     /// How many.
     #[param(min = 1, max = 64)]
     count: u32,
@@ -102,7 +103,7 @@ pub struct KnobParams {
 
 /// How well something is done.
 #[derive(Clone, Copy, Choice)]
-pub enum Quality {
+pub(crate) enum Quality {
     /// Fast.
     #[param(alias = "fast")]
     Low,
@@ -133,7 +134,7 @@ test_node!(
 
 /// Rate of a tone.
 #[derive(Clone, Params)]
-pub struct ToneParams {
+pub(crate) struct ToneParams {
     /// Rate of the samples.
     #[param(default = 16_000, min = 1, unit = "Hz")]
     rate: u32,
@@ -219,6 +220,17 @@ test_node!(
 );
 
 test_node!(
+    /// Audio from many.
+    Sum,
+    NoParams,
+    Descriptor {
+        inputs: &[Port::any("in", Caps::AUDIO_F32, "Many.")],
+        outputs: &[Port::like_input("out", Caps::AUDIO_F32, "All of them.")],
+        ..Descriptor::new("Sum", "Audio from many.")
+    }
+);
+
+test_node!(
     /// Not determinate.
     Dice,
     NoParams,
@@ -254,7 +266,7 @@ test_node!(
 
 /// What audio is converted to.
 #[derive(Clone, Params)]
-pub struct AdapterParams {
+pub(crate) struct AdapterParams {
     /// Allowed rates.
     #[param(default)]
     rates: Vec<u32>,

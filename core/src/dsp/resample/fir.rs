@@ -49,6 +49,8 @@ impl Shape {
 
 pub(super) struct Fir {
     bank: Bank,
+    /// A row between two rows of the bank.
+    blend: Vec<f32>,
     ratio: Ratio,
     channels: usize,
     /// Half the filter in input frames.
@@ -90,6 +92,7 @@ impl Fir {
         let capacity = 2 * taps + BLOCK;
         let mut fir = Self {
             bank,
+            blend: vec![0.0; taps],
             ratio,
             channels,
             half,
@@ -185,7 +188,8 @@ impl Fir {
         let begin = (self.start, self.phase);
         let mut end = begin;
         for (c, history) in self.history.chunks_exact(self.capacity).enumerate() {
-            end = filter(&self.bank, self.ratio, history, begin, output, self.channels, c);
+            let place = (c, self.channels);
+            end = filter(&self.bank, self.ratio, &mut self.blend, history, begin, output, place);
         }
         (self.start, self.phase) = end;
     }
@@ -222,48 +226,65 @@ impl Bank {
     }
 }
 
+/// Output frames that are worked on at a time.
+const GROUP: usize = 16;
+
 /// Fills one channel of `output`; returns where the next frame begins, and its phase.
 #[multiversion(targets("x86_64+avx+avx2"))]
 fn filter(
     bank: &Bank,
     ratio: Ratio,
+    blend: &mut [f32],
     history: &[f32],
     (mut start, mut phase): (usize, u64),
     output: &mut [f32],
-    channels: usize,
-    channel: usize,
+    (channel, channels): (usize, usize),
 ) -> (usize, u64) {
     let (step, phase_step) = ((ratio.down / ratio.up) as usize, ratio.down % ratio.up);
-    for frame in output.chunks_exact_mut(channels) {
-        let input = &history[start..start + bank.taps];
-        frame[channel] = if bank.between {
-            let place = phase * bank.rows;
-            let row = (place / ratio.up) as usize;
-            let part = (place % ratio.up) as f32 / ratio.up as f32;
-            let (low, high) = (dot(bank.row(row), input), dot(bank.row(row + 1), input));
-            low + (high - low) * part
-        } else {
-            dot(bank.row(phase as usize), input)
-        };
-        start += step;
-        phase += phase_step;
-        if phase >= ratio.up {
-            phase -= ratio.up;
-            start += 1;
+    // The lanes of several frames are kept and added up later: seen together with the products,
+    // the sum across lanes would make the compiler split the vectors.
+    let mut lanes = [[0.0; LANES / 2]; GROUP];
+    for group in output.chunks_mut(GROUP * channels) {
+        let frames = group.len() / channels;
+        for sums in &mut lanes[..frames] {
+            let input = &history[start..start + bank.taps];
+            let eight: [f32; LANES] = if bank.between {
+                let place = phase * bank.rows;
+                let row = (place / ratio.up) as usize;
+                let part = (place % ratio.up) as f32 / ratio.up as f32;
+                let rows = bank.row(row).iter().zip(bank.row(row + 1));
+                for (b, (low, high)) in blend.iter_mut().zip(rows) {
+                    *b = low + (high - low) * part;
+                }
+                dot(blend, input)
+            } else {
+                dot(bank.row(phase as usize), input)
+            };
+            *sums = std::array::from_fn(|i| eight[i] + eight[i + LANES / 2]);
+            start += step;
+            phase += phase_step;
+            if phase >= ratio.up {
+                phase -= ratio.up;
+                start += 1;
+            }
+        }
+        for (frame, s) in group.chunks_exact_mut(channels).zip(&lanes) {
+            frame[channel] = (s[0] + s[2]) + (s[1] + s[3]);
         }
     }
     (start, phase)
 }
 
-/// Sum of products, in an order that does not depend on the SIMD level: 32 sums side by side (enough
-/// to hide the adder's delay), folded to eight, then to one. Lengths are a multiple of eight.
+/// Sums of products of every eighth element, in an order that does not depend on the SIMD level: 32
+/// sums side by side (enough to hide the adder's delay), folded to eight. Lengths are a multiple of
+/// eight.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let (a_wide, a_rest) = a.as_chunks::<32>();
-    let (b_wide, b_rest) = b.as_chunks::<32>();
-    let mut wide = [0.0f32; 32];
+fn dot(a: &[f32], b: &[f32]) -> [f32; LANES] {
+    let (a_wide, a_rest) = a.as_chunks::<{ 4 * LANES }>();
+    let (b_wide, b_rest) = b.as_chunks::<{ 4 * LANES }>();
+    let mut wide = [0.0f32; 4 * LANES];
     for (a, b) in a_wide.iter().zip(b_wide) {
-        for i in 0..32 {
+        for i in 0..4 * LANES {
             wide[i] += a[i] * b[i];
         }
     }
@@ -274,8 +295,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
             sums[i] += a[i] * b[i];
         }
     }
-    let four: [f32; 4] = std::array::from_fn(|i| sums[i] + sums[i + 4]);
-    (four[0] + four[2]) + (four[1] + four[3])
+    sums
 }
 
 /// The prototype at `time` (in input frames): cut off at `cutoff` × Nyquist, zero from ±`half` on.

@@ -1,0 +1,98 @@
+//! What the engine's tests share.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use remotemedia::{Audio, Engine, Manifest, Packet, Pipeline, Pull, PushError, Reason};
+use serde_json::{Value, json};
+
+/// A pipeline on the default engine.
+pub fn pipeline(manifest: Value) -> Pipeline {
+    on(&Engine::default(), manifest)
+}
+
+/// A pipeline on that engine.
+pub fn on(engine: &Engine, manifest: Value) -> Pipeline {
+    let manifest = Manifest::from_value(manifest).expect("the test's manifest parses");
+    engine.pipeline(&manifest).expect("the test's manifest is valid")
+}
+
+/// A chain of nodes, each (type, params), with ids n0, n1, …
+pub fn chain(nodes: &[(&str, Value)]) -> Value {
+    let list: Vec<_> = (0..)
+        .zip(nodes)
+        .map(|(n, (ty, params))| json!({"id": format!("n{n}"), "node_type": ty, "params": params}))
+        .collect();
+    let connections: Vec<_> = (1..nodes.len())
+        .map(|n| json!({"from": format!("n{}", n - 1), "to": format!("n{n}")}))
+        .collect();
+    json!({"version": "v1", "nodes": list, "connections": connections})
+}
+
+/// Everything that can be pulled now.
+pub fn pull_all(pipeline: &Pipeline) -> Vec<Packet> {
+    std::iter::from_fn(|| pipeline.try_pull().expect("it runs").packet()).collect()
+}
+
+/// JSON values of packets.
+pub fn values(packets: &[Packet]) -> Vec<Value> {
+    packets.iter().map(|p| p.as_json().expect("JSON").clone()).collect()
+}
+
+/// A mono 48 kHz packet.
+pub fn mono(samples: &[f32]) -> Packet {
+    Packet::audio(Audio::from_f32(samples.to_vec(), 48_000, 1).expect("a good block"))
+}
+
+/// Pushes all packets, ends, and pulls to the end, doing only what the last answer asks for: after
+/// `Full` it pulls, after `Need` it pushes (or ends). Panics if the engine asks for something that
+/// does not help, which is the law of rule S3.
+pub fn drive(pipeline: &Pipeline, packets: Vec<Packet>) -> Vec<(String, Packet)> {
+    let mut out = Vec::new();
+    let mut left = packets.into_iter();
+    let mut next = left.next();
+    let mut ended = false;
+    loop {
+        if let Some(packet) = next.take() {
+            match pipeline.push(packet) {
+                Ok(()) => {
+                    next = left.next();
+                    continue;
+                }
+                Err(PushError::Full(packet)) => next = Some(packet),
+                Err(error) => panic!("push: {error}"),
+            }
+        } else if !ended {
+            pipeline.end().expect("ends");
+            ended = true;
+        }
+        // The input is full, or there is nothing more to push: some pull must give something.
+        match pipeline.try_pull().expect("it runs") {
+            Pull::Packet(output, packet) => out.push((output.to_owned(), packet)),
+            Pull::End => {
+                assert!(ended && next.is_none(), "it ended before its inputs did");
+                return out;
+            }
+            Pull::Idle(reason) => {
+                assert!(
+                    matches!(reason, Reason::Need(_)) && next.is_none() && !ended,
+                    "nothing goes on: {reason:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Checks `in = taken + dropped + queued` on every link and `taken = done + failed + held` on every
+/// node of a pipeline that rests.
+pub fn assert_conserved(pipeline: &Pipeline) {
+    let metrics = pipeline.metrics();
+    for link in metrics["links"].as_array().expect("links") {
+        let n = |key: &str| link[key].as_u64().expect("a count");
+        let dropped: u64 =
+            link["dropped"].as_object().expect("drops").values().filter_map(Value::as_u64).sum();
+        assert_eq!(n("in"), n("taken") + dropped + n("queued"), "{link}");
+    }
+    for node in metrics["node_metrics"].as_array().expect("nodes") {
+        let n = |key: &str| node[key].as_u64().expect("a count");
+        assert!(n("taken") >= n("success_count") + n("error_count"), "{node}");
+    }
+}
