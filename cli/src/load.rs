@@ -24,6 +24,9 @@ impl Loaded {
         if !set.is_empty() {
             let mut document = loaded.manifest.to_json();
             set.iter().try_for_each(|text| set_param(&mut document, text))?;
+            // What is set stands nowhere in the text: problems are told by their pointers alone.
+            loaded.name = format!("{} with --set {}", loaded.name, set.join(" --set "));
+            loaded.text = None;
             loaded.manifest = Manifest::from_value(document).map_err(|e| loaded.refuse(e))?;
         }
         Ok(loaded)

@@ -70,12 +70,17 @@ impl Outputs {
         Ok(Self { sinks, names })
     }
 
-    /// Outputs that nobody takes, but for those that only say which file a node has written.
+    /// Outputs that nobody takes, but for those whose loss is meant: of a node that has an output
+    /// with a name in the manifest, the unnamed one; and what only says which file was written.
     pub(crate) fn untaken<'a>(&'a self, graph: &'a Graph) -> Vec<&'a str> {
-        let taken = |index: &usize| !self.sinks[*index].is_empty();
-        let told = |index: &usize| caps_of(graph, *index).kinds.within(FILES);
+        let meant = |index: usize| {
+            let output = &graph.outputs[index];
+            let unnamed = output.name == graph.nodes[output.port.node].id;
+            let others = graph.outputs.iter().filter(|o| o.port.node == output.port.node).count();
+            (unnamed && others > 1) || caps_of(graph, index).kinds.within(FILES)
+        };
         (0..self.sinks.len())
-            .filter(|i| !taken(i) && !told(i))
+            .filter(|&i| self.sinks[i].is_empty() && !meant(i))
             .map(|i| self.names[i].as_str())
             .collect()
     }

@@ -50,6 +50,11 @@ impl Progress {
         self.bar.tick();
     }
 
+    /// Lets `show` write to the terminal.
+    pub(crate) fn suspend(&self, show: &dyn Fn()) {
+        self.bar.suspend(show);
+    }
+
     /// Takes it off the terminal, and says how long it took.
     pub(crate) fn finish(&self) -> Duration {
         self.bar.finish_and_clear();

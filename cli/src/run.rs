@@ -92,7 +92,7 @@ impl Taker for Desk<'_> {
 
     fn look(&mut self, pipeline: &Pipeline, feeds: &[Feed]) -> Result<(), Failure> {
         self.progress.update(pipeline, feeds);
-        self.watch.look(pipeline)
+        self.watch.look(pipeline, |show| self.progress.suspend(show))
     }
 
     fn is_full(&self) -> bool {

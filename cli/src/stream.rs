@@ -84,7 +84,7 @@ impl Taker for StreamWriter<'_> {
     }
 
     fn look(&mut self, pipeline: &Pipeline, _: &[Feed]) -> Result<(), Failure> {
-        self.watch.look(pipeline)
+        self.watch.look(pipeline, |show| show())
     }
 
     fn is_full(&self) -> bool {

@@ -25,14 +25,18 @@ impl Watch {
         Ok(Self { file: path.map(open).transpose()?, reporter, dropped: BTreeMap::new() })
     }
 
-    /// Takes what has happened.
-    pub(crate) fn look(&mut self, pipeline: &Pipeline) -> Result<(), Failure> {
+    /// Takes what has happened. `show` shows a warning.
+    pub(crate) fn look(
+        &mut self,
+        pipeline: &Pipeline,
+        show: impl Fn(&dyn Fn()),
+    ) -> Result<(), Failure> {
         while let Some(event) = pipeline.event() {
             if let Some((path, file)) = &mut self.file {
                 writeln!(file, "{}", event.to_json()).map_err(|e| cannot_write(path, &e))?;
             }
             match event {
-                Event::Warning(warning) => self.reporter.warning(&warning),
+                Event::Warning(warning) => show(&|| self.reporter.warning(&warning)),
                 Event::Dropped { link, reason, count } => {
                     *self.dropped.entry((link.to_string(), reason.name())).or_default() += count;
                 }
@@ -44,7 +48,7 @@ impl Watch {
 
     /// Takes the rest, and tells of what was dropped.
     pub(crate) fn finish(&mut self, pipeline: &Pipeline) -> Result<(), Failure> {
-        self.look(pipeline)?;
+        self.look(pipeline, |show| show())?;
         for ((link, reason), count) in std::mem::take(&mut self.dropped) {
             let message = format!("{count} packets were dropped at {link} ({reason})");
             self.reporter.note(&message, None);

@@ -201,3 +201,34 @@ fn audio_through_standard_input_is_told_from_lines() {
     let ran = folder.pipe(&["run", "pass.json", "-i", "-", "-o", "-"], "1\n[2]\n");
     assert_eq!((ran.code, ran.out.as_str()), (0, "1\n[2]\n"));
 }
+
+#[test]
+fn the_voice_example_gives_speech_segments_and_levels() {
+    let folder = Folder::new();
+    let input = format!("input={}", media("speech.mp3"));
+    let ran = folder.run(&[
+        "run",
+        &example("voice.yaml"),
+        "-i",
+        &input,
+        "-o",
+        "audio=speech.wav",
+        "-o",
+        "segments=segments.jsonl",
+        "-o",
+        "levels=levels.jsonl",
+        "--metrics",
+        "metrics.json",
+    ]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, "", ""));
+    let (format, frames) = audio(folder.path("speech.wav"));
+    assert_eq!((format.rate, format.channels, format.sample), (16_000, 1, SampleFormat::I16));
+    // 1,090,593 frames at 44.1 kHz.
+    assert_eq!(frames, 395_680);
+    let line = |text: &str| serde_json::from_str::<Json>(text).expect("JSON");
+    let lines = |name: &str| folder.read(name).lines().map(line).collect::<Vec<Json>>();
+    assert!(!lines("segments.jsonl").is_empty());
+    assert_eq!(lines("levels.jsonl").len(), 248);
+    let metrics = line(&folder.read("metrics.json"));
+    assert_eq!(metrics["node_metrics"].as_array().map(Vec::len), Some(6));
+}

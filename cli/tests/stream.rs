@@ -84,7 +84,7 @@ fn the_envelope_says_where_a_result_comes_from() {
 fn raw_audio_comes_out_as_it_went_in() {
     let folder = Folder::new();
     folder.write("pass.json", PASS);
-    let bytes: Vec<u8> = (0..48_000u32).map(|n| (n * 7919 >> 5) as u8).collect();
+    let bytes: Vec<u8> = (0..48_000u32).map(|n| ((n * 7919) >> 5) as u8).collect();
     for format in ["s16le:16000:2", "s24le:48000:1", "s32le:48000:2", "u8:8000:1"] {
         let ran = folder.pipe(&["stream", "pass.json", "--pcm", format], &bytes);
         assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{format}");
@@ -105,17 +105,22 @@ fn findings_about_raw_audio_are_lines() {
     });
     folder.write("level.json", level.to_string());
     let second = vec![0; 4 * 16_000];
-    let ran = folder.pipe(&["stream", "level.json", "--pcm", "f32le:16000:1"], &second);
+    let args = ["stream", "level.json", "--pcm", "f32le:16000:1"];
+    let ran = folder.pipe(&[&args[..], &["--output", "levels"]].concat(), &second);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let lines: Vec<Json> =
         ran.out.lines().map(|l| serde_json::from_str(l).expect("a line of JSON")).collect();
     assert_eq!(lines.len(), 10, "{}", ran.out);
     assert_eq!(lines[0]["is_silence"], true);
-    // Asked for raw audio, it says that there is none.
-    let args = ["stream", "level.json", "--pcm", "f32le:16000:1", "--out-pcm", "f32le"];
-    let ran = folder.pipe(&args, &second);
-    assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("which has no place in raw audio on standard output"), "{}", ran.err);
+    // Two kinds of results don't go into one raw stream, and no finding into raw audio.
+    for (more, said) in [
+        (&[][..], "raw audio on standard output has room for one output"),
+        (&["--output", "levels", "--out-pcm", "f32le"], "has no place in raw audio"),
+    ] {
+        let ran = folder.pipe(&[&args[..], more].concat(), &second);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
 }
 
 #[test]
