@@ -152,6 +152,21 @@ fn a_full_pipeline_refuses_and_goes_on_after_a_pull() {
 }
 
 #[test]
+fn an_output_that_a_manifest_names_replaces_its_nodes_default_output() {
+    let mut manifest = chain(&[("AudioLevel", json!({}))]);
+    assert_eq!(pipeline(manifest.clone()).outputs().collect::<Vec<_>>(), ["n0"]);
+    manifest["outputs"] = json!({"levels": "n0.levels"});
+    let pipeline = pipeline(manifest);
+    assert_eq!(pipeline.outputs().collect::<Vec<_>>(), ["levels"]);
+    // The audio that nobody named holds nothing back.
+    for _ in 0..1000 {
+        pipeline.push(mono(&[0.1; 480])).expect("room");
+        pull_all(&pipeline);
+    }
+    assert_eq!(pipeline.metrics()["node_metrics"][0]["unconnected"], 1000);
+}
+
+#[test]
 fn a_lossy_output_drops_by_its_policy_and_says_so() {
     let mut manifest = chain(&[("PassThrough", json!({}))]);
     manifest["outputs"] =

@@ -30,7 +30,7 @@ impl Names<'_> {
     }
 
     /// What the manifest names, as it lists it; then by node the default outputs of nodes that
-    /// nothing follows or that are output nodes.
+    /// nothing follows and none of whose ports is named, and of output nodes.
     pub(super) fn outputs(
         &self,
         between: &[(usize, usize)],
@@ -39,7 +39,8 @@ impl Names<'_> {
         let followed: HashSet<usize> = between.iter().map(|(from, _)| *from).collect();
         let mut ends = self.named(false, None, problems);
         for (node, spec) in self.spec.nodes.iter().enumerate() {
-            let wanted = spec.is_output || !followed.contains(&node);
+            let named = ends.ports.iter().any(|port| port.node == node);
+            let wanted = spec.is_output || !(followed.contains(&node) || named);
             if wanted && !self.ports(node, false).is_empty() {
                 let port = PortRef { node, port: 0 };
                 self.add_unnamed(&mut ends, port, false, true, problems);
