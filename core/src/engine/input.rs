@@ -1,8 +1,8 @@
 //! An input of a pipeline: its queue, its clock, and the rules for times that packets bring (S16).
 
-use super::queue::Queue;
+use super::queue::{Queue, duration_ns};
 use super::stats::{DropReason, LinkStats};
-use crate::error::{Error, detail};
+use crate::error::{Error, Result, detail};
 use crate::graph::{Endpoint, Late};
 use crate::node::Caps;
 use crate::packet::{AudioFormat, Kind, MediaTime, Packet, Payload, SampleClock};
@@ -25,16 +25,15 @@ pub(crate) struct Input {
     bound: Option<MediaTime>,
 }
 
-/// What an input makes of a packet.
-pub(crate) enum Admit {
-    /// It fits; its pts and DISCONT flag are set.
-    Packet(Packet),
-    /// As `Packet`, after a jump from the first to the second time.
-    Jump(Packet, MediaTime, MediaTime),
+/// What an input makes of a packet that fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    /// Its pts and DISCONT flag are set.
+    InTime,
+    /// As `InTime`, after a jump from the first to the second time.
+    Jump(MediaTime, MediaTime),
     /// It came too late and is dropped, counted.
     Dropped,
-    /// It stays with the caller.
-    Refused(Packet, Error),
 }
 
 impl Input {
@@ -57,11 +56,10 @@ impl Input {
         self.bound = None;
     }
 
-    /// Checks a packet's kind and format and gives it its place in time.
-    pub(crate) fn admit(&mut self, packet: Packet, stats: &LinkStats) -> Admit {
-        if let Err(error) = self.check(&packet) {
-            return Admit::Refused(packet, error);
-        }
+    /// Checks a packet's kind and format and gives it its place in time. A packet that is refused
+    /// is left as it was.
+    pub(crate) fn admit(&mut self, packet: &mut Packet, stats: &LinkStats) -> Result<Placed> {
+        self.check(packet)?;
         match packet.payload() {
             Payload::Audio(audio) => {
                 let (format, frames) = (audio.format(), audio.frames());
@@ -71,7 +69,7 @@ impl Input {
         }
     }
 
-    fn check(&self, packet: &Packet) -> Result<(), Error> {
+    fn check(&self, packet: &Packet) -> Result<()> {
         let kind = packet.kind();
         if !self.caps.kinds.contains(kind) {
             return Err(Error::new(
@@ -95,12 +93,12 @@ impl Input {
 
     fn place_audio(
         &mut self,
-        mut packet: Packet,
+        packet: &mut Packet,
         format: AudioFormat,
         frames: usize,
         stats: &LinkStats,
-    ) -> Admit {
-        let mut jump = None;
+    ) -> Result<Placed> {
+        let mut placed = Placed::InTime;
         let anchor = match (self.clock, packet.pts()) {
             (None, pts) => Some(pts.unwrap_or(MediaTime::ZERO)),
             (Some(clock), None) => {
@@ -111,19 +109,14 @@ impl Input {
                 let far = pts.distance(expected) > JITTER;
                 if pts < expected && (far || packet.is_discont()) {
                     match self.late {
-                        Late::Error => return Admit::Refused(packet, self.too_late(pts, expected)),
-                        Late::Drop => {
-                            stats.enter(packet.duration().map_or(0, |d| d.nanos() as u64));
-                            let ns = packet.duration().map_or(0, |d| d.nanos() as u64);
-                            stats.drop(DropReason::Late, ns);
-                            return Admit::Dropped;
-                        }
+                        Late::Error => return Err(self.too_late(pts, expected)),
+                        Late::Drop => return Ok(dropped(packet, stats)),
                         Late::Clamp => {
                             (packet.is_discont() || clock.rate() != format.rate).then_some(expected)
                         }
                     }
                 } else if far {
-                    jump = Some((expected, pts));
+                    placed = Placed::Jump(expected, pts);
                     Some(pts)
                 } else if packet.is_discont() {
                     Some(pts)
@@ -138,30 +131,24 @@ impl Input {
         }
         let Some(clock) = &mut self.clock else { unreachable!("the clock was just set") };
         packet.set_pts(Some(clock.advance(frames)));
-        if jump.is_some() || first {
+        if first || placed != Placed::InTime {
+            // What comes first continues nothing, so it breaks nothing.
             packet.set_discont(!first);
         }
-        match jump {
-            Some((expected, found)) => Admit::Jump(packet, expected, found),
-            None => Admit::Packet(packet),
-        }
+        Ok(placed)
     }
 
-    fn place(&mut self, mut packet: Packet, stats: &LinkStats) -> Admit {
+    fn place(&mut self, packet: &mut Packet, stats: &LinkStats) -> Result<Placed> {
         match (packet.pts(), self.bound) {
             (None, bound) => packet.set_pts(bound),
             (Some(pts), Some(bound)) if pts < bound => match self.late {
-                Late::Error => return Admit::Refused(packet, self.too_late(pts, bound)),
+                Late::Error => return Err(self.too_late(pts, bound)),
                 Late::Clamp => packet.set_pts(Some(bound)),
-                Late::Drop => {
-                    stats.enter(0);
-                    stats.drop(DropReason::Late, 0);
-                    return Admit::Dropped;
-                }
+                Late::Drop => return Ok(dropped(packet, stats)),
             },
             (Some(pts), _) => self.bound = Some(pts),
         }
-        Admit::Packet(packet)
+        Ok(Placed::InTime)
     }
 
     fn too_late(&self, pts: MediaTime, bound: MediaTime) -> Error {
@@ -175,6 +162,13 @@ impl Input {
         .at_port(&*self.name)
         .with_hint("push in order of time, or set `late: clamp` or `late: drop` on the input")
     }
+}
+
+/// Counts a packet that came too late.
+fn dropped(packet: &Packet, stats: &LinkStats) -> Placed {
+    stats.enter(duration_ns(packet));
+    stats.drop(DropReason::Late, duration_ns(packet));
+    Placed::Dropped
 }
 
 #[cfg(test)]
@@ -202,46 +196,46 @@ mod tests {
         }
     }
 
-    fn placed(admit: Admit) -> (i64, bool) {
-        match admit {
-            Admit::Packet(p) | Admit::Jump(p, ..) => {
-                (p.pts().expect("audio has a time").nanos() / 1_000_000, p.is_discont())
-            }
-            _ => panic!("the packet was not admitted"),
-        }
+    fn placed(input: &mut Input, mut packet: Packet, stats: &LinkStats) -> (i64, bool) {
+        input.admit(&mut packet, stats).expect("it is admitted");
+        let pts = packet.pts().expect("it has a time");
+        (pts.nanos() / 1_000_000, packet.is_discont())
     }
 
     #[test]
     fn times_follow_the_count_and_jitter_is_taken_out() {
         let (mut input, stats) = input(Late::Error);
         let pts = [Some(100), None, Some(125), Some(129), Some(100)];
-        let seen: Vec<_> = pts.map(|p| placed(input.admit(block(p), &stats))).into();
+        let seen: Vec<_> = pts.map(|p| placed(&mut input, block(p), &stats)).into();
         assert_eq!(seen, [(100, false), (110, false), (120, false), (130, false), (140, false)]);
     }
 
     #[test]
     fn a_jump_ahead_is_a_discontinuity() {
         let (mut input, stats) = input(Late::Error);
-        placed(input.admit(block(Some(0)), &stats));
-        assert_eq!(placed(input.admit(block(Some(500)), &stats)), (500, true));
-        assert_eq!(placed(input.admit(block(None), &stats)), (510, false));
+        placed(&mut input, block(Some(0)), &stats);
+        assert_eq!(placed(&mut input, block(Some(500)), &stats), (500, true));
+        assert_eq!(placed(&mut input, block(None), &stats), (510, false));
     }
 
     #[test]
     fn late_packets_are_refused_clamped_or_dropped_as_the_input_says() {
         for late in [Late::Error, Late::Clamp, Late::Drop] {
             let (mut input, stats) = input(late);
-            placed(input.admit(block(Some(1000)), &stats));
-            match (late, input.admit(block(Some(0)), &stats)) {
-                (Late::Error, Admit::Refused(packet, error)) => {
+            placed(&mut input, block(Some(1000)), &stats);
+            let mut packet = block(Some(0));
+            match (late, input.admit(&mut packet, &stats)) {
+                (Late::Error, Err(error)) => {
                     assert_eq!(error.detail(), detail::TIME_LATE);
-                    assert_eq!(packet.pts(), Some(MediaTime::ZERO), "it comes back untouched");
+                    assert_eq!(packet.pts(), Some(MediaTime::ZERO), "it is left as it was");
                 }
-                (Late::Clamp, admit) => assert_eq!(placed(admit), (1010, false)),
-                (Late::Drop, Admit::Dropped) => {
+                (Late::Clamp, Ok(Placed::InTime)) => {
+                    assert_eq!(packet.pts(), Some(MediaTime::from_millis(1010)));
+                }
+                (Late::Drop, Ok(Placed::Dropped)) => {
                     assert_eq!(stats.dropped[DropReason::Late as usize].get(), 1);
                 }
-                _ => panic!("{late:?} did something else"),
+                (_, other) => panic!("{late:?} gave {other:?}"),
             }
         }
     }
@@ -249,10 +243,12 @@ mod tests {
     #[test]
     fn text_keeps_the_last_time() {
         let (mut input, stats) = input(Late::Error);
-        assert!(matches!(input.admit("a".into(), &stats), Admit::Packet(p) if p.pts().is_none()));
+        let mut first = Packet::text("a");
+        assert_eq!(input.admit(&mut first, &stats), Ok(Placed::InTime));
+        assert_eq!(first.pts(), None);
         let at = |ms| Packet::text("b").at(MediaTime::from_millis(ms));
-        assert_eq!(placed(input.admit(at(7), &stats)).0, 7);
-        assert_eq!(placed(input.admit("c".into(), &stats)).0, 7);
-        assert!(matches!(input.admit(at(3), &stats), Admit::Refused(..)));
+        assert_eq!(placed(&mut input, at(7), &stats).0, 7);
+        assert_eq!(placed(&mut input, "c".into(), &stats).0, 7);
+        assert!(input.admit(&mut at(3), &stats).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::event::{Event, EventQueue, ParamsOutcome};
-use super::input::{Admit, Input};
+use super::input::{Input, Placed};
 use super::life::{Life, State};
 use super::live::LiveParams;
 use super::mail::Mail;
@@ -425,7 +425,7 @@ impl Pipeline {
         self.push(packet)
     }
 
-    fn push_index(&self, index: usize, packet: Packet) -> Result<(), PushError> {
+    fn push_index(&self, index: usize, mut packet: Packet) -> Result<(), PushError> {
         let shared = &*self.shared;
         if let Err(error) = inside::check(shared) {
             return Err(PushError::Refused(packet, error));
@@ -461,19 +461,18 @@ impl Pipeline {
             return Err(PushError::Refused(packet, error));
         }
         let link = shared.input_link(index);
-        let packet = match input.admit(packet, &shared.links[link]) {
-            Admit::Packet(packet) => packet,
-            Admit::Jump(packet, expected, found) => {
+        match input.admit(&mut packet, &shared.links[link]) {
+            Ok(Placed::InTime) => {}
+            Ok(Placed::Jump(expected, found)) => {
                 let input = input.name.clone();
                 shared.event(Event::Discontinuity { input, expected, found });
-                packet
             }
-            Admit::Dropped => {
+            Ok(Placed::Dropped) => {
                 shared.drop_event(link, DropReason::Late, 1);
                 return Ok(());
             }
-            Admit::Refused(packet, error) => return Err(PushError::Refused(packet, error)),
-        };
+            Err(error) => return Err(PushError::Refused(packet, error)),
+        }
         let stamp = clock::now();
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
         if input.queue.is_empty()

@@ -223,28 +223,27 @@ impl NodeSlot {
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
     fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
-        let Some(Item { packet: Some(mut packet), stamp, link, ns, .. }) = self.inbox.pop_front()
+        if !self.timed.is_empty() {
+            self.cut_for_changes();
+        }
+        // Everything is read where the packet lies; moved out, it goes straight to the node.
+        let Some(Item { packet: Some(packet), stamp, link, ns, .. }) = self.inbox.front_mut()
         else {
             unreachable!("the caller has seen a packet")
         };
-        if link != NO_LINK {
-            let link = link as usize;
-            desk.links[link].take(ns);
+        let stamp = *stamp;
+        self.reached = packet.end().or(self.reached);
+        if *link != NO_LINK {
+            let link = std::mem::replace(link, NO_LINK) as usize;
+            desk.links[link].take(*ns);
             if self.max_in_flight > 0 {
-                desk.levels[link].remove(&packet);
+                desk.levels[link].remove(packet);
             }
             self.stats.taken.add(1);
         }
-        if !self.timed.is_empty() {
-            let (part, rest) = self.split_for_changes(packet);
-            if let Some(rest) = rest {
-                // The packet is done when its last part is.
-                self.partial = true;
-                self.inbox.push_front(Item::counted(rest, port as u16, stamp));
-            }
-            packet = part;
-        }
-        self.reached = packet.end().or(self.reached);
+        let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
+            unreachable!("it was there")
+        };
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -369,25 +368,32 @@ impl NodeSlot {
         Err(Error::new(detail, message).in_node(&*self.id).at_port(spec.name))
     }
 
-    /// Applies the changes that are due before `packet`; splits it where one is due inside it.
-    fn split_for_changes(&mut self, packet: Packet) -> (Packet, Option<Packet>) {
-        let Some(pts) = packet.pts() else { return (packet, None) };
+    /// Applies the changes that are due before the packet at the inbox's head; cuts the packet in
+    /// two where one is due inside it.
+    fn cut_for_changes(&mut self) {
+        let front = self.inbox.front().and_then(|item| item.packet.as_ref());
+        let Some(pts) = front.and_then(Packet::pts) else { return };
         while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
             self.apply(change, Some(pts));
         }
-        let Some(at) = self.timed.front().and_then(|c| c.at) else { return (packet, None) };
-        let Payload::Audio(audio) = packet.payload() else { return (packet, None) };
+        let Some(at) = self.timed.front().and_then(|c| c.at) else { return };
+        let Some(item) = self.inbox.front_mut() else { return };
+        let Some(Payload::Audio(audio)) = item.packet.as_mut().map(Packet::payload_mut) else {
+            return;
+        };
         let rate = audio.format().rate;
         let frames = (at - pts).to_frames(rate);
         if frames <= 0 || frames as usize >= audio.frames() {
-            return (packet, None);
+            return;
         }
-        let (first, rest) =
-            (audio.slice(0..frames as usize), audio.slice(frames as usize..audio.frames()));
+        let rest = audio.slice(frames as usize..audio.frames());
+        *audio = audio.slice(0..frames as usize);
         // Rounded to the frame, the rest may begin a little before the change's time.
-        let at = (pts + MediaTime::from_frames(frames, rate)).max(at);
-        let rest = Packet::audio(rest).at(at);
-        (packet.with_payload(Payload::Audio(first)), Some(rest))
+        let begin = (pts + MediaTime::from_frames(frames, rate)).max(at);
+        // The packet is done when its last part is; the link counts it once, with the first.
+        self.partial = true;
+        let rest = Item::counted(Packet::audio(rest).at(begin), item.port, item.stamp);
+        self.inbox.insert(1, rest);
     }
 
     /// Puts a param change into force.

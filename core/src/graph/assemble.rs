@@ -2,7 +2,7 @@
 //! two ends differ, and everything gets its place in the order in which it runs.
 
 use super::negotiate::{self, Fit};
-use super::{Edge, Endpoint, Graph, GraphNode, PortRef, QueueLimits, QueuePolicy};
+use super::{Edge, Endpoint, Graph, GraphNode, PortRef, QueueLimits, QueuePolicy, Timing};
 use crate::error::detail;
 use crate::manifest::{Problems, check_params, error};
 use crate::node::{Caps, NodeType, Port};
@@ -29,6 +29,7 @@ pub(super) struct Assembly {
     pub(super) inputs: Vec<Endpoint>,
     pub(super) outputs: Vec<Endpoint>,
     pub(super) auto_negotiate: bool,
+    pub(super) timing: Timing,
     pub(super) adapter: Option<Arc<dyn NodeType>>,
 }
 
@@ -238,8 +239,9 @@ impl Assembly {
             inputs.push(Endpoint { port, ..input });
         }
         let outputs = self.outputs.into_iter().map(|o| Endpoint { port: moved(o.port), ..o });
+        let (name, timing) = (name.to_owned(), self.timing);
         let outputs = outputs.collect();
-        Some(Graph { name: name.to_owned(), nodes, edges, inputs, outputs, indeterminate })
+        Some(Graph { name, nodes, edges, inputs, outputs, timing, indeterminate })
     }
 
     /// Why equal inputs may not give equal bytes (rule S18).

@@ -55,10 +55,10 @@ pub(crate) fn build(
         Lookup::Found(_, node_type) => Some(Arc::clone(node_type)),
         _ => None,
     };
-    let auto_negotiate = spec.auto_negotiate;
+    let (auto_negotiate, timing) = (spec.auto_negotiate, spec.timing);
     let nodes = names.nodes;
     let assembly =
-        Assembly { nodes, order: order?, links, inputs, outputs, auto_negotiate, adapter };
+        Assembly { nodes, order: order?, links, inputs, outputs, auto_negotiate, timing, adapter };
     assembly.graph(spec.name, problems)
 }
 

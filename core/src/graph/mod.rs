@@ -30,6 +30,8 @@ pub struct Graph {
     pub inputs: Vec<Endpoint>,
     /// Where packets are pulled out, in the manifest's order.
     pub outputs: Vec<Endpoint>,
+    /// Which runs of the nodes are timed.
+    pub timing: Timing,
     /// Why equal inputs may not give equal bytes; empty: they do (rule S18).
     pub indeterminate: Vec<String>,
 }
@@ -128,6 +130,18 @@ pub enum QueuePolicy {
     DropNewest,
     /// It holds the newest packet alone.
     KeepLatest,
+}
+
+/// Which runs of a pipeline's nodes are timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Timing {
+    /// All of them.
+    #[default]
+    All,
+    /// One in sixteen.
+    Sampled,
+    /// None; counters count all the same.
+    None,
 }
 
 /// What an input does with a packet whose pts lies before what it has already passed.

@@ -4,7 +4,7 @@
 //! else can still be checked.
 
 use super::problem::{at, excerpt};
-use crate::graph::{Late, QueueLimits, QueuePolicy};
+use crate::graph::{Late, QueueLimits, QueuePolicy, Timing};
 use crate::node::caps::Numbers;
 use crate::node::params::as_int;
 use crate::packet::MediaTime;
@@ -15,6 +15,7 @@ use std::fmt;
 pub(crate) struct Spec<'a> {
     pub(crate) name: &'a str,
     pub(crate) auto_negotiate: bool,
+    pub(crate) timing: Timing,
     pub(crate) nodes: Vec<NodeSpec<'a>>,
     pub(crate) connections: Vec<ConnectionSpec<'a>>,
     pub(crate) inputs: Vec<NamedSpec<'a>>,
@@ -96,6 +97,11 @@ pub(crate) fn read(document: &Json) -> Spec<'_> {
     Spec {
         name: metadata.and_then(|m| text(m, "name")).unwrap_or_default(),
         auto_negotiate: metadata.and_then(|m| m.get("auto_negotiate")?.as_bool()).unwrap_or(true),
+        timing: match text(document, "timing") {
+            Some("sampled") => Timing::Sampled,
+            Some("none") => Timing::None,
+            _ => Timing::All,
+        },
         all_nodes: read.len() == nodes.len(),
         has_nodes: document.get("nodes").is_some_and(Json::is_array),
         nodes: read,

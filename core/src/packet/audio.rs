@@ -174,6 +174,8 @@ pub struct Audio {
     frames: usize,
     /// Planar: bytes from the beginning of one plane to the next.
     stride: usize,
+    /// Kept, because it is asked for at every link and costs a division.
+    duration: MediaTime,
 }
 
 impl Audio {
@@ -198,7 +200,7 @@ impl Audio {
             ));
         }
         let frames = buffer.len() / bytes;
-        Ok(Self { format, buffer, frames, stride: frames * format.sample.bytes() })
+        Ok(Self::over(format, buffer, frames, frames * format.sample.bytes()))
     }
 
     /// A writable block from the pool. The samples are whatever was in the memory before.
@@ -208,7 +210,7 @@ impl Audio {
     pub fn from_pool(pool: &Pool, format: AudioFormat, frames: usize) -> Result<Self> {
         format.check()?;
         let buffer = pool.buffer(frames * format.frame_bytes());
-        Ok(Self { format, buffer, frames, stride: frames * format.sample.bytes() })
+        Ok(Self::over(format, buffer, frames, frames * format.sample.bytes()))
     }
 
     /// Interleaved f32 samples, taken over without a copy.
@@ -231,7 +233,7 @@ impl Audio {
 
     /// How long the block lasts.
     pub fn duration(&self) -> MediaTime {
-        MediaTime::from_frames(self.frames as i64, self.format.rate)
+        self.duration
     }
 
     /// The memory behind the block.
@@ -312,7 +314,12 @@ impl Audio {
         let buffer = self.buffer.slice(start..start + bytes);
         // An empty planar slice has no bytes at all: its planes must all begin at zero.
         let stride = if len == 0 { 0 } else { self.stride };
-        Self { format, buffer, frames: len, stride }
+        Self::over(format, buffer, len, stride)
+    }
+
+    fn over(format: AudioFormat, buffer: Buffer, frames: usize, stride: usize) -> Self {
+        let duration = MediaTime::from_frames(frames as i64, format.rate);
+        Self { format, buffer, frames, stride, duration }
     }
 }
 
