@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod difference;
 mod errors;
 mod fuzz;
 mod layers;

@@ -100,7 +100,8 @@ impl<'a, T> Guard<'a, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        self.turn.word.store(IDLE, Ordering::Release);
+        // A swap, not a store: it acquires what an asking thread left and hands it to the next.
+        self.turn.word.swap(IDLE, Ordering::AcqRel);
     }
 }
 
