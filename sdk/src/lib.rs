@@ -32,3 +32,8 @@ pub use engine::{Closed, Engine, Event, Pipeline, Pull, PushError, Reason};
 pub use error::{Error, Result};
 pub use manifest::Manifest;
 pub use packet::{Audio, AudioFormat, MediaTime, Packet, Payload};
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
