@@ -101,7 +101,7 @@ fn findings_about_raw_audio_are_lines() {
     let level = json!({
         "version": "v1",
         "nodes": [{"id": "level", "node_type": "AudioLevel"}],
-        "outputs": {"levels": "level.levels"},
+        "outputs": {"audio": "level.out", "levels": "level.levels"},
     });
     folder.write("level.json", level.to_string());
     let second = vec![0; 4 * 16_000];

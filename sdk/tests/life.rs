@@ -163,7 +163,10 @@ fn an_output_that_a_manifest_names_replaces_its_nodes_default_output() {
         pipeline.push(mono(&[0.1; 480])).expect("room");
         pull_all(&pipeline);
     }
-    assert_eq!(pipeline.metrics()["node_metrics"][0]["unconnected"], 1000);
+    let metrics = pipeline.metrics();
+    let mut nodes = metrics["node_metrics"].as_array().expect("nodes").iter();
+    let level = nodes.find(|n| n["node_id"] == "n0").expect("the node");
+    assert_eq!(level["unconnected"], 1000);
 }
 
 #[test]

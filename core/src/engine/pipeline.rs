@@ -3,7 +3,7 @@
 use super::Engine;
 use super::event::{Event, EventQueue, ParamsOutcome};
 use super::input::{Input, Placed};
-use super::life::{Life, State};
+use super::life::{Epoch, Life, State};
 use super::live::LiveParams;
 use super::mail::Mail;
 use super::queue::{Queue, Queued};
@@ -219,6 +219,13 @@ impl Shared {
             Some(index) => !outputs[index].queue.is_empty(),
             None => outputs.iter().any(|o| !o.queue.is_empty()),
         }
+    }
+
+    /// Whether something has come that the runner must see before it goes on.
+    #[inline]
+    pub(crate) fn wants_attention(&self, epoch: Epoch) -> bool {
+        let (state, current) = self.life.get();
+        state.is_terminal() || current != epoch || self.mail.is_pending() || self.live.is_pending()
     }
 
     pub(crate) fn event(&self, event: Event) {

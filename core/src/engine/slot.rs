@@ -282,6 +282,52 @@ impl NodeSlot {
         Ok(Step::Done)
     }
 
+    /// Whether a packet may go straight to the node: nothing waits, and nothing is to be done first.
+    #[inline]
+    pub(crate) fn is_open_to(&self, packet: &Packet, port: usize) -> bool {
+        self.inbox.is_empty()
+            && self.stage == Stage::Ready
+            && self.max_in_flight == 0
+            && self.timed.is_empty()
+            && !self.any_broken
+            && !packet.is_discont()
+            && self.formats[port].is_some_and(|known| known.is_of(packet))
+    }
+
+    /// Processes a packet that comes straight from the node before; see `is_open_to`.
+    #[inline]
+    pub(crate) fn pass(
+        &mut self,
+        desk: &mut Desk<'_>,
+        port: usize,
+        packet: Packet,
+    ) -> Result<Step> {
+        self.stats.taken.add(1);
+        self.clean = false;
+        let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.stats.failed.add(1);
+                return Err(error);
+            }
+        };
+        self.stats.done.add(1);
+        match flow {
+            Flow::Done => Ok(Step::Done),
+            Flow::More => {
+                self.stage = Stage::Paused;
+                Ok(Step::More)
+            }
+            Flow::Pending => Err(self.broke_contract("returned Pending without a ticket")),
+        }
+    }
+
+    /// Notes that the node's input has come to the end of a packet.
+    #[inline]
+    pub(crate) fn reach(&mut self, packet: &Packet) {
+        self.reached = packet.end().or(self.reached);
+    }
+
     /// Goes on with a node that returned `More`; drives a source.
     pub(crate) fn resume(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
         let first = desk.out.len();

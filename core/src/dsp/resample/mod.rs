@@ -3,9 +3,9 @@
 //! Output frame `n` is the input at time `n × from / to`: the filter's delay is trimmed at the
 //! start, and [`Resampler::drain`] gives the rest, so that the output lasts as long as the input,
 //! rounded to the frame. Samples that are no number, infinite or beyond 10^18 count as silence. Two engines do the work:
-//! * [`fir`]: a bank of polyphase filters. Every output frame is one dot product, so the lag is
+//! * `fir`: a bank of polyphase filters. Every output frame is one dot product, so the lag is
 //!   half a filter and nothing else. For live use.
-//! * [`fft`]: overlap-add over long blocks (the crate `rubato`). A steeper filter at less cost, with
+//! * `fft`: overlap-add over long blocks (the crate `rubato`). A steeper filter at less cost, with
 //!   a block's lag. For files.
 //!
 //! | latency | quality | engine | rejection | passband (of the lower Nyquist frequency) |
