@@ -263,8 +263,7 @@ impl Runner {
     /// as each has one follower that is ready: what chains consist of. Whatever is not as simple as
     /// that goes the general way, by `dispatch`.
     fn express(&mut self, shared: &Shared, mut index: usize) -> Result<()> {
-        loop {
-            let [Emission { port, packet }] = self.collector.as_slice() else { break };
+        while let [Emission { port, packet }] = self.collector.as_slice() {
             let Some(&[Dest::Edge { link, node, port: to }]) =
                 self.routes[index].get(*port).map(Vec::as_slice)
             else {

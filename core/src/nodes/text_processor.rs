@@ -63,32 +63,47 @@ impl Node for TextProcessor {
     }
 
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-        let (text, operations) = match packet.payload() {
-            Payload::Text(text) => (&**text, self.0.operations.clone()),
-            Payload::Json(value) => self.request(value)?,
+        let answer = match packet.payload() {
+            Payload::Text(text) => self.answer(text, &self.0.operations),
+            // A list is answered item by item, in one list.
+            Payload::Json(value) => match &**value {
+                Json::Array(items) => {
+                    items.iter().map(|item| self.answer_json(item)).collect::<Result<_>>()?
+                }
+                item => self.answer_json(item)?,
+            },
             _ => return Err(bad(format!("the node takes text, not {}", packet.kind()))),
         };
-        let names: Vec<Json> = operations.iter().map(ParamValue::to_json).collect();
-        let results: Map<String, Json> = names
-            .iter()
-            .zip(&operations)
-            .map(|(name, operation)| {
-                (name.as_str().unwrap_or_default().to_owned(), operation.apply(text))
-            })
-            .collect();
-        let answer = json!({
-            "original_text": text,
-            "operations": names,
-            "results": results,
-            "processed_by": Self::DESCRIPTOR.name,
-            "node_config": self.0.to_map(),
-        });
         cx.emit(0, packet.with_payload(Payload::Json(Arc::new(answer))));
         Ok(Flow::Done)
     }
 }
 
 impl TextProcessor {
+    /// The answer to an object with text and operations.
+    fn answer_json(&self, value: &Json) -> Result<Json> {
+        let (text, operations) = self.request(value)?;
+        Ok(self.answer(text, &operations))
+    }
+
+    fn answer(&self, text: &str, operations: &[Operation]) -> Json {
+        let names: Vec<Json> = operations.iter().map(ParamValue::to_json).collect();
+        let results: Map<String, Json> = names
+            .iter()
+            .zip(operations)
+            .map(|(name, operation)| {
+                (name.as_str().unwrap_or_default().to_owned(), operation.apply(text))
+            })
+            .collect();
+        json!({
+            "original_text": text,
+            "operations": names,
+            "results": results,
+            "processed_by": Self::DESCRIPTOR.name,
+            "node_config": self.0.to_map(),
+        })
+    }
+
     /// Text and operations of an object.
     fn request<'a>(&self, value: &'a Json) -> Result<(&'a str, Vec<Operation>)> {
         let Some(text) = value.get("text").and_then(Json::as_str) else {
@@ -157,6 +172,15 @@ mod tests {
     fn answer(params: Json, packet: Packet) -> Result<Json> {
         let mut node = Harness::new::<TextProcessor>(params).expect("makes");
         Ok(node.push(packet)?[0].1.as_json().expect("json").clone())
+    }
+
+    #[test]
+    fn a_list_is_answered_item_by_item() {
+        let request = |text| json!({"text": text, "operations": ["uppercase", "word_count"]});
+        let list = Packet::json(json!([request("Hello WASM"), request("a")]));
+        let answer = answer(json!({}), list).expect("known operations");
+        assert_eq!(answer[0]["results"], json!({"uppercase": "HELLO WASM", "word_count": 2}));
+        assert_eq!(answer[1]["results"], json!({"uppercase": "A", "word_count": 1}));
     }
 
     #[test]
