@@ -175,6 +175,8 @@ pub(crate) struct Shared {
     error: OnceLock<Error>,
     pub(crate) finished: AtomicBool,
     pub(crate) rewinding: AtomicBool,
+    /// Packets that a reset dropped at the borders; the runner tells of them.
+    pub(crate) discarded: AtomicU64,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
     pub(crate) wait: Arc<Wait>,
@@ -236,6 +238,14 @@ impl Shared {
     pub(crate) fn drop(&self, link: usize, reason: DropReason, packet: &Packet) {
         self.links[link].drop(reason, super::queue::duration_ns(packet));
         self.drop_event(link, reason, 1);
+    }
+
+    /// Counts a packet that is let go of with everything else. A reset is one event for all.
+    pub(crate) fn lose(&self, link: usize, reason: DropReason, ns: u64) {
+        self.links[link].drop(reason, ns);
+        if reason != DropReason::Reset {
+            self.drop_event(link, reason, 1);
+        }
     }
 
     pub(crate) fn drop_event(&self, link: usize, reason: DropReason, count: u64) {
@@ -372,6 +382,7 @@ impl Pipeline {
             error: OnceLock::new(),
             finished: AtomicBool::new(false),
             rewinding: AtomicBool::new(false),
+            discarded: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             wait,
             created: Instant::now(),
@@ -785,21 +796,24 @@ impl Pipeline {
             let state = shared.life.state();
             return Err(shared.over(state).expect("only terminal states have no next epoch"));
         };
+        let mut discarded = 0;
         for index in 0..shared.inputs.len() {
             let link = shared.input_link(index);
             let mut input = shared.input(index);
             let count = input.queue.drop_before(epoch, DropReason::Reset, &shared.links[link]);
             input.reset();
             shared.backlog.fetch_sub(count as usize, Ordering::AcqRel);
+            discarded += count;
         }
         {
             let mut outputs = shared.outputs();
             for (index, output) in outputs.iter_mut().enumerate() {
                 let link = &shared.links[shared.output_link(index)];
-                output.queue.drop_before(epoch, DropReason::Reset, link);
+                discarded += output.queue.drop_before(epoch, DropReason::Reset, link);
                 shared.blocked[index].store(output.queue.level.blocks(), Ordering::Relaxed);
             }
         }
+        shared.discarded.fetch_add(discarded, Ordering::AcqRel);
         shared.run(Drive::Pushed, |_| ());
         shared.wait.notify();
         Ok(epoch)

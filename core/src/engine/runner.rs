@@ -665,6 +665,7 @@ impl Runner {
     /// Forgets everything inside, for a new epoch.
     fn reset(&mut self, shared: &Shared, epoch: Epoch) {
         let mut discarded = self.drop_inboxes(shared, DropReason::Reset);
+        discarded += shared.discarded.swap(0, Ordering::AcqRel);
         let rewind = shared.rewinding.swap(false, Ordering::AcqRel);
         for index in 0..self.nodes.len() {
             let slot = &mut self.nodes[index];
@@ -706,6 +707,9 @@ impl Runner {
             let link = shared.input_link(index);
             let dropped = shared.input(index).queue.clear(reason, &shared.links[link]);
             shared.backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
+            if dropped > 0 {
+                shared.drop_event(link, reason, dropped);
+            }
         }
         self.publish(shared);
     }
@@ -720,7 +724,7 @@ impl Runner {
                 Leaving::Packet { output, packet, .. } => {
                     let link = shared.output_link(output);
                     shared.links[link].enter(duration_ns(&packet));
-                    shared.links[link].drop(reason, duration_ns(&packet));
+                    shared.lose(link, reason, duration_ns(&packet));
                     count += 1;
                 }
                 Leaving::End { .. } => self.leaving.push_back(leaving),
@@ -737,7 +741,7 @@ impl Runner {
                     if slot.max_in_flight > 0 {
                         self.levels[link].remove(packet);
                     }
-                    shared.links[link].drop(reason, item.ns);
+                    shared.lose(link, reason, item.ns);
                 }
                 count += 1;
                 false
