@@ -254,9 +254,6 @@ impl NodeSlot {
                 return Err(error);
             }
         };
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
         let ticket = desk.opened.pop();
         match (flow, ticket) {
             (Flow::Pending, None) => {
@@ -276,6 +273,9 @@ impl NodeSlot {
             self.waiting.push_back(Waiting { ticket, outcome, early, stamp });
             return Ok(Step::Waits);
         }
+        if self.any_broken {
+            self.mark(&mut desk.out[first..]);
+        }
         if flow == Flow::More {
             self.stage = Stage::Paused;
             return Ok(Step::More);
@@ -290,7 +290,7 @@ impl NodeSlot {
         if flow == Flow::Pending || !desk.opened.is_empty() {
             return Err(self.broke_contract("opened a ticket where it can't wait"));
         }
-        if self.any_broken && self.stage != Stage::Draining {
+        if self.any_broken {
             self.mark(&mut desk.out[first..]);
         }
         if flow == Flow::More {
@@ -316,7 +316,12 @@ impl NodeSlot {
         desk: &mut Desk<'_>,
         call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
+        let first = desk.out.len();
         let flow = self.call(desk, 0, call)?;
+        if self.any_broken {
+            // The tail may be all that came since the last break.
+            self.mark(&mut desk.out[first..]);
+        }
         match flow {
             Flow::Done => self.clean = true,
             Flow::More => self.stage = Stage::Draining,
@@ -375,16 +380,27 @@ impl NodeSlot {
         while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
             self.apply(change, Some(pts));
         }
-        let Some(at) = self.timed.front().and_then(|c| c.at) else { return (packet, None) };
         let Payload::Audio(audio) = packet.payload() else { return (packet, None) };
         let rate = audio.format().rate;
-        let frames = (at - pts).to_frames(rate);
-        if frames <= 0 || frames as usize >= audio.frames() {
+        // The first frame that does not lie before `at`; times of frames are rounded to 1 ns.
+        let frames_before = |at: MediaTime| {
+            let nearest = (at - pts).to_frames(rate);
+            let early = pts + MediaTime::from_frames(nearest, rate) < at - MediaTime::from_nanos(1);
+            nearest + i64::from(early)
+        };
+        while let Some(change) =
+            self.timed.pop_front_if(|c| c.at.is_none_or(|at| frames_before(at) <= 0))
+        {
+            self.apply(change, Some(pts));
+        }
+        let Some(at) = self.timed.front().and_then(|c| c.at) else { return (packet, None) };
+        let frames = frames_before(at);
+        if frames as usize >= audio.frames() {
             return (packet, None);
         }
         let (first, rest) =
             (audio.slice(0..frames as usize), audio.slice(frames as usize..audio.frames()));
-        // Rounded to the frame, the rest may begin a little before the change's time.
+        // Rounded to the nanosecond, the rest may begin just before the change's time.
         let at = (pts + MediaTime::from_frames(frames, rate)).max(at);
         let rest = Packet::audio(rest).at(at);
         (packet.with_payload(Payload::Audio(first)), Some(rest))

@@ -100,7 +100,8 @@ impl<'a, T> Guard<'a, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        self.turn.word.store(IDLE, Ordering::Release);
+        // The swap acquires what a thread left that has asked to look again.
+        self.turn.word.swap(IDLE, Ordering::AcqRel);
     }
 }
 
