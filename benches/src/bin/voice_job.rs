@@ -69,7 +69,7 @@ fn signal(pool: &Pool) -> Vec<Packet> {
     let mut packet = |n: usize| {
         let format = AudioFormat::f32(48_000, 1);
         let mut audio = Audio::from_pool(pool, format, 960).expect("a good format");
-        let level = if (n / 20).is_multiple_of(2) { 0.3 } else { 0.001 };
+        let level = if (n / 20) % 2 == 0 { 0.3 } else { 0.001 };
         for sample in audio.f32_mut().expect("fresh memory") {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             *sample = level * (state as f32 / u32::MAX as f32 - 0.5);

@@ -1,5 +1,6 @@
 //! An input of a pipeline: its queue, its clock, and the rules for times that packets bring (S16).
 
+use super::life::Epoch;
 use super::queue::{Queue, duration_ns};
 use super::stats::{DropReason, LinkStats};
 use crate::error::{Error, Result, detail};
@@ -18,6 +19,8 @@ pub(crate) struct Input {
     pub(crate) ended: bool,
     /// Whether the runner has taken note of the end.
     pub(crate) end_taken: bool,
+    /// What waits here belongs to it.
+    pub(crate) epoch: Epoch,
     caps: Caps,
     late: Late,
     clock: Option<SampleClock>,
@@ -43,6 +46,7 @@ impl Input {
             queue: Queue::new(endpoint.queue),
             ended: false,
             end_taken: false,
+            epoch: 0,
             caps,
             late: endpoint.late,
             clock: None,
@@ -50,10 +54,13 @@ impl Input {
         }
     }
 
-    /// Forgets the times; the end stays.
-    pub(crate) fn reset(&mut self) {
+    /// Begins an epoch: drops what waits and forgets the times; the end stays. Says how many
+    /// packets it dropped.
+    pub(crate) fn begin(&mut self, epoch: Epoch, stats: &LinkStats) -> u64 {
+        self.epoch = epoch;
         self.clock = None;
         self.bound = None;
+        self.queue.drop_before(epoch, DropReason::Reset, stats)
     }
 
     /// Checks a packet's kind and format and gives it its place in time. A packet that is refused

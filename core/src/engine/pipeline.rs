@@ -175,8 +175,6 @@ pub(crate) struct Shared {
     error: OnceLock<Error>,
     pub(crate) finished: AtomicBool,
     pub(crate) rewinding: AtomicBool,
-    /// Packets that a reset dropped at the borders; the runner tells of them.
-    pub(crate) discarded: AtomicU64,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
     pub(crate) wait: Arc<Wait>,
@@ -186,6 +184,17 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn input(&self, index: usize) -> MutexGuard<'_, Input> {
         lock(&self.inputs[index])
+    }
+
+    /// An input in the current epoch: what a reset has made stale is dropped.
+    pub(crate) fn input_now(&self, index: usize) -> MutexGuard<'_, Input> {
+        let mut input = self.input(index);
+        let epoch = self.life.epoch();
+        if input.epoch != epoch {
+            let count = input.begin(epoch, &self.links[self.input_link(index)]);
+            self.backlog.fetch_sub(count as usize, Ordering::AcqRel);
+        }
+        input
     }
 
     pub(crate) fn outputs(&self) -> MutexGuard<'_, Vec<Output>> {
@@ -240,14 +249,6 @@ impl Shared {
         self.drop_event(link, reason, 1);
     }
 
-    /// Counts a packet that is let go of with everything else. A reset is one event for all.
-    pub(crate) fn lose(&self, link: usize, reason: DropReason, ns: u64) {
-        self.links[link].drop(reason, ns);
-        if reason != DropReason::Reset {
-            self.drop_event(link, reason, 1);
-        }
-    }
-
     pub(crate) fn drop_event(&self, link: usize, reason: DropReason, count: u64) {
         self.event(Event::Dropped { link: self.link_name(link).into(), reason, count });
     }
@@ -266,8 +267,9 @@ impl Shared {
         after: impl Fn(&mut Runner) -> R,
     ) -> R {
         let _inside = inside::enter(self);
+        let mut asked = false;
         loop {
-            let result = guard.with(|runner| {
+            let (result, worked) = guard.with(|runner| {
                 let done = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
                 let error = match done {
                     Ok(Ok(())) => None,
@@ -282,14 +284,18 @@ impl Shared {
                     // Once more, to let go of everything.
                     let _ = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
                 }
-                after(runner)
+                (after(runner), runner.take_worked())
             });
             match guard.finish() {
                 None => {
-                    self.wait.notify();
+                    // Where nothing was done and nobody was sent away nothing has changed: telling
+                    // of it would wake those who wait for a ticket, the caller first, without end.
+                    if worked || asked {
+                        self.wait.notify();
+                    }
                     return result;
                 }
-                Some(again) => guard = again,
+                Some(again) => (guard, asked) = (again, true),
             }
         }
     }
@@ -382,7 +388,6 @@ impl Pipeline {
             error: OnceLock::new(),
             finished: AtomicBool::new(false),
             rewinding: AtomicBool::new(false),
-            discarded: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             wait,
             created: Instant::now(),
@@ -453,7 +458,7 @@ impl Pipeline {
             if let Some(error) = shared.over(shared.life.state()) {
                 return Err(PushError::Refused(packet, error));
             }
-            let input = shared.input(index);
+            let input = shared.input_now(index);
             if input.ended {
                 let message = format!("input '{}' has ended", input.name);
                 let error = Error::new(detail::STATE_ENDED, message).at_port(&*input.name);
@@ -491,12 +496,12 @@ impl Pipeline {
             }
             Err(error) => return Err(PushError::Refused(packet, error)),
         }
-        let stamp = clock::now();
+        let (stamp, epoch) = (clock::now(), input.epoch);
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
         if input.queue.is_empty()
             && let Some(mut guard) = shared.turn.enter()
         {
-            if guard.with(|runner| runner.can_take(shared, index)) {
+            if guard.with(|runner| runner.can_take(shared, index, epoch)) {
                 input.queue.pass(&packet, &shared.links[link]);
                 drop(input);
                 guard.with(|runner| runner.take(index, packet, stamp));
@@ -506,12 +511,8 @@ impl Pipeline {
             // What others asked for in between is done by the run below.
             drop(guard);
         }
-        let queued = Queued {
-            packet,
-            epoch: shared.life.epoch(),
-            stamp,
-            seq: shared.arrivals.fetch_add(1, Ordering::Relaxed),
-        };
+        let queued =
+            Queued { packet, epoch, stamp, seq: shared.arrivals.fetch_add(1, Ordering::Relaxed) };
         let waiting = input.queue.len();
         let dropped = input.queue.push(queued, &shared.links[link]);
         // What a lossy policy dropped no longer waits.
@@ -680,6 +681,7 @@ impl Pipeline {
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn end(&self) -> Result<()> {
+        inside::check(&self.shared)?;
         (0..self.shared.inputs.len()).for_each(|index| self.end_index(index));
         self.settle()
     }
@@ -690,6 +692,7 @@ impl Pipeline {
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn stop(&self) -> Result<()> {
+        inside::check(&self.shared)?;
         self.shared.stopping.store(true, Ordering::Release);
         self.end()
     }
@@ -700,6 +703,7 @@ impl Pipeline {
     /// When there is no such input; once the pipeline is over: why.
     pub fn end_input(&self, input: &str) -> Result<()> {
         let index = self.input_index(input)?;
+        inside::check(&self.shared)?;
         self.end_index(index);
         self.settle()
     }
@@ -714,7 +718,6 @@ impl Pipeline {
 
     fn settle(&self) -> Result<()> {
         let shared = &*self.shared;
-        inside::check(shared)?;
         if let Some(error) = shared.over(shared.life.state()) {
             return Err(error);
         }
@@ -734,24 +737,25 @@ impl Pipeline {
     pub fn close(&self, timeout: Duration) -> Result<Closed> {
         let shared = &*self.shared;
         inside::check(shared)?;
-        if let Some(error) = shared.over(shared.life.state()) {
-            return if shared.life.state() == State::Closed {
-                Ok(Closed::Drained)
-            } else {
-                Err(error)
-            };
+        if let Some(closed) = self.closed() {
+            return closed;
         }
         if shared.life.advance(State::Closing) {
             shared.event(Event::State(State::Closing));
         }
-        shared.blocked.iter().for_each(|b| b.store(false, Ordering::Relaxed));
+        {
+            // Under the lock, so that the runner does not block an output again that it has looked
+            // at before.
+            let _outputs = shared.outputs();
+            shared.blocked.iter().for_each(|b| b.store(false, Ordering::Relaxed));
+        }
         (0..shared.inputs.len()).for_each(|index| self.end_index(index));
         let deadline = Instant::now().checked_add(timeout);
         let outcome = loop {
             let seen = shared.wait.seen();
             shared.run(Drive::All, |_| ());
-            if let Some(error) = shared.over(shared.life.state()) {
-                return Err(error);
+            if let Some(closed) = self.closed() {
+                return closed;
             }
             if shared.finished.load(Ordering::Acquire) {
                 break Closed::Drained;
@@ -767,6 +771,17 @@ impl Pipeline {
             shared.wait.notify();
         }
         Ok(outcome)
+    }
+
+    /// What a `close` comes to that finds the pipeline over.
+    fn closed(&self) -> Option<Result<Closed>> {
+        let shared = &*self.shared;
+        let error = shared.over(shared.life.state())?;
+        Some(match shared.life.state() {
+            State::Closed if self.is_finished() => Ok(Closed::Drained),
+            State::Closed => Ok(Closed::Cut),
+            _ => Err(error),
+        })
     }
 
     /// Stops at once. Never waits: a node that runs on another thread finishes its call, and that
@@ -790,30 +805,30 @@ impl Pipeline {
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn reset(&self) -> Result<u32> {
+        self.begin_epoch(false)
+    }
+
+    fn begin_epoch(&self, rewind: bool) -> Result<u32> {
         let shared = &*self.shared;
         inside::check(shared)?;
         let Some(epoch) = shared.life.next_epoch() else {
             let state = shared.life.state();
             return Err(shared.over(state).expect("only terminal states have no next epoch"));
         };
-        let mut discarded = 0;
         for index in 0..shared.inputs.len() {
-            let link = shared.input_link(index);
-            let mut input = shared.input(index);
-            let count = input.queue.drop_before(epoch, DropReason::Reset, &shared.links[link]);
-            input.reset();
-            shared.backlog.fetch_sub(count as usize, Ordering::AcqRel);
-            discarded += count;
+            let mut input = shared.input_now(index);
+            if rewind {
+                (input.ended, input.end_taken) = (false, false);
+            }
         }
         {
             let mut outputs = shared.outputs();
             for (index, output) in outputs.iter_mut().enumerate() {
                 let link = &shared.links[shared.output_link(index)];
-                discarded += output.queue.drop_before(epoch, DropReason::Reset, link);
+                output.queue.drop_before(epoch, DropReason::Reset, link);
                 shared.blocked[index].store(output.queue.level.blocks(), Ordering::Relaxed);
             }
         }
-        shared.discarded.fetch_add(discarded, Ordering::AcqRel);
         shared.run(Drive::Pushed, |_| ());
         shared.wait.notify();
         Ok(epoch)
@@ -835,14 +850,11 @@ impl Pipeline {
             return Err(Error::new(detail::STATE_NOT_FINISHED, message)
                 .with_hint("end its inputs and pull to the end first"));
         }
-        for index in 0..shared.inputs.len() {
-            let mut input = shared.input(index);
-            (input.ended, input.end_taken) = (false, false);
-        }
         shared.outputs().iter_mut().for_each(|output| output.ended = false);
         shared.stopping.store(false, Ordering::Release);
         shared.rewinding.store(true, Ordering::Release);
-        self.reset().map(|_| ())
+        // The inputs open in the new epoch: what comes before it would meet nodes that have ended.
+        self.begin_epoch(true).map(|_| ())
     }
 
     /// Sets live params of a node, at the next border between two packets. `values` is an object

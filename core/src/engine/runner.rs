@@ -67,6 +67,10 @@ pub(crate) struct Runner {
     inputs: Vec<(usize, u16)>,
     collector: Vec<Emission>,
     opened: Vec<TicketId>,
+    /// A result that is complete waits in a node for room.
+    held_back: bool,
+    /// Something was done since `take_worked` was called.
+    worked: bool,
     leaving: VecDeque<Leaving>,
     tickets: TicketDesk,
     epoch: Epoch,
@@ -123,6 +127,8 @@ impl Runner {
             inputs: graph.inputs.iter().map(|i| (i.port.node, i.port.port as u16)).collect(),
             collector: Vec::new(),
             opened: Vec::new(),
+            held_back: false,
+            worked: false,
             leaving: VecDeque::new(),
             tickets: TicketDesk { mailbox, next: std::cell::Cell::new(TicketId::FIRST) },
             epoch: 0,
@@ -143,6 +149,11 @@ impl Runner {
         self.nodes.iter().map(|n| n.stats.clone()).collect()
     }
 
+    /// Whether something was done since the last call, so that whoever waits should look again.
+    pub(crate) fn take_worked(&mut self) -> bool {
+        std::mem::take(&mut self.worked)
+    }
+
     /// Works until `drive` is satisfied or nothing can go on.
     pub(crate) fn run(&mut self, shared: &Shared, drive: Drive) -> Result<()> {
         let mut taken = 0;
@@ -159,15 +170,18 @@ impl Runner {
         loop {
             let (state, epoch) = shared.life.get();
             if state.is_terminal() {
-                self.tick = 0;
                 self.clear(shared, state);
+                self.tick = 0;
                 return Ok(());
             }
             if epoch != self.epoch {
                 self.reset(shared, epoch);
             }
             if shared.mail.is_pending() {
-                self.collect_mail(shared)?;
+                self.collect_mail(shared);
+                self.commit(shared)?;
+            } else if self.held_back {
+                self.commit(shared)?;
             }
             if shared.live.is_pending() {
                 self.take_changes(shared);
@@ -228,7 +242,7 @@ impl Runner {
                 self.stamp = item.stamp;
                 let slot = &self.nodes[index];
                 if slot.max_in_flight > 0
-                    && (slot.held() >= slot.max_in_flight || !self.has_room(shared, index))
+                    && (slot.waiting.len() >= slot.max_in_flight || !self.has_room(shared, index))
                 {
                     self.blocked.insert(index);
                     return Ok(());
@@ -236,6 +250,7 @@ impl Runner {
             }
             let (slot, mut desk) = self.desk(shared, index);
             let step = slot.step(&mut desk)?;
+            self.worked |= !matches!(step, Step::Blocked);
             self.report(shared, index);
             self.booked = false;
             if matches!(step, Step::Done) {
@@ -470,7 +485,7 @@ impl Runner {
     }
 
     fn resume(&mut self, shared: &Shared, index: usize) -> Result<()> {
-        self.current = index;
+        (self.current, self.worked) = (index, true);
         if self.nodes[index].is_source {
             self.stamp = self.tick;
         }
@@ -516,9 +531,9 @@ impl Runner {
         any
     }
 
-    /// Whether a packet of that input could be worked on now.
-    pub(crate) fn can_take(&self, shared: &Shared, input: usize) -> bool {
-        self.can_enter(shared, self.inputs[input].0) && self.epoch == shared.life.epoch()
+    /// Whether a packet of that input and epoch could be worked on now.
+    pub(crate) fn can_take(&self, shared: &Shared, input: usize, epoch: Epoch) -> bool {
+        self.epoch == epoch && self.can_enter(shared, self.inputs[input].0)
     }
 
     /// Takes a packet that comes straight from a push.
@@ -537,9 +552,11 @@ impl Runner {
         }
         let mut next: Option<(u64, usize)> = None;
         for (index, &(node, _)) in self.inputs.iter().enumerate() {
-            let input = shared.input(index);
+            let input = shared.input_now(index);
             let seq = match input.queue.front() {
-                Some(queued) if self.can_enter(shared, node) => queued.seq,
+                Some(queued) if queued.epoch == self.epoch && self.can_enter(shared, node) => {
+                    queued.seq
+                }
                 None if input.ended && !input.end_taken => 0,
                 _ => continue,
             };
@@ -549,10 +566,13 @@ impl Runner {
         }
         let Some((_, index)) = next else { return false };
         let (node, port) = self.inputs[index];
-        let mut input = shared.input(index);
+        let mut input = shared.input_now(index);
+        if input.epoch != self.epoch {
+            // A reset came in between; the run that it asks for takes what is new.
+            return false;
+        }
         match input.queue.pop(&shared.links[shared.input_link(index)]) {
             Some(queued) => {
-                // Stale after a reset that came between: the queue's owner has dropped the rest.
                 let Queued { packet, stamp, .. } = queued;
                 let item = Item::counted(packet, port, stamp);
                 self.nodes[node].stats.taken.add(1);
@@ -566,17 +586,24 @@ impl Runner {
         drop(input);
         shared.backlog.fetch_sub(1, Ordering::AcqRel);
         self.active.insert(node);
+        self.worked = true;
         true
     }
 
-    /// Puts what has left the nodes into the output queues.
+    /// Puts what has left the nodes into the output queues; not once it is stale or the pipeline
+    /// over, which the next look at its state deals with.
     #[inline]
     fn flush(&mut self, shared: &Shared) {
         if self.leaving.is_empty() {
             return;
         }
-        let closing = shared.life.state() == State::Closing;
         let mut outputs = shared.outputs();
+        // Read under the lock: who resets, closes or cancels goes through the outputs afterwards.
+        let (state, epoch) = shared.life.get();
+        if epoch != self.epoch || matches!(state, State::Closed | State::Cancelled) {
+            return;
+        }
+        let closing = state == State::Closing;
         for leaving in self.leaving.drain(..) {
             match leaving {
                 Leaving::Packet { output, packet, stamp } => {
@@ -606,8 +633,9 @@ impl Runner {
         shared.wait.notify_waiting();
     }
 
-    /// Applies results that tickets have brought, in the order of the inputs.
-    fn collect_mail(&mut self, shared: &Shared) -> Result<()> {
+    /// Notes the results that tickets have brought.
+    fn collect_mail(&mut self, shared: &Shared) {
+        self.worked = true;
         for (ticket, outcome) in shared.mail.take() {
             let waiting = self.nodes.iter_mut().flat_map(|n| n.waiting.iter_mut());
             // A ticket of an older epoch has no place any more.
@@ -615,21 +643,24 @@ impl Runner {
                 waiting.outcome = Some(outcome);
             }
         }
-        self.commit(shared)
     }
 
-    /// Commits what is complete at the head of each ticket node's line, while there is room.
+    /// Commits what is complete at the head of each ticket node's line, in the order of the
+    /// inputs, while there is room.
     fn commit(&mut self, shared: &Shared) -> Result<()> {
+        self.held_back = false;
         for index in 0..self.nodes.len() {
-            while self.nodes[index].waiting.front().is_some_and(|w| w.outcome.is_some())
-                && self.has_room(shared, index)
-            {
+            while self.nodes[index].waiting.front().is_some_and(|w| w.outcome.is_some()) {
+                if !self.has_room(shared, index) {
+                    self.held_back = true;
+                    break;
+                }
                 let Some(Waiting { ticket, outcome, early, stamp }) =
                     self.nodes[index].waiting.pop_front()
                 else {
                     break;
                 };
-                self.current = index;
+                (self.current, self.worked) = (index, true);
                 self.stamp = stamp;
                 self.collector.extend(early);
                 match outcome {
@@ -643,6 +674,8 @@ impl Runner {
                 }
                 if ticket.is_some() {
                     self.nodes[index].stats.done.add(1);
+                }
+                if self.nodes[index].any_broken {
                     let mut emissions = std::mem::take(&mut self.collector);
                     self.nodes[index].mark(&mut emissions);
                     self.collector = emissions;
@@ -656,7 +689,9 @@ impl Runner {
     }
 
     fn take_changes(&mut self, shared: &Shared) {
+        self.worked = true;
         for (index, change) in shared.live.take() {
+            self.current = index;
             self.nodes[index].change(change);
             self.report(shared, index);
         }
@@ -664,10 +699,11 @@ impl Runner {
 
     /// Forgets everything inside, for a new epoch.
     fn reset(&mut self, shared: &Shared, epoch: Epoch) {
+        self.worked = true;
         let mut discarded = self.drop_inboxes(shared, DropReason::Reset);
-        discarded += shared.discarded.swap(0, Ordering::AcqRel);
         let rewind = shared.rewinding.swap(false, Ordering::AcqRel);
         for index in 0..self.nodes.len() {
+            self.current = index;
             let slot = &mut self.nodes[index];
             discarded += slot.held() as u64;
             slot.stats.failed.add(slot.held() as u64);
@@ -676,9 +712,14 @@ impl Runner {
             } else {
                 slot.reset()
             }
+            if !slot.inbox.is_empty() {
+                // An end that waited behind what is forgotten now.
+                self.active.insert(index);
+            }
             self.report(shared, index);
         }
         self.paused.clear();
+        self.held_back = false;
         self.epoch = epoch;
         shared.event(Event::Reset { epoch, discarded });
     }
@@ -688,8 +729,13 @@ impl Runner {
         let reason = match state {
             State::Cancelled => DropReason::Cancelled,
             State::Closed => DropReason::Closed,
-            _ => DropReason::Failed,
+            _ => {
+                // What was emitted before the failure is still pulled.
+                self.flush(shared);
+                DropReason::Failed
+            }
         };
+        self.held_back = false;
         self.drop_inboxes(shared, reason);
         self.paused.clear();
         for index in 0..self.nodes.len() {
@@ -707,9 +753,6 @@ impl Runner {
             let link = shared.input_link(index);
             let dropped = shared.input(index).queue.clear(reason, &shared.links[link]);
             shared.backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
-            if dropped > 0 {
-                shared.drop_event(link, reason, dropped);
-            }
         }
         self.publish(shared);
     }
@@ -719,17 +762,20 @@ impl Runner {
     fn drop_inboxes(&mut self, shared: &Shared, reason: DropReason) -> u64 {
         let mut count = 0;
         self.collector.clear();
+        // Outputs have one writer of their counters at a time: who holds their lock.
+        let outputs = (!self.leaving.is_empty()).then(|| shared.outputs());
         for leaving in std::mem::take(&mut self.leaving) {
             match leaving {
                 Leaving::Packet { output, packet, .. } => {
                     let link = shared.output_link(output);
                     shared.links[link].enter(duration_ns(&packet));
-                    shared.lose(link, reason, duration_ns(&packet));
+                    shared.links[link].drop(reason, duration_ns(&packet));
                     count += 1;
                 }
                 Leaving::End { .. } => self.leaving.push_back(leaving),
             }
         }
+        drop(outputs);
         for slot in &mut self.nodes {
             slot.inbox.retain(|item| {
                 let Some(packet) = &item.packet else { return true };
@@ -741,7 +787,7 @@ impl Runner {
                     if slot.max_in_flight > 0 {
                         self.levels[link].remove(packet);
                     }
-                    shared.lose(link, reason, item.ns);
+                    shared.links[link].drop(reason, item.ns);
                 }
                 count += 1;
                 false

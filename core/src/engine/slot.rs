@@ -223,16 +223,12 @@ impl NodeSlot {
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
     fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
-        if !self.timed.is_empty() {
-            self.cut_for_changes();
-        }
         // Everything is read where the packet lies; moved out, it goes straight to the node.
         let Some(Item { packet: Some(packet), stamp, link, ns, .. }) = self.inbox.front_mut()
         else {
             unreachable!("the caller has seen a packet")
         };
         let stamp = *stamp;
-        self.reached = packet.end().or(self.reached);
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
@@ -241,9 +237,13 @@ impl NodeSlot {
             }
             self.stats.taken.add(1);
         }
+        if !self.timed.is_empty() {
+            self.cut_for_changes();
+        }
         let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
             unreachable!("it was there")
         };
+        self.reached = packet.end().or(self.reached);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -253,9 +253,6 @@ impl NodeSlot {
                 return Err(error);
             }
         };
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
         let ticket = desk.opened.pop();
         match (flow, ticket) {
             (Flow::Pending, None) => {
@@ -274,6 +271,9 @@ impl NodeSlot {
             let early = desk.out.drain(first..).collect();
             self.waiting.push_back(Waiting { ticket, outcome, early, stamp });
             return Ok(Step::Waits);
+        }
+        if self.any_broken {
+            self.mark(&mut desk.out[first..]);
         }
         if flow == Flow::More {
             self.stage = Stage::Paused;
@@ -335,7 +335,7 @@ impl NodeSlot {
         if flow == Flow::Pending || !desk.opened.is_empty() {
             return Err(self.broke_contract("opened a ticket where it can't wait"));
         }
-        if self.any_broken && self.stage != Stage::Draining {
+        if self.any_broken {
             self.mark(&mut desk.out[first..]);
         }
         if flow == Flow::More {
@@ -361,7 +361,12 @@ impl NodeSlot {
         desk: &mut Desk<'_>,
         call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
+        let first = desk.out.len();
         let flow = self.call(desk, 0, call)?;
+        if self.any_broken {
+            // The tail may be all that came since the last break.
+            self.mark(&mut desk.out[first..]);
+        }
         match flow {
             Flow::Done => self.clean = true,
             Flow::More => self.stage = Stage::Draining,
@@ -422,24 +427,37 @@ impl NodeSlot {
         while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
             self.apply(change, Some(pts));
         }
-        let Some(at) = self.timed.front().and_then(|c| c.at) else { return };
         let Some(item) = self.inbox.front_mut() else { return };
         let Some(Payload::Audio(audio)) = item.packet.as_mut().map(Packet::payload_mut) else {
             return;
         };
         let rate = audio.format().rate;
-        let frames = (at - pts).to_frames(rate);
-        if frames <= 0 || frames as usize >= audio.frames() {
-            return;
+        // The first frame that does not lie before `at`; times of frames are rounded to 1 ns.
+        let frames_before = |at: MediaTime| {
+            let nearest = (at - pts).to_frames(rate);
+            let early = pts + MediaTime::from_frames(nearest, rate) < at - MediaTime::from_nanos(1);
+            nearest + i64::from(early)
+        };
+        let due = self.timed.iter().take_while(|c| c.at.is_none_or(|at| frames_before(at) <= 0));
+        let due = due.count();
+        let next = self.timed.get(due).and_then(|c| c.at);
+        if let Some((frames, at)) = next.map(|at| (frames_before(at), at))
+            && (frames as usize) < audio.frames()
+        {
+            let rest = audio.slice(frames as usize..audio.frames());
+            *audio = audio.slice(0..frames as usize);
+            // Rounded to the nanosecond, the rest may begin just before the change's time.
+            let begin = (pts + MediaTime::from_frames(frames, rate)).max(at);
+            // The packet is done when its last part is; the link counts it once, with the first.
+            self.partial = true;
+            let rest = Item::counted(Packet::audio(rest).at(begin), item.port, item.stamp);
+            self.inbox.insert(1, rest);
         }
-        let rest = audio.slice(frames as usize..audio.frames());
-        *audio = audio.slice(0..frames as usize);
-        // Rounded to the frame, the rest may begin a little before the change's time.
-        let begin = (pts + MediaTime::from_frames(frames, rate)).max(at);
-        // The packet is done when its last part is; the link counts it once, with the first.
-        self.partial = true;
-        let rest = Item::counted(Packet::audio(rest).at(begin), item.port, item.stamp);
-        self.inbox.insert(1, rest);
+        for _ in 0..due {
+            if let Some(change) = self.timed.pop_front() {
+                self.apply(change, Some(pts));
+            }
+        }
     }
 
     /// Puts a param change into force.
