@@ -336,3 +336,25 @@ fn a_panic_while_forgetting_names_the_node_that_panicked() {
     let error = pipeline.try_pull().expect_err("it failed");
     assert_eq!((error.detail(), error.node()), (detail::NODE_PANICKED, Some("n1")));
 }
+
+#[test]
+fn threads_that_push_pull_and_reset_lose_nothing_uncounted_and_the_end_still_comes() {
+    let pipeline = narrow(&[("Count", json!({})), ("PassThrough", json!({}))]);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..2000).for_each(|_| drop(pipeline.push(json!(3)))));
+            scope.spawn(|| (0..4000).for_each(|_| drop(pipeline.try_pull())));
+        }
+        scope.spawn(|| {
+            for _ in 0..300 {
+                pipeline.reset().expect("it runs");
+                std::thread::yield_now();
+            }
+        });
+    });
+    pipeline.push(json!(2)).or_else(|_| pipeline.reset().map(drop)).expect("it runs");
+    pipeline.end().expect("ends");
+    pull_all(&pipeline);
+    assert!(matches!(pipeline.try_pull(), Ok(Pull::End)));
+    assert_conserved(&pipeline);
+}

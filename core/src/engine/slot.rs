@@ -223,16 +223,12 @@ impl NodeSlot {
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
     fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
-        if !self.timed.is_empty() {
-            self.cut_for_changes();
-        }
         // Everything is read where the packet lies; moved out, it goes straight to the node.
         let Some(Item { packet: Some(packet), stamp, link, ns, .. }) = self.inbox.front_mut()
         else {
             unreachable!("the caller has seen a packet")
         };
         let stamp = *stamp;
-        self.reached = packet.end().or(self.reached);
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
@@ -241,6 +237,11 @@ impl NodeSlot {
             }
             self.stats.taken.add(1);
         }
+        if !self.timed.is_empty() {
+            self.cut_for_changes();
+        }
+        let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
+        self.reached = end.or(self.reached);
         let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
             unreachable!("it was there")
         };
