@@ -223,16 +223,12 @@ impl NodeSlot {
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
     fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
-        if !self.timed.is_empty() {
-            self.cut_for_changes();
-        }
         // Everything is read where the packet lies; moved out, it goes straight to the node.
         let Some(Item { packet: Some(packet), stamp, link, ns, .. }) = self.inbox.front_mut()
         else {
             unreachable!("the caller has seen a packet")
         };
         let stamp = *stamp;
-        self.reached = packet.end().or(self.reached);
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
@@ -241,15 +237,26 @@ impl NodeSlot {
             }
             self.stats.taken.add(1);
         }
+        let waiting = self.inbox.len();
+        if !self.timed.is_empty() {
+            // Not before the level has let go of all that was put on it.
+            self.cut_for_changes();
+        }
+        let cut = self.inbox.len() > waiting;
         let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
             unreachable!("it was there")
         };
+        self.reached = packet.end().or(self.reached);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
             Ok(flow) => flow,
             Err(error) => {
                 self.stats.failed.add(1);
+                if cut {
+                    // Its rest failed with it; the two count as one.
+                    self.inbox.pop_front();
+                }
                 return Err(error);
             }
         };
