@@ -54,9 +54,10 @@ pub(crate) fn run(args: &RunArgs, reporter: Reporter) -> Result<Exit, Failure> {
         None => Ok(()),
     });
     let outcome = outcome?;
-    kept?;
     let position = progress::position(&pipeline, &feeds);
+    // The results are whole, whatever became of what was to be written about them.
     written.splice(0..0, outputs.finish()?);
+    kept?;
     if reporter.json {
         reporter.line(&json!({"summary": {
             "files": written,

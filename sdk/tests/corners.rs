@@ -53,7 +53,7 @@ struct Touchy(TouchyParams);
 /// Params of the test node.
 #[derive(Clone, Params)]
 struct TouchyParams {
-    /// The number that it fails on.
+    /// The number that it fails on; at 0 on audio, too.
     #[param(default = -1, live)]
     fail_on: i64,
     /// Whether it panics when it is to forget.
@@ -72,7 +72,8 @@ impl Node for Touchy {
         Ok(Self(params))
     }
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-        if packet.as_json() == Some(&json!(self.0.fail_on)) {
+        let audio = packet.as_audio().is_some() && self.0.fail_on == 0;
+        if audio || packet.as_json() == Some(&json!(self.0.fail_on)) {
             return Err(Error::new(detail::NODE_FAILED, "told to fail"));
         }
         cx.emit(0, packet);
@@ -356,5 +357,15 @@ fn threads_that_push_pull_and_reset_lose_nothing_uncounted_and_the_end_still_com
     pipeline.end().expect("ends");
     pull_all(&pipeline);
     assert!(matches!(pipeline.try_pull(), Ok(Pull::End)));
+    assert_conserved(&pipeline);
+}
+
+#[test]
+fn a_packet_that_is_cut_for_a_change_fails_once() {
+    let pipeline = on(&engine(), chain(&[("Touchy", json!({"fail_on": 0}))]));
+    let Value::Object(values) = json!({"fail_on": 1}) else { unreachable!() };
+    pipeline.set_params_at("n0", &values, MediaTime::from_millis(5)).expect("valid");
+    assert!(matches!(pipeline.push(mono(&[0.1; 480])), Err(PushError::Failed(_))));
+    assert_eq!(pipeline.metrics()["node_metrics"][0]["error_count"], 1);
     assert_conserved(&pipeline);
 }

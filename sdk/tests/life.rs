@@ -465,6 +465,31 @@ fn a_param_set_for_a_time_holds_from_that_very_sample_however_audio_is_cut() {
 }
 
 #[test]
+fn what_is_set_for_later_waits_for_its_time_and_keeps_what_is_set_meanwhile() {
+    let pipeline = gain();
+    let fields = |value: Value| match value {
+        Value::Object(fields) => fields,
+        _ => unreachable!("tests give objects"),
+    };
+    let later = fields(json!({"gain_db": 20.0}));
+    pipeline.set_params_at("n0", &later, MediaTime::from_millis(50)).expect("valid");
+    pipeline.set_params("n0", &fields(json!({"ramp_ms": 0.0}))).expect("valid");
+    pipeline.push(mono(&[0.01; 2400])).expect("room");
+    let before = pull_all(&pipeline);
+    let loudest = |packets: &[Packet]| {
+        let samples = packets.iter().filter_map(Packet::as_audio).filter_map(Audio::f32).flatten();
+        samples.fold(0.0f32, |a, s| a.max(*s))
+    };
+    assert!((loudest(&before) - 0.01).abs() < 1e-6, "its time has not come");
+    set(&pipeline, 6.0, None).expect("valid");
+    pipeline.push(mono(&[0.01; 2400])).expect("room");
+    assert!((loudest(&pull_all(&pipeline)) - 0.1).abs() < 1e-3, "its time has come");
+    pipeline.set_params("n0", &fields(json!({"ramp_ms": 1.0}))).expect("valid");
+    pipeline.push(mono(&[0.01; 2400])).expect("room");
+    assert!((loudest(&pull_all(&pipeline)) - 0.1).abs() < 1e-3, "and it stays in force");
+}
+
+#[test]
 fn every_set_is_acknowledged_once_also_at_the_end() {
     let pipeline = gain();
     let idle = set(&pipeline, 1.0, None).expect("valid");

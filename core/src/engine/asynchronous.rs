@@ -1,6 +1,7 @@
 //! Async forms. They need no runtime: any executor that polls futures will do.
 
-use super::pipeline::{Pipeline, Pull, PushError, Reason};
+use super::answer::{Pull, PushError, Reason};
+use super::pipeline::Pipeline;
 use crate::error::Result;
 use crate::packet::Packet;
 use std::future::{Future, poll_fn};
@@ -39,7 +40,7 @@ impl Pipeline {
             };
             self.shared.wait.register(cx.waker());
             match self.push(packet) {
-                Err(PushError::Full(packet)) => match self.advance() {
+                Err(PushError::Full(packet)) => match self.why_full() {
                     Ok(Reason::InFlight(_) | Reason::Busy) => {
                         waiting = Some(packet);
                         Poll::Pending

@@ -1,7 +1,7 @@
 //! Knows which pipelines the current thread is running, so that a node or callback that calls its
 //! own pipeline gets an error and not a wait for itself.
 
-use super::pipeline::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result, detail};
 use std::cell::RefCell;
 

@@ -17,6 +17,9 @@ pub(crate) struct Change {
     pub(crate) seq: u64,
     pub(crate) at: Option<MediaTime>,
     pub(crate) prepared: Box<dyn Any + Send>,
+    /// It takes the place of a change of the same number, prepared anew; if that has been applied
+    /// already, it is nothing.
+    pub(crate) again: bool,
 }
 
 /// Changes on their way to the runner, and what was asked for so far.
@@ -26,16 +29,24 @@ pub(crate) struct LiveParams {
 }
 
 struct State {
-    /// Per node: its params with every change so far.
-    wanted: Vec<Map<String, Json>>,
+    nodes: Vec<Wanted>,
     changes: Vec<(usize, Change)>,
     next: u64,
 }
 
+/// The params of one node.
+struct Wanted {
+    /// In force, or as soon as the runner comes to a border.
+    now: Map<String, Json>,
+    /// Fields whose time has not come, in order of time.
+    timed: Vec<(u64, MediaTime, Map<String, Json>)>,
+}
+
 impl LiveParams {
     pub(crate) fn new(graph: &Graph) -> Self {
-        let wanted = graph.nodes.iter().map(|n| n.params.clone()).collect();
-        let state = State { wanted, changes: Vec::new(), next: 1 };
+        let wanted = |n: &GraphNode| Wanted { now: n.params.clone(), timed: Vec::new() };
+        let nodes = graph.nodes.iter().map(wanted).collect();
+        let state = State { nodes, changes: Vec::new(), next: 1 };
         Self { state: Mutex::new(state), pending: AtomicBool::new(false) }
     }
 
@@ -48,28 +59,50 @@ impl LiveParams {
         values: &Map<String, Json>,
         at: Option<MediaTime>,
     ) -> Result<(u64, Vec<u64>)> {
-        let changes = validate(node, values)?;
+        let fields = validate(node, values)?;
         let mut state = self.lock();
-        let mut wanted = state.wanted[index].clone();
-        wanted.extend(changes);
-        let prepared = node.node_type.prepare(&wanted);
-        state.wanted[index] = wanted;
-        let seq = state.next;
-        state.next += 1;
-        // A change without a time holds all that came before it, so those need not be applied.
+        let State { nodes, changes, next } = &mut *state;
+        let (seq, wanted) = (*next, &mut nodes[index]);
+        *next += 1;
         let mut superseded = Vec::new();
-        if at.is_none() {
-            state.changes.retain(|(other, change)| {
-                let gone = *other == index && change.at.is_none();
-                if gone {
-                    superseded.push(change.seq);
-                }
-                !gone
-            });
+        match at {
+            None => {
+                // It holds all immediate ones that came before it, so those need not be applied.
+                changes.retain(|(other, change)| {
+                    let gone = *other == index && change.at.is_none();
+                    superseded.extend(gone.then_some(change.seq));
+                    !gone
+                });
+                wanted.now.extend(fields);
+                let prepared = node.node_type.prepare(&wanted.now);
+                changes.push((index, Change { seq, at, prepared, again: false }));
+            }
+            Some(at) => {
+                let place = wanted.timed.partition_point(|(_, other, _)| *other <= at);
+                wanted.timed.insert(place, (seq, at, fields));
+            }
         }
-        state.changes.push((index, Change { seq, at, prepared }));
+        // Each timed change is prepared with everything that will be in force before it.
+        let mut params = wanted.now.clone();
+        for (timed, at, fields) in &wanted.timed {
+            params.extend(fields.clone());
+            let (prepared, again) = (node.node_type.prepare(&params), *timed != seq);
+            changes.push((index, Change { seq: *timed, at: Some(*at), prepared, again }));
+        }
         self.pending.store(true, Ordering::Release);
         Ok((seq, superseded))
+    }
+
+    /// Notes what became of a change.
+    pub(crate) fn settle(&self, index: usize, seq: u64, applied: bool) {
+        let mut state = self.lock();
+        let wanted = &mut state.nodes[index];
+        if let Some(place) = wanted.timed.iter().position(|(timed, ..)| *timed == seq) {
+            let (_, _, fields) = wanted.timed.remove(place);
+            if applied {
+                wanted.now.extend(fields);
+            }
+        }
     }
 
     /// Whether changes wait. One atomic load, for the runner's loop.

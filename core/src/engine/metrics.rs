@@ -1,7 +1,8 @@
 //! What a pipeline tells about itself: JSON and Prometheus text.
 
 use super::clock;
-use super::pipeline::{Pipeline, Shared};
+use super::pipeline::Pipeline;
+use super::shared::Shared;
 use super::stats::{DropReason, Histogram};
 use serde_json::{Map, Value as Json, json};
 use std::fmt::Write as _;
@@ -43,6 +44,8 @@ impl Pipeline {
             "node_metrics": nodes,
             "links": links,
             "latency_us": latency,
+            "peak_memory_bytes": memory.peak_bytes,
+            "peak_memory_mb": round(memory.peak_bytes as f64 / 1e6),
             "memory": {
                 "live_bytes": memory.live_bytes,
                 "live_blocks": memory.live_blocks,

@@ -2,8 +2,11 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `pipeline` | what callers do with a pipeline |
-//! | `runner` | works packets through the nodes |
+//! | `pipeline` | push and pull |
+//! | `control` | ends, close, cancel, reset, rewind, live params |
+//! | `answer` | what these calls answer |
+//! | `shared` | what all threads see of a pipeline |
+//! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
 //! | `slot` | one node in it |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life` | state and epoch: one atomic word |
@@ -13,9 +16,12 @@
 //! | `stats`, `metrics`, `event` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
 
+mod answer;
 mod asynchronous;
 mod clock;
+mod control;
 mod event;
+mod forget;
 mod input;
 mod inside;
 mod life;
@@ -24,15 +30,18 @@ mod mail;
 mod metrics;
 mod pipeline;
 mod queue;
+mod routes;
 mod runner;
+mod shared;
 mod slot;
 mod stats;
 mod turn;
 mod wait;
 
+pub use answer::{Closed, PortSet, Pull, PushError, Reason};
 pub use event::{Event, ParamsOutcome};
 pub use life::State;
-pub use pipeline::{Closed, Pipeline, PortSet, Pull, PushError, Reason};
+pub use pipeline::Pipeline;
 pub use stats::DropReason;
 
 use crate::node::Registry;

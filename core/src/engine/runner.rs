@@ -5,11 +5,13 @@
 //! pipeline's outputs and the connections into nodes that open tickets; nothing waits anywhere
 //! else.
 
+use super::answer::{PortSet, Reason};
 use super::clock::{self, Ticks};
 use super::event::{Event, ParamsOutcome};
 use super::life::{Epoch, State};
-use super::pipeline::{PortSet, Reason, Shared};
 use super::queue::{Level, Queued, duration_ns};
+use super::routes::{Dest, NodeSet, exits};
+use super::shared::Shared;
 use super::slot::{Desk, Item, NO_LINK, NodeSlot, Stage, Step, Waiting};
 use super::stats::{DropReason, NodeStats};
 use crate::error::Result;
@@ -34,60 +36,53 @@ pub(crate) enum Drive {
     All,
 }
 
-/// Where an output port leads.
-#[derive(Debug, Clone, Copy)]
-enum Dest {
-    Edge { link: usize, node: usize, port: u16 },
-    Output(usize),
-}
-
 /// Something on its way to an output queue.
-enum Leaving {
+pub(super) enum Leaving {
     Packet { output: usize, packet: Packet, stamp: Ticks },
     End { output: usize },
 }
 
 /// The part of a pipeline that only the holder of the turn touches.
 pub(crate) struct Runner {
-    nodes: Vec<NodeSlot>,
+    pub(super) nodes: Vec<NodeSlot>,
     /// Per node, per output port.
-    routes: Vec<Vec<Vec<Dest>>>,
+    pub(super) routes: Vec<Vec<Vec<Dest>>>,
     /// Per node: the exits that its emissions can lead to.
-    exits: Vec<Vec<Dest>>,
+    pub(super) exits: Vec<Vec<Dest>>,
     /// Per edge that is an exit: how full it is. Links of other edges have a level, too, unused.
-    levels: Vec<Level>,
+    pub(super) levels: Vec<Level>,
     /// Nodes with something in their inbox that may be able to go on.
-    active: NodeSet,
+    pub(super) active: NodeSet,
     /// Nodes that returned `More`.
-    paused: NodeSet,
+    pub(super) paused: NodeSet,
     /// Nodes whose inbox waits for a ticket or for room.
-    blocked: NodeSet,
-    sources: Vec<usize>,
+    pub(super) blocked: NodeSet,
+    pub(super) sources: Vec<usize>,
     /// Per pipeline input: the node and port behind it.
-    inputs: Vec<(usize, u16)>,
-    collector: Vec<Emission>,
-    opened: Vec<TicketId>,
+    pub(super) inputs: Vec<(usize, u16)>,
+    pub(super) collector: Vec<Emission>,
+    pub(super) opened: Vec<TicketId>,
     /// A result that is complete waits in a node for room.
-    held_back: bool,
+    pub(super) held_back: bool,
     /// Something was done since `take_worked` was called.
-    worked: bool,
-    leaving: VecDeque<Leaving>,
-    tickets: TicketDesk,
-    epoch: Epoch,
-    seq: u64,
+    pub(super) worked: bool,
+    pub(super) leaving: VecDeque<Leaving>,
+    pub(super) tickets: TicketDesk,
+    pub(super) epoch: Epoch,
+    pub(super) seq: u64,
     /// The node that is being called, for the report of a panic.
     pub(crate) current: usize,
     /// When what is being worked on was pushed.
-    stamp: Ticks,
+    pub(super) stamp: Ticks,
     /// When the clock was last read; zero: not in this run.
-    tick: Ticks,
-    timing: bool,
+    pub(super) tick: Ticks,
+    pub(super) timing: bool,
     /// The time of the current call is booked already.
-    booked: bool,
-    timed: Timing,
-    runs: u32,
+    pub(super) booked: bool,
+    pub(super) timed: Timing,
+    pub(super) runs: u32,
     /// Scratch of `publish`.
-    counts: Vec<u64>,
+    pub(super) counts: Vec<u64>,
 }
 
 impl Runner {
@@ -325,10 +320,12 @@ impl Runner {
 
     /// Makes events of what a node's slot has noted.
     #[inline]
-    fn report(&mut self, shared: &Shared, index: usize) {
+    pub(super) fn report(&mut self, shared: &Shared, index: usize) {
         let slot = &mut self.nodes[index];
         if !slot.acks.is_empty() {
             for (seq, outcome) in slot.acks.drain(..) {
+                let applied = matches!(outcome, ParamsOutcome::Applied(_));
+                shared.live.settle(index, seq, applied);
                 shared.event(Event::Params { seq, node: slot.id.clone(), outcome });
             }
         }
@@ -593,7 +590,7 @@ impl Runner {
     /// Puts what has left the nodes into the output queues; not once it is stale or the pipeline
     /// over, which the next look at its state deals with.
     #[inline]
-    fn flush(&mut self, shared: &Shared) {
+    pub(super) fn flush(&mut self, shared: &Shared) {
         if self.leaving.is_empty() {
             return;
         }
@@ -697,111 +694,8 @@ impl Runner {
         }
     }
 
-    /// Forgets everything inside, for a new epoch.
-    fn reset(&mut self, shared: &Shared, epoch: Epoch) {
-        self.worked = true;
-        let mut discarded = self.drop_inboxes(shared, DropReason::Reset);
-        discarded += shared.discarded.swap(0, Ordering::AcqRel);
-        let rewind = shared.rewinding.swap(false, Ordering::AcqRel);
-        for index in 0..self.nodes.len() {
-            self.current = index;
-            let slot = &mut self.nodes[index];
-            discarded += slot.held() as u64;
-            slot.stats.failed.add(slot.held() as u64);
-            if rewind {
-                slot.rewind()
-            } else {
-                slot.reset()
-            }
-            if !slot.inbox.is_empty() {
-                // An end that waited behind what is forgotten now.
-                self.active.insert(index);
-            }
-            self.report(shared, index);
-        }
-        self.paused.clear();
-        self.held_back = false;
-        self.epoch = epoch;
-        shared.event(Event::Reset { epoch, discarded });
-    }
-
-    /// Lets go of everything, once the pipeline is over.
-    fn clear(&mut self, shared: &Shared, state: State) {
-        let reason = match state {
-            State::Cancelled => DropReason::Cancelled,
-            State::Closed => DropReason::Closed,
-            _ => {
-                // What was emitted before the failure is still pulled.
-                self.flush(shared);
-                DropReason::Failed
-            }
-        };
-        self.held_back = false;
-        self.drop_inboxes(shared, reason);
-        self.paused.clear();
-        for index in 0..self.nodes.len() {
-            self.nodes[index].waiting.clear();
-            self.nodes[index].discard_changes();
-            self.report(shared, index);
-        }
-        if shared.live.is_pending() {
-            for (index, change) in shared.live.take() {
-                let (node, outcome) = (self.nodes[index].id.clone(), ParamsOutcome::Discarded);
-                shared.event(Event::Params { seq: change.seq, node, outcome });
-            }
-        }
-        for index in 0..self.inputs.len() {
-            let link = shared.input_link(index);
-            let dropped = shared.input(index).queue.clear(reason, &shared.links[link]);
-            shared.backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
-            if dropped > 0 {
-                shared.drop_event(link, reason, dropped);
-            }
-        }
-        self.publish(shared);
-    }
-
-    /// Drops what waits for nodes and what was about to leave, and says how many packets that was.
-    /// Ends stay.
-    fn drop_inboxes(&mut self, shared: &Shared, reason: DropReason) -> u64 {
-        let mut count = 0;
-        self.collector.clear();
-        // Outputs have one writer of their counters at a time: who holds their lock.
-        let outputs = (!self.leaving.is_empty()).then(|| shared.outputs());
-        for leaving in std::mem::take(&mut self.leaving) {
-            match leaving {
-                Leaving::Packet { output, packet, .. } => {
-                    let link = shared.output_link(output);
-                    shared.links[link].enter(duration_ns(&packet));
-                    shared.lose(link, reason, duration_ns(&packet));
-                    count += 1;
-                }
-                Leaving::End { .. } => self.leaving.push_back(leaving),
-            }
-        }
-        drop(outputs);
-        for slot in &mut self.nodes {
-            slot.inbox.retain(|item| {
-                let Some(packet) = &item.packet else { return true };
-                if item.link == NO_LINK {
-                    // Its link counts it as taken, so it is the node that lost it.
-                    slot.stats.failed.add(1);
-                } else {
-                    let link = item.link as usize;
-                    if slot.max_in_flight > 0 {
-                        self.levels[link].remove(packet);
-                    }
-                    shared.lose(link, reason, item.ns);
-                }
-                count += 1;
-                false
-            });
-        }
-        count
-    }
-
     /// Makes known how much waits on each connection, counted in the inboxes themselves.
-    fn publish(&mut self, shared: &Shared) {
+    pub(super) fn publish(&mut self, shared: &Shared) {
         if self.blocked.is_empty()
             && self.paused.is_empty()
             && !shared.any_queued.load(Ordering::Relaxed)
@@ -846,83 +740,5 @@ impl Runner {
     /// Time that the sources have reached, for progress.
     pub(crate) fn position(&self) -> Option<MediaTime> {
         self.sources.iter().map(|&n| self.nodes[n].bound).min()
-    }
-}
-
-/// For each node, the exits that its emissions can lead to.
-fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Vec<Dest>> {
-    let mut exits: Vec<Vec<Dest>> = vec![Vec::new(); slots.len()];
-    for index in (0..slots.len()).rev() {
-        let mut found: Vec<Dest> = Vec::new();
-        let mut add = |dest: Dest| {
-            let same = |other: &Dest| match (*other, dest) {
-                (Dest::Output(a), Dest::Output(b)) => a == b,
-                (Dest::Edge { link: a, .. }, Dest::Edge { link: b, .. }) => a == b,
-                _ => false,
-            };
-            if !found.iter().any(same) {
-                found.push(dest);
-            }
-        };
-        for &dest in routes[index].iter().flatten() {
-            match dest {
-                Dest::Edge { node, .. } if slots[node].max_in_flight == 0 => {
-                    exits[node].iter().copied().for_each(&mut add);
-                }
-                exit => add(exit),
-            }
-        }
-        exits[index] = found;
-    }
-    exits
-}
-
-/// A set of node indices.
-struct NodeSet(Vec<u64>);
-
-impl NodeSet {
-    fn new(nodes: usize) -> Self {
-        Self(vec![0; nodes.div_ceil(64)])
-    }
-
-    #[inline]
-    fn insert(&mut self, node: usize) {
-        self.0[node / 64] |= 1 << (node % 64);
-    }
-
-    fn remove(&mut self, node: usize) {
-        self.0[node / 64] &= !(1 << (node % 64));
-    }
-
-    fn clear(&mut self) {
-        self.0.fill(0);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.iter().all(|w| *w == 0)
-    }
-
-    /// Moves everything from `other` here.
-    fn append(&mut self, other: &mut Self) {
-        for (word, other) in self.0.iter_mut().zip(&mut other.0) {
-            *word |= std::mem::take(other);
-        }
-    }
-
-    #[inline]
-    fn pop_first(&mut self) -> Option<usize> {
-        for (index, word) in self.0.iter_mut().enumerate() {
-            if *word != 0 {
-                let bit = word.trailing_zeros() as usize;
-                *word &= *word - 1;
-                return Some(index * 64 + bit);
-            }
-        }
-        None
-    }
-
-    /// The largest member below `bound`.
-    fn last_below(&self, bound: usize) -> Option<usize> {
-        (0..bound).rev().find(|n| self.0[n / 64] & (1 << (n % 64)) != 0)
     }
 }

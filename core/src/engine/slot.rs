@@ -237,9 +237,12 @@ impl NodeSlot {
             }
             self.stats.taken.add(1);
         }
+        let waiting = self.inbox.len();
         if !self.timed.is_empty() {
+            // Not before the level has let go of all that was put on it.
             self.cut_for_changes();
         }
+        let cut = self.inbox.len() > waiting;
         let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         self.reached = end.or(self.reached);
         let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
@@ -251,6 +254,10 @@ impl NodeSlot {
             Ok(flow) => flow,
             Err(error) => {
                 self.stats.failed.add(1);
+                if cut {
+                    // Its rest failed with it; the two count as one.
+                    self.inbox.pop_front();
+                }
                 return Err(error);
             }
         };
@@ -478,6 +485,12 @@ impl NodeSlot {
 
     /// Takes a param change: at once, or when its time comes.
     pub(crate) fn change(&mut self, change: Change) {
+        if change.again {
+            if let Some(waiting) = self.timed.iter_mut().find(|c| c.seq == change.seq) {
+                waiting.prepared = change.prepared;
+            }
+            return;
+        }
         if self.stage == Stage::Ended {
             self.acks.push((change.seq, ParamsOutcome::Discarded));
             return;

@@ -29,6 +29,7 @@ pub struct Pool {
 pub(super) struct PoolShared {
     classes: [OnceLock<ArrayQueue<Cached>>; CLASSES],
     live_bytes: AtomicU64,
+    peak_bytes: AtomicU64,
     live_blocks: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -47,6 +48,8 @@ pub struct PoolStats {
     pub live_bytes: u64,
     /// Blocks that packets hold now.
     pub live_blocks: u64,
+    /// The most bytes that packets have held at a time.
+    pub peak_bytes: u64,
     /// Requests served from the cache.
     pub hits: u64,
     /// Requests that went to the allocator.
@@ -66,6 +69,7 @@ impl Pool {
             shared: Arc::new(PoolShared {
                 classes: [const { OnceLock::new() }; CLASSES],
                 live_bytes: AtomicU64::new(0),
+                peak_bytes: AtomicU64::new(0),
                 live_blocks: AtomicU64::new(0),
                 hits: AtomicU64::new(0),
                 misses: AtomicU64::new(0),
@@ -104,7 +108,10 @@ impl Pool {
             }
             block.capacity as u64
         };
-        shared.live_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let live = shared.live_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if live > shared.peak_bytes.load(Ordering::Relaxed) {
+            shared.peak_bytes.fetch_max(live, Ordering::Relaxed);
+        }
         shared.live_blocks.fetch_add(1, Ordering::Relaxed);
         Buffer::from_block(block, len)
     }
@@ -120,6 +127,7 @@ impl Pool {
         PoolStats {
             live_bytes: s.live_bytes.load(Ordering::Relaxed),
             live_blocks: s.live_blocks.load(Ordering::Relaxed),
+            peak_bytes: s.peak_bytes.load(Ordering::Relaxed),
             hits: s.hits.load(Ordering::Relaxed),
             misses: s.misses.load(Ordering::Relaxed),
         }
