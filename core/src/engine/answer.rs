@@ -29,7 +29,7 @@ impl Pull<'_> {
 pub enum Reason {
     /// These inputs want packets, or their end. Empty: nothing does.
     Need(PortSet),
-    /// This output is full (index into [`Pipeline::outputs`]): pull it.
+    /// This output is full (index into [`Pipeline::outputs`](super::Pipeline::outputs)): pull it.
     Full(usize),
     /// This node (index into the graph's nodes) has work under way elsewhere; it will wake us.
     InFlight(usize),
