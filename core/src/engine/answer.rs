@@ -112,3 +112,10 @@ pub enum Closed {
     /// The deadline came first; what was left is dropped.
     Cut,
 }
+
+/// Why a run to the end can't go on: somebody else has rewound or fed the pipeline meanwhile.
+pub(super) fn interrupted(reason: Reason) -> Error {
+    let message = format!("the pipeline was changed while it ran to its end: {reason:?}");
+    Error::new(detail::STATE_NOT_FINISHED, message)
+        .with_hint("let one caller at a time run it to the end")
+}

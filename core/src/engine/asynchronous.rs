@@ -1,6 +1,6 @@
 //! Async forms. They need no runtime: any executor that polls futures will do.
 
-use super::answer::{Pull, PushError, Reason};
+use super::answer::{Pull, PushError, Reason, interrupted};
 use super::pipeline::Pipeline;
 use crate::error::Result;
 use crate::packet::Packet;
@@ -63,7 +63,7 @@ impl Pipeline {
             match self.pull_async().await? {
                 Pull::Packet(output, packet) => each(output, packet)?,
                 Pull::End => return Ok(()),
-                Pull::Idle(_) => {}
+                Pull::Idle(reason) => return Err(interrupted(reason)),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The pipeline: packets in, packets out, on the caller's thread.
 
 use super::Engine;
-use super::answer::{Pull, PushError, Reason};
+use super::answer::{Pull, PushError, Reason, interrupted};
 use super::event::{Event, EventQueue};
 use super::input::{Input, Placed};
 use super::life::{Life, State};
@@ -370,8 +370,7 @@ impl Pipeline {
             match self.pull_until(None, None)? {
                 Pull::Packet(output, packet) => each(output, packet)?,
                 Pull::End => return Ok(()),
-                // Not reached: all inputs have ended and no output is left unpulled.
-                Pull::Idle(_) => {}
+                Pull::Idle(reason) => return Err(interrupted(reason)),
             }
         }
     }

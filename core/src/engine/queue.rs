@@ -71,12 +71,14 @@ pub(crate) fn duration_ns(packet: &Packet) -> u64 {
 /// A bounded FIFO.
 pub(crate) struct Queue {
     pub(crate) level: Level,
+    /// The policy has dropped what would lie before the next packet.
+    hole: bool,
     items: VecDeque<Queued>,
 }
 
 impl Queue {
     pub(crate) fn new(limits: QueueLimits) -> Self {
-        Self { level: Level::new(limits), items: VecDeque::new() }
+        Self { level: Level::new(limits), hole: false, items: VecDeque::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -92,8 +94,9 @@ impl Queue {
     }
 
     /// Appends a packet by the queue's policy and counts it. A `block` queue takes it even above
-    /// its limit: who feeds it has asked for room before. Gives the drop that the policy led to.
-    pub(crate) fn push(&mut self, queued: Queued, stats: &LinkStats) -> Option<DropReason> {
+    /// its limit: who feeds it has asked for room before. Gives the drop that the policy led to;
+    /// what follows the hole is marked as a break.
+    pub(crate) fn push(&mut self, mut queued: Queued, stats: &LinkStats) -> Option<DropReason> {
         stats.enter(duration_ns(&queued.packet));
         let mut dropped = None;
         if !self.level.has_room() || self.level.limits.policy == QueuePolicy::KeepLatest {
@@ -101,6 +104,7 @@ impl Queue {
                 QueuePolicy::Block => {}
                 QueuePolicy::DropNewest => {
                     stats.drop(DropReason::DropNewest, duration_ns(&queued.packet));
+                    self.hole = true;
                     return Some(DropReason::DropNewest);
                 }
                 QueuePolicy::DropOldest => {
@@ -116,6 +120,15 @@ impl Queue {
                     }
                 }
             }
+        }
+        if dropped.is_some() {
+            match self.items.front_mut() {
+                Some(next) => next.packet.set_discont(true),
+                None => self.hole = true,
+            }
+        }
+        if std::mem::take(&mut self.hole) {
+            queued.packet.set_discont(true);
         }
         self.level.add(&queued.packet);
         self.items.push_back(queued);
@@ -210,6 +223,30 @@ mod tests {
             assert!(conserves(&queue, &stats));
             let left: Vec<u64> = std::iter::from_fn(|| queue.pop(&stats)).map(|q| q.seq).collect();
             assert_eq!(left, kept, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn what_follows_a_drop_is_a_break() {
+        for (policy, breaks) in [
+            (QueuePolicy::DropOldest, vec![true, false]),
+            (QueuePolicy::DropNewest, vec![false, false, true]),
+            (QueuePolicy::KeepLatest, vec![true]),
+            (QueuePolicy::Block, vec![false; 4]),
+        ] {
+            let (mut queue, stats) = (Queue::new(limits(2, policy)), LinkStats::default());
+            (0..3).for_each(|n| {
+                queue.push(queued(n), &stats);
+            });
+            let mut seen = Vec::new();
+            if policy == QueuePolicy::DropNewest {
+                seen.extend(queue.pop(&stats).map(|q| q.packet.is_discont()));
+            }
+            if policy == QueuePolicy::Block || policy == QueuePolicy::DropNewest {
+                queue.push(queued(3), &stats);
+            }
+            seen.extend(std::iter::from_fn(|| queue.pop(&stats)).map(|q| q.packet.is_discont()));
+            assert_eq!(seen, breaks, "{policy:?}");
         }
     }
 

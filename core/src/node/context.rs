@@ -68,11 +68,11 @@ impl Context<'_> {
     /// `Flow::Pending` from the call that opened it.
     ///
     /// # Panics
-    /// If the call has opened one already, or in `drain`, `configure` and `resume`, which can't
-    /// wait.
+    /// If the call has opened one already, and if the type's `max_in_flight` is 0. Only `process`
+    /// can wait: a ticket that another call opens fails the node.
     pub fn ticket(&mut self) -> Ticket {
         assert!(self.opened.is_empty(), "a call opens at most one ticket");
-        let desk = self.tickets.expect("tickets are opened in `process` only");
+        let desk = self.tickets.expect("a type that opens tickets has a `max_in_flight` above 0");
         let id = desk.next.get();
         desk.next.set(id.next());
         self.opened.push(id);
