@@ -94,7 +94,8 @@ fn resample_vad_chunk_allocates_nothing_after_warm_up() {
         let mut held = VecDeque::with_capacity(4096);
         run(&pipeline, &pool, 0, 3_000, &mut held, keep);
         let misses = pool.stats().misses;
-        let count = allocations(|| run(&pipeline, &pool, 3_000, pushes(), &mut held, keep));
+        let pushes = pushes();
+        let count = allocations(|| run(&pipeline, &pool, 3_000, pushes, &mut held, keep));
         assert_eq!(count, 0, "with {keep} results held");
         assert_eq!(pool.stats().misses, misses, "the pool served everything");
     }
