@@ -2,9 +2,7 @@
 
 use crate::args::{GraphArgs, GraphFormat};
 use crate::failure::{Exit, Failure};
-use crate::input;
 use crate::load::Loaded;
-use crate::output;
 use crate::report::{Reporter, print};
 use remotemedia::Engine;
 use remotemedia::graph::{Graph, GraphNode, PortRef, QueueLimits, QueuePolicy};
@@ -37,7 +35,7 @@ fn arrows(graph: &Graph) -> Vec<Arrow> {
     let inputs = graph.inputs.iter().enumerate().map(|(i, input)| Arrow {
         from: format!("i{i}"),
         to: node(input.port),
-        label: label("", input::caps_of(graph, input).to_string(), name(graph, input.port, true)),
+        label: label("", graph.takes(input).to_string(), name(graph, input.port, true)),
     });
     let edges = graph.edges.iter().map(|edge| {
         let port = &graph.nodes[edge.from.node].ports.outputs[edge.from.port];
@@ -54,7 +52,7 @@ fn arrows(graph: &Graph) -> Vec<Arrow> {
     let outputs = graph.outputs.iter().enumerate().map(|(i, endpoint)| Arrow {
         from: node(endpoint.port),
         to: format!("o{i}"),
-        label: label(name(graph, endpoint.port, false), output::caps_of(graph, i).to_string(), ""),
+        label: label(name(graph, endpoint.port, false), graph.gives(endpoint).to_string(), ""),
     });
     inputs.chain(edges).chain(outputs).collect()
 }
@@ -146,14 +144,14 @@ fn to_json(graph: &Graph) -> Json {
         json!({
             "name": input.name,
             "to": at(input.port, true),
-            "caps": input::caps_of(graph, input).to_string(),
+            "caps": graph.takes(input).to_string(),
         })
     });
-    let outputs = graph.outputs.iter().enumerate().map(|(i, endpoint)| {
+    let outputs = graph.outputs.iter().map(|endpoint| {
         json!({
             "name": endpoint.name,
             "from": at(endpoint.port, false),
-            "caps": output::caps_of(graph, i).to_string(),
+            "caps": graph.gives(endpoint).to_string(),
         })
     });
     json!({

@@ -108,11 +108,6 @@ impl Feed {
     }
 }
 
-/// What an input takes.
-pub(crate) fn caps_of<'a>(graph: &'a Graph, input: &Endpoint) -> &'a Caps {
-    &graph.nodes[input.port.node].ports.inputs[input.port.port].caps
-}
-
 /// Opens the files for a pipeline's inputs: `[input=]file` each.
 pub(crate) fn open(graph: &Graph, args: &[String]) -> Result<Vec<Feed>, Failure> {
     let names: Vec<&str> = graph.inputs.iter().map(|i| i.name.as_str()).collect();
@@ -138,14 +133,14 @@ pub(crate) fn open(graph: &Graph, args: &[String]) -> Result<Vec<Feed>, Failure>
     files
         .into_iter()
         .map(|(index, file)| {
-            let reader = open_file(file, caps_of(graph, &graph.inputs[index]), names[index])?;
+            let reader = open_file(file, graph.takes(&graph.inputs[index]), names[index])?;
             Ok(Feed::new(graph, index, reader))
         })
         .collect()
 }
 
 fn nothing_for(graph: &Graph, missing: &[&Endpoint]) -> Failure {
-    let list = |i: &&Endpoint| format!("'{}' ({})", i.name, caps_of(graph, i));
+    let list = |i: &&Endpoint| format!("'{}' ({})", i.name, graph.takes(i));
     let list: Vec<String> = missing.iter().map(list).collect();
     let what = if missing.len() == 1 { "input" } else { "inputs" };
     let message = format!("no file for {what} {}", list.join(", "));

@@ -55,7 +55,7 @@ impl Loaded {
 
     /// Everything that is wrong, and what would run.
     pub(crate) fn validate(&self, engine: &Engine) -> Report {
-        self.manifest.validate(engine.registry())
+        self.manifest.validate(&engine.registry())
     }
 
     /// What would run, and the warnings.

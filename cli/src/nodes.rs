@@ -7,9 +7,9 @@ use anstyle::Style;
 use remotemedia::error::detail;
 use remotemedia::manifest::{node_schema, schema};
 use remotemedia::node::params::{ChoiceSpec, ParamKind, ParamSpec};
-use remotemedia::node::{BUILTIN, Lookup, NodeType, Port, Registry};
+use remotemedia::node::{BUILTIN, Lookup, NodeType, Registry, describe};
 use remotemedia::{Engine, Manifest};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -21,17 +21,16 @@ pub(crate) fn run(args: &NodesArgs, reporter: Reporter) -> Result<Exit, Failure>
     let registry = engine.registry();
     let text = match &args.node_type {
         Some(name) => {
-            let (full, node_type) = find(registry, name)?;
+            let (full, node_type) = find(&registry, name)?;
             match reporter.json {
-                true => format!("{}\n", to_json(full, node_type)),
+                true => format!("{}\n", describe(full, node_type)),
                 false => page(full, node_type),
             }
         }
         None if reporter.json => {
-            let list: Vec<Json> = registry.types().map(|(n, t)| to_json(n, t.as_ref())).collect();
-            format!("{}\n", Json::from(list))
+            format!("{}\n", registry.to_json())
         }
-        None => catalogue(registry),
+        None => catalogue(&registry),
     };
     print(&text)?;
     Ok(Exit::Good)
@@ -42,8 +41,8 @@ pub(crate) fn run_schema(args: &SchemaArgs) -> Result<Exit, Failure> {
     let engine = Engine::default();
     let registry = engine.registry();
     let schema = match &args.node_type {
-        Some(name) => node_schema(find(registry, name)?.1),
-        None => schema(registry),
+        Some(name) => node_schema(find(&registry, name)?.1),
+        None => schema(&registry),
     };
     print(&format!("{schema:#}\n"))?;
     Ok(Exit::Good)
@@ -108,7 +107,7 @@ fn page(full: &str, node_type: &dyn NodeType) -> String {
     if !descriptor.aliases.is_empty() {
         line("aliases", &descriptor.aliases.join(", "));
     }
-    let traits: Vec<&str> = traits(node_type).into_iter().filter(|t| t.1).map(|t| t.2).collect();
+    let traits: Vec<&str> = traits(node_type).into_iter().filter(|t| t.0).map(|t| t.1).collect();
     if !traits.is_empty() {
         line("is", &traits.join(", "));
     }
@@ -165,43 +164,13 @@ fn choices(kind: &ParamKind) -> impl Iterator<Item = &'static ChoiceSpec> {
     choices.iter().filter(|choice| !choice.doc.is_empty())
 }
 
-/// What a type promises: name in JSON, whether it does, and in words.
-fn traits(node_type: &dyn NodeType) -> [(&'static str, bool, &'static str); 4] {
+/// What a type can promise: whether it does, and in words.
+fn traits(node_type: &dyn NodeType) -> [(bool, &'static str); 4] {
     let descriptor = node_type.descriptor();
     [
-        ("realtime", descriptor.realtime, "real-time safe"),
-        ("keeps_time", descriptor.keeps_time, "keeping time"),
-        ("determinate", descriptor.determinate, "determinate"),
-        ("files", descriptor.files, "working with files"),
+        (descriptor.realtime, "real-time safe"),
+        (descriptor.keeps_time, "keeping time"),
+        (descriptor.determinate, "determinate"),
+        (descriptor.files, "working with files"),
     ]
-}
-
-fn to_json(full: &str, node_type: &dyn NodeType) -> Json {
-    let descriptor = node_type.descriptor();
-    let port = |port: &Port| json!({"name": port.name, "caps": port.caps.to_string(), "any": port.any, "doc": port.doc});
-    let param = |param: &ParamSpec| {
-        json!({
-            "name": param.name,
-            "aliases": param.aliases,
-            "type": param.kind.to_string(),
-            "required": param.default.is_none(),
-            "default": param.default,
-            "unit": param.unit,
-            "live": param.live,
-            "doc": param.doc,
-        })
-    };
-    let mut out = json!({
-        "node_type": full,
-        "aliases": descriptor.aliases,
-        "category": descriptor.category,
-        "summary": descriptor.summary,
-        "inputs": descriptor.inputs.iter().map(port).collect::<Vec<_>>(),
-        "outputs": descriptor.outputs.iter().map(port).collect::<Vec<_>>(),
-        "params": node_type.params().iter().map(param).collect::<Vec<_>>(),
-    });
-    for (name, is, _) in traits(node_type) {
-        out[name] = is.into();
-    }
-    out
 }

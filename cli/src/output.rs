@@ -43,7 +43,7 @@ impl Outputs {
             }
             let container = match file {
                 "-" => None,
-                file => Some(container(file, caps_of(graph, index), borrowed[index])?),
+                file => Some(container(file, graph.gives(&graph.outputs[index]), borrowed[index])?),
             };
             chosen.push((index, file, container));
         }
@@ -77,7 +77,7 @@ impl Outputs {
             let output = &graph.outputs[index];
             let unnamed = output.name == graph.nodes[output.port.node].id;
             let others = graph.outputs.iter().filter(|o| o.port.node == output.port.node).count();
-            (unnamed && others > 1) || caps_of(graph, index).kinds.within(FILES)
+            (unnamed && others > 1) || graph.gives(&graph.outputs[index]).kinds.within(FILES)
         };
         (0..self.sinks.len())
             .filter(|&i| self.sinks[i].is_empty() && !meant(i))
@@ -129,12 +129,6 @@ impl Outputs {
 }
 
 const FILES: remotemedia::node::caps::Kinds = remotemedia::node::caps::Kinds::one(Kind::File);
-
-/// What an output gives.
-pub(crate) fn caps_of(graph: &Graph, index: usize) -> &Caps {
-    let port = graph.outputs[index].port;
-    &graph.nodes[port.node].ports.outputs[port.port].caps
-}
 
 /// What a file will be made of; refused where the output can't give that.
 fn container(file: &str, caps: &Caps, output: &str) -> Result<Container, Failure> {

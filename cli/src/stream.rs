@@ -3,10 +3,10 @@
 use crate::args::StreamArgs;
 use crate::drive::{self, Outcome, Taker};
 use crate::failure::{Exit, Failure};
-use crate::input::{self, Feed, Reader};
+use crate::input::{Feed, Reader};
 use crate::lines::{self, Lines};
 use crate::load::Loaded;
-use crate::output::{self, caps_of};
+use crate::output;
 use crate::pcm::{self, Pcm};
 use crate::pump::Pump;
 use crate::report::Reporter;
@@ -111,7 +111,7 @@ fn open(graph: &Graph, args: &StreamArgs) -> Result<Reader, Failure> {
         return Err(Failure::usage_of(detail::ARGUMENT_AMBIGUOUS_PORT, message)
             .hint("`rmedia run` takes a file for each input"));
     };
-    let caps = input::caps_of(graph, input);
+    let caps = graph.takes(input);
     let stdin = Pump::new(std::io::stdin());
     let Some(format) = &args.pcm else {
         let stdin = Box::new(BufReader::new(stdin));
@@ -147,12 +147,12 @@ fn form(graph: &Graph, args: &StreamArgs, only: Option<usize>) -> Result<Form, F
     };
     let written = (0..graph.outputs.len()).filter(|i| only.is_none_or(|only| only == *i));
     let (audio, other): (Vec<usize>, Vec<usize>) =
-        written.partition(|i| caps_of(graph, *i).kinds.contains(Kind::Audio));
+        written.partition(|i| graph.gives(&graph.outputs[*i]).kinds.contains(Kind::Audio));
     match (audio.as_slice(), other.as_slice()) {
         ([_], []) => Ok(Form::Pcm(sample)),
         ([], _) if args.out_pcm.is_none() => Ok(lines),
         ([], [first, ..]) => {
-            let kinds = caps_of(graph, *first).kinds.to_string();
+            let kinds = graph.gives(&graph.outputs[*first]).kinds.to_string();
             Err(no_audio(&graph.outputs[*first].name, &kinds, Exit::Usage))
         }
         _ => {

@@ -2,15 +2,13 @@
 
 use crate::args::ValidateArgs;
 use crate::failure::{Exit, Failure};
-use crate::input;
 use crate::load::{Loaded, any_error};
-use crate::output;
 use crate::report::{self, Reporter, render_problems};
 use anstyle::{AnsiColor, Style};
 use remotemedia::Engine;
-use remotemedia::error::Problem;
 use remotemedia::graph::Graph;
-use serde_json::{Map, Value as Json, json};
+use remotemedia::manifest::Report;
+use serde_json::{Map, Value as Json};
 use std::fmt::Write as _;
 
 /// Checks each manifest; the exit code is that of the worst.
@@ -34,8 +32,7 @@ fn check(path: &str, set: &[String], engine: &Engine, reporter: Reporter) -> Res
     let text = loaded.text.as_deref();
     let exit = if any_error(&report.problems) { Exit::Manifest } else { Exit::Good };
     if reporter.json {
-        let graph = report.graph.as_ref();
-        report::print(&format!("{}\n", to_json(&loaded.name, &report.problems, graph)))?;
+        report::print(&format!("{}\n", to_json(&loaded.name, &report)))?;
         return Ok(exit);
     }
     if !report.problems.is_empty() {
@@ -56,8 +53,9 @@ fn check(path: &str, set: &[String], engine: &Engine, reporter: Reporter) -> Res
 
 fn refuse(path: &str, failure: Failure, reporter: Reporter) -> Result<Exit, Failure> {
     if reporter.json && failure.exit == Exit::Manifest {
-        let problems = failure.error.problems();
-        report::print(&format!("{}\n", to_json(path, problems, None)))?;
+        let problems = failure.error.problems().to_vec();
+        let report = Report { problems, graph: None };
+        report::print(&format!("{}\n", to_json(path, &report)))?;
     } else {
         reporter.failure(&failure);
     }
@@ -67,7 +65,7 @@ fn refuse(path: &str, failure: Failure, reporter: Reporter) -> Result<Exit, Fail
 /// What would run, in a few lines.
 fn describe(name: &str, graph: &Graph) -> String {
     let green = Style::new().bold().fg_color(Some(AnsiColor::Green.into()));
-    let adapters: Vec<String> = adapters(graph).collect();
+    let adapters: Vec<String> = graph.adapters().collect();
     let mut out = format!("{green}ok{green:#} {name}\n");
     let own = graph.nodes.len() - adapters.len();
     let mut line = |key: &str, value: &str| {
@@ -89,39 +87,19 @@ fn describe(name: &str, graph: &Graph) -> String {
     out
 }
 
-fn to_json(name: &str, problems: &[Problem], graph: Option<&Graph>) -> Json {
+fn to_json(name: &str, report: &Report) -> Json {
     let mut map = Map::new();
     map.insert("file".to_owned(), name.into());
-    map.insert("ok".to_owned(), graph.is_some().into());
-    map.insert("problems".to_owned(), problems.iter().map(Problem::to_json).collect());
-    if let Some(graph) = graph {
-        let ports = |list: Vec<(&str, String)>| -> Map<String, Json> {
-            list.into_iter().map(|(name, caps)| (name.to_owned(), caps.into())).collect()
-        };
-        let own = graph.nodes.iter().filter(|n| !n.adapter);
-        let nodes: Vec<Json> = own.map(|n| json!({"id": n.id, "node_type": n.type_name})).collect();
-        map.insert("nodes".to_owned(), nodes.into());
-        map.insert("inputs".to_owned(), ports(inputs(graph)).into());
-        map.insert("outputs".to_owned(), ports(outputs(graph)).into());
-        map.insert("adapters".to_owned(), adapters(graph).collect());
-        map.insert("determinate".to_owned(), graph.indeterminate.is_empty().into());
-        map.insert("indeterminate".to_owned(), graph.indeterminate.clone().into());
+    if let Json::Object(rest) = report.to_json() {
+        map.extend(rest);
     }
     map.into()
 }
 
 fn inputs(graph: &Graph) -> Vec<(&str, String)> {
-    let input = |i| (input::caps_of(graph, i)).to_string();
-    graph.inputs.iter().map(|i| (i.name.as_str(), input(i))).collect()
+    graph.inputs.iter().map(|i| (i.name.as_str(), graph.takes(i).to_string())).collect()
 }
 
 fn outputs(graph: &Graph) -> Vec<(&str, String)> {
-    let output = |i: usize| output::caps_of(graph, i).to_string();
-    graph.outputs.iter().enumerate().map(|(i, o)| (o.name.as_str(), output(i))).collect()
-}
-
-/// `id (Type)` of what the engine put there to make formats fit.
-fn adapters(graph: &Graph) -> impl Iterator<Item = String> {
-    let adapters = graph.nodes.iter().filter(|n| n.adapter);
-    adapters.map(|n| format!("{} ({})", n.id, n.node_type.descriptor().name))
+    graph.outputs.iter().map(|o| (o.name.as_str(), graph.gives(o).to_string())).collect()
 }

@@ -22,7 +22,7 @@ impl Engine {
     /// # Errors
     /// Everything that is wrong in the manifest; what keeps a node from being made.
     pub fn pipeline(&self, manifest: &Manifest) -> Result<Pipeline> {
-        Pipeline::new(self, manifest.resolve(self.registry())?)
+        Pipeline::new(self, manifest.resolve(&self.registry())?)
     }
 }
 

@@ -5,9 +5,32 @@ use super::pipeline::Pipeline;
 use crate::error::Result;
 use crate::packet::Packet;
 use std::future::{Future, poll_fn};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 impl Pipeline {
+    /// Wakes `waker` once, at the next change of anything: an output, an event, room, the end.
+    /// Ask first, then look: what came in between is not missed.
+    pub fn wake_on_change(&self, waker: &Waker) {
+        self.shared.wait.register(waker);
+    }
+
+    /// Number of changes so far; see [`wait_for_change`](Self::wait_for_change).
+    pub fn changes(&self) -> u64 {
+        self.shared.wait.seen()
+    }
+
+    /// Blocks until something has changed since `seen`, or until the deadline (`None`: for ever).
+    /// False when the deadline came first. Read [`changes`](Self::changes), look, then wait.
+    pub fn wait_for_change(&self, seen: u64, deadline: Option<Instant>) -> bool {
+        self.shared.wait.until(seen, deadline)
+    }
+
+    /// Whether a packet or an event waits to be pulled.
+    pub fn has_news(&self) -> bool {
+        self.shared.has_output(None) || self.shared.has_event()
+    }
+
     /// As [`pull`](Pipeline::pull), but waits without blocking the thread, for as long as
     /// something other than the caller can bring a packet. Dropping the future loses nothing.
     ///

@@ -122,7 +122,8 @@ pub(crate) struct EventQueue {
 }
 
 impl EventQueue {
-    pub(crate) fn push(&mut self, event: Event) {
+    /// Adds an event. False: it has become part of the one before.
+    pub(crate) fn push(&mut self, event: Event) -> bool {
         if let (
             Event::Dropped { link, reason, count },
             Some(Event::Dropped { link: last_link, reason: last_reason, count: last_count }),
@@ -131,7 +132,7 @@ impl EventQueue {
             && reason == last_reason
         {
             *last_count += count;
-            return;
+            return false;
         }
         if self.events.len() >= CAPACITY {
             // The fact that ended the pipeline is never the one to go.
@@ -142,6 +143,11 @@ impl EventQueue {
             }
         }
         self.events.push_back(event);
+        true
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lost == 0 && self.events.is_empty()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Event> {

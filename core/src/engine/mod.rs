@@ -13,7 +13,7 @@
 //! | `input`, `queue` | the borders: times, limits, policies |
 //! | `mail` | results that come from other threads |
 //! | `live` | params that change while it runs |
-//! | `stats`, `metrics`, `event` | what it tells about itself |
+//! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
 
 mod answer;
@@ -26,6 +26,7 @@ mod input;
 mod inside;
 mod life;
 mod live;
+mod log;
 mod mail;
 mod metrics;
 mod pipeline;
@@ -41,12 +42,15 @@ mod wait;
 pub use answer::{Closed, PortSet, Pull, PushError, Reason};
 pub use event::{Event, ParamsOutcome};
 pub use life::State;
+pub use log::{LogLevel, LogLine};
 pub use pipeline::Pipeline;
 pub use stats::DropReason;
 
-use crate::node::Registry;
+use crate::error::Result;
+use crate::node::{NodeType, Registry};
 use crate::packet::Pool;
-use std::sync::Arc;
+use log::Log;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// What pipelines share: node types, memory, limits. Cloning gives another handle to the same one.
 #[derive(Debug, Clone)]
@@ -56,9 +60,11 @@ pub struct Engine {
 
 #[derive(Debug)]
 struct Inner {
-    registry: Registry,
+    /// Replaced as a whole, so that who resolves a manifest holds no lock.
+    registry: RwLock<Arc<Registry>>,
     pool: Pool,
     memory_limit: u64,
+    log: Arc<Log>,
 }
 
 impl Engine {
@@ -69,12 +75,35 @@ impl Engine {
 
     /// An engine that refuses packets while packets from its pool hold more than so many bytes.
     pub fn with_memory_limit(registry: Registry, bytes: u64) -> Self {
-        Self { inner: Arc::new(Inner { registry, pool: Pool::new(), memory_limit: bytes }) }
+        let inner = Inner {
+            registry: RwLock::new(Arc::new(registry)),
+            pool: Pool::new(),
+            memory_limit: bytes,
+            log: Arc::default(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// Its node types.
-    pub fn registry(&self) -> &Registry {
-        &self.inner.registry
+    /// Its node types, as they are now.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.inner.registry.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds a node type for the pipelines to come.
+    ///
+    /// # Errors
+    /// `registry.duplicate` when the namespace has that name or alias already.
+    pub fn add_type(&self, namespace: &str, node_type: Arc<dyn NodeType>) -> Result<()> {
+        let mut registry = self.inner.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut more = Registry::clone(&registry);
+        more.add_type(namespace, node_type)?;
+        *registry = Arc::new(more);
+        Ok(())
+    }
+
+    /// The oldest line of its log that nobody has taken.
+    pub fn log_line(&self) -> Option<LogLine> {
+        self.inner.log.take()
     }
 
     /// Its memory pool; packets made from it cost no allocation.

@@ -9,14 +9,16 @@ use super::live::LiveParams;
 use super::mail::Mail;
 use super::queue::{Queue, Queued};
 use super::runner::{Drive, Runner};
-use super::shared::{Output, Shared};
+use super::shared::{Output, Shared, panic_error};
 use super::stats::{DropReason, LinkStats};
 use super::turn::Turn;
 use super::wait::Wait;
 use super::{clock, inside};
 use crate::error::{Error, Result, detail};
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphNode};
+use crate::node::AnyNode;
 use crate::packet::Packet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -36,11 +38,7 @@ impl Pipeline {
     /// # Errors
     /// What keeps a node from being made, e.g. a file that isn't there.
     pub fn new(engine: &Engine, graph: Graph) -> Result<Self> {
-        let nodes = graph
-            .nodes
-            .iter()
-            .map(|n| n.node_type.create(&n.params).map_err(|e| e.in_node(n.id.as_str())));
-        let nodes = nodes.collect::<Result<Vec<_>>>()?;
+        let nodes = graph.nodes.iter().map(create).collect::<Result<Vec<_>>>()?;
         let wait = Arc::new(Wait::default());
         let mail = Arc::new(Mail::new(wait.clone()));
         let runner = Runner::new(&graph, nodes, mail.clone());
@@ -59,6 +57,8 @@ impl Pipeline {
             .collect();
         let links = graph.edges.len() + graph.inputs.len() + outputs.len();
         let shared = Shared {
+            name: graph.name.as_str().into(),
+            log: engine.inner.log.clone(),
             pool: engine.pool().clone(),
             memory_limit: engine.memory_limit(),
             life: Life::new(),
@@ -139,6 +139,17 @@ impl Pipeline {
     /// As [`push`](Self::push).
     pub fn try_push(&self, packet: impl Into<Packet>) -> Result<(), PushError> {
         self.push(packet)
+    }
+
+    /// As [`push_to`](Self::push_to), into the input of that index.
+    ///
+    /// # Errors
+    /// As `push_to`.
+    pub fn push_at(&self, input: usize, packet: Packet) -> Result<(), PushError> {
+        match self.shared.inputs.len() {
+            inputs if input < inputs => self.push_index(input, packet),
+            _ => Err(PushError::Refused(packet, self.no_port("input", input))),
+        }
     }
 
     fn push_index(&self, index: usize, mut packet: Packet) -> Result<(), PushError> {
@@ -252,6 +263,17 @@ impl Pipeline {
         self.pull_until(Some(self.output_index(output)?), Some(timeout))
     }
 
+    /// As [`pull`](Self::pull), from the output of that index.
+    ///
+    /// # Errors
+    /// As `pull`; also when there is no such output.
+    pub fn pull_at(&self, output: usize, timeout: Duration) -> Result<Pull<'_>> {
+        if output >= self.shared.output_names.len() {
+            return Err(self.no_port("output", output));
+        }
+        self.pull_until(Some(output), Some(timeout))
+    }
+
     /// Pulls without waiting.
     ///
     /// # Errors
@@ -338,7 +360,10 @@ impl Pipeline {
     }
 
     /// Why an input stays full: what would make room. Drives no sources.
-    pub(super) fn why_full(&self) -> Result<Reason> {
+    ///
+    /// # Errors
+    /// When called from inside a node.
+    pub fn why_full(&self) -> Result<Reason> {
         let shared = &*self.shared;
         inside::check(shared)?;
         let reason = shared.run(Drive::Pushed, |runner| runner.reason(shared, None));
@@ -375,7 +400,11 @@ impl Pipeline {
         }
     }
 
-    fn only_input(&self) -> Result<usize> {
+    /// Index of the only input.
+    ///
+    /// # Errors
+    /// `argument.ambiguous_port` when there is not just one.
+    pub fn only_input(&self) -> Result<usize> {
         match self.shared.inputs.len() {
             1 => Ok(0),
             n => {
@@ -387,17 +416,38 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn input_index(&self, name: &str) -> Result<usize> {
+    fn no_port(&self, what: &str, index: usize) -> Error {
+        let names: Vec<_> =
+            if what == "input" { self.inputs().collect() } else { self.outputs().collect() };
+        unknown_port(what, &index.to_string(), &names)
+    }
+
+    /// Index of an input.
+    ///
+    /// # Errors
+    /// When there is no such input.
+    pub fn input_index(&self, name: &str) -> Result<usize> {
         self.inputs()
             .position(|n| n == name)
             .ok_or_else(|| unknown_port("input", name, &self.inputs().collect::<Vec<_>>()))
     }
 
-    pub(crate) fn output_index(&self, name: &str) -> Result<usize> {
+    /// Index of an output.
+    ///
+    /// # Errors
+    /// When there is no such output.
+    pub fn output_index(&self, name: &str) -> Result<usize> {
         self.outputs()
             .position(|n| n == name)
             .ok_or_else(|| unknown_port("output", name, &self.outputs().collect::<Vec<_>>()))
     }
+}
+
+/// Makes one node. A panic in it is that node's error.
+fn create(spec: &GraphNode) -> Result<Box<dyn AnyNode>> {
+    catch_unwind(AssertUnwindSafe(|| spec.node_type.create(&spec.params)))
+        .unwrap_or_else(|panic| Err(panic_error(&*panic)))
+        .map_err(|e| e.in_node(spec.id.as_str()))
 }
 
 impl Drop for Pipeline {

@@ -652,24 +652,26 @@ impl Runner {
                     self.held_back = true;
                     break;
                 }
-                let Some(Waiting { ticket, outcome, early, stamp }) =
+                let Some(Waiting { ticket, outcome, early, stamp, tail }) =
                     self.nodes[index].waiting.pop_front()
                 else {
                     break;
                 };
                 (self.current, self.worked) = (index, true);
-                self.stamp = stamp;
+                if !tail {
+                    self.stamp = stamp;
+                }
                 self.collector.extend(early);
                 match outcome {
                     Some(Ok(emissions)) => self.collector.extend(emissions),
                     Some(Err(error)) => {
                         self.collector.clear();
-                        self.nodes[index].stats.failed.add(1);
+                        self.nodes[index].stats.failed.add(u64::from(!tail));
                         return Err(error.in_node(&*self.nodes[index].id));
                     }
                     None => {}
                 }
-                if ticket.is_some() {
+                if ticket.is_some() && !tail {
                     self.nodes[index].stats.done.add(1);
                 }
                 if self.nodes[index].any_broken {

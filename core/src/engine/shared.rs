@@ -5,6 +5,7 @@ use super::input::Input;
 use super::inside;
 use super::life::{Epoch, Life, State};
 use super::live::LiveParams;
+use super::log::Log;
 use super::mail::Mail;
 use super::queue::Queue;
 use super::runner::{Drive, Runner};
@@ -28,6 +29,8 @@ pub(crate) struct Output {
 /// What all threads see of a pipeline.
 pub(crate) struct Shared {
     pub(crate) graph: Graph,
+    pub(super) name: Arc<str>,
+    pub(super) log: Arc<Log>,
     pub(crate) pool: Pool,
     pub(crate) memory_limit: u64,
     pub(crate) life: Life,
@@ -122,7 +125,15 @@ impl Shared {
     }
 
     pub(crate) fn event(&self, event: Event) {
-        lock(&self.events).push(event);
+        let note = lock(&self.events).push(event.clone());
+        if note {
+            self.log.event(&self.name, &event);
+            self.wait.notify();
+        }
+    }
+
+    pub(super) fn has_event(&self) -> bool {
+        !lock(&self.events).is_empty()
     }
 
     /// Counts a dropped packet and tells of it.
@@ -228,7 +239,7 @@ impl Shared {
     }
 }
 
-fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
+pub(super) fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic
         .downcast_ref::<&str>()
         .map(|s| (*s).to_owned())

@@ -60,6 +60,8 @@ pub(crate) struct Waiting {
     pub(crate) outcome: Option<Outcome>,
     pub(crate) early: Vec<Emission>,
     pub(crate) stamp: Ticks,
+    /// It is a tail, not the result of a packet.
+    pub(crate) tail: bool,
 }
 
 /// A node in a running pipeline.
@@ -174,10 +176,12 @@ impl NodeSlot {
             if !self.waiting.is_empty() {
                 return Ok(Step::Blocked);
             }
-            if !std::mem::replace(&mut self.finishing, true)
-                && self.call_drain(desk, |node, cx| node.finish(cx))? == Flow::More
-            {
-                return Ok(Step::More);
+            if !std::mem::replace(&mut self.finishing, true) {
+                match self.call_drain(desk, |node, cx| node.finish(cx))? {
+                    Flow::Done => {}
+                    Flow::More => return Ok(Step::More),
+                    Flow::Pending => return Ok(Step::Waits),
+                }
             }
             self.stage = Stage::Ended;
         }
@@ -198,8 +202,12 @@ impl NodeSlot {
         if !self.waiting.is_empty() {
             return Ok(Some(Step::Blocked));
         }
-        if !self.clean && self.drain(desk)? == Flow::More {
-            return Ok(Some(Step::More));
+        if !self.clean {
+            match self.call_drain(desk, |node, cx| node.drain(cx))? {
+                Flow::Done => {}
+                Flow::More => return Ok(Some(Step::More)),
+                Flow::Pending => return Ok(Some(Step::Waits)),
+            }
         }
         let known = self.formats[port];
         let changed = known.is_some_and(|k| k != format);
@@ -261,23 +269,14 @@ impl NodeSlot {
                 return Err(error);
             }
         };
-        let ticket = desk.opened.pop();
-        match (flow, ticket) {
-            (Flow::Pending, None) => {
-                return Err(self.broke_contract("returned Pending without a ticket"));
-            }
-            (Flow::Done | Flow::More, Some(_)) => {
-                return Err(self.broke_contract("opened a ticket and did not return Pending"));
-            }
-            _ => {}
-        }
+        let ticket = self.ticket_of(flow, desk)?;
         if flow != Flow::Pending && !std::mem::take(&mut self.partial) {
             self.stats.done.add(1);
         }
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp });
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false });
             return Ok(Step::Waits);
         }
         if self.any_broken {
@@ -360,10 +359,6 @@ impl NodeSlot {
         Ok(Step::Done)
     }
 
-    fn drain(&mut self, desk: &mut Desk<'_>) -> Result<Flow> {
-        self.call_drain(desk, |node, cx| node.drain(cx))
-    }
-
     fn call_drain(
         &mut self,
         desk: &mut Desk<'_>,
@@ -371,14 +366,21 @@ impl NodeSlot {
     ) -> Result<Flow> {
         let first = desk.out.len();
         let flow = self.call(desk, 0, call)?;
+        let ticket = self.ticket_of(flow, desk)?;
+        if ticket.is_some() {
+            // Nothing else waits: the tail is its own place in the line.
+            let early = desk.out.drain(first..).collect();
+            self.waiting.push_back(Waiting { ticket, outcome: None, early, stamp: 0, tail: true });
+            self.clean = true;
+            return Ok(flow);
+        }
         if self.any_broken {
             // The tail may be all that came since the last break.
             self.mark(&mut desk.out[first..]);
         }
         match flow {
-            Flow::Done => self.clean = true,
             Flow::More => self.stage = Stage::Draining,
-            Flow::Pending => return Err(self.broke_contract("opened a ticket in `drain`")),
+            Flow::Done | Flow::Pending => self.clean = true,
         }
         Ok(flow)
     }
@@ -408,6 +410,17 @@ impl NodeSlot {
             self.stats.copied_bytes.add(copied_bytes);
         }
         Ok(flow)
+    }
+
+    /// The ticket that a call has opened, which must go with what it returned.
+    fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
+        match (flow, desk.opened.pop()) {
+            (Flow::Pending, None) => Err(self.broke_contract("returned Pending without a ticket")),
+            (Flow::Done | Flow::More, Some(_)) => {
+                Err(self.broke_contract("opened a ticket and did not return Pending"))
+            }
+            (_, ticket) => Ok(ticket),
+        }
     }
 
     fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
@@ -556,6 +569,6 @@ impl NodeSlot {
 
     /// Packets that it has taken and not finished.
     pub(crate) fn held(&self) -> usize {
-        self.waiting.iter().filter(|w| w.ticket.is_some()).count()
+        self.waiting.iter().filter(|w| w.ticket.is_some() && !w.tail).count()
     }
 }

@@ -35,6 +35,10 @@ pub enum Status {
     Late = -14,
     /// A queue is full; pull results, then push again. Nothing was taken.
     Full = -15,
+    /// The handle is null, released, of another kind, or not from this library.
+    BadHandle = -16,
+    /// The process was forked after the library was used; use it in one of the two, or fork first.
+    Forked = -17,
 }
 
 impl Status {
@@ -56,6 +60,8 @@ impl Status {
             Self::Reentrant => "Reentrant",
             Self::Late => "Late",
             Self::Full => "Full",
+            Self::BadHandle => "BadHandle",
+            Self::Forked => "Forked",
         }
     }
 
@@ -296,6 +302,52 @@ pub mod detail {
     /// A node broke its contract with the engine.
     pub const NODE_CONTRACT: Detail = Detail { id: "node.contract", status: Status::Node };
 
+    /// The declaration of a node type is not one.
+    pub const REGISTRY_DECLARATION: Detail =
+        Detail { id: "registry.declaration", status: Status::InvalidArgument };
+
+    /// A pointer that must point to something is null.
+    pub const ARGUMENT_NULL: Detail =
+        Detail { id: "argument.null", status: Status::InvalidArgument };
+
+    /// The `struct_size` of a struct is not one that this library knows.
+    pub const ARGUMENT_STRUCT_SIZE: Detail =
+        Detail { id: "argument.struct_size", status: Status::InvalidArgument };
+
+    /// A text is not UTF-8.
+    pub const ARGUMENT_UTF8: Detail =
+        Detail { id: "argument.utf8", status: Status::InvalidArgument };
+
+    /// A text is not the JSON that the call takes.
+    pub const ARGUMENT_JSON: Detail =
+        Detail { id: "argument.json", status: Status::InvalidArgument };
+
+    /// The caller uses a field that this version of the library doesn't know.
+    pub const UNSUPPORTED_FIELD: Detail =
+        Detail { id: "unsupported.field", status: Status::Unsupported };
+
+    /// The caller sets a flag that this version of the library doesn't know.
+    pub const UNSUPPORTED_FLAG: Detail =
+        Detail { id: "unsupported.flag", status: Status::Unsupported };
+
+    /// The handle is null, released, of another kind, or not from this library.
+    pub const HANDLE_BAD: Detail = Detail { id: "handle.bad", status: Status::BadHandle };
+
+    /// The packet has other owners; its memory can't be written.
+    pub const HANDLE_SHARED: Detail = Detail { id: "handle.shared", status: Status::State };
+
+    /// Too many handles are open.
+    pub const LIMIT_HANDLES: Detail = Detail { id: "limit.handles", status: Status::Limit };
+
+    /// The library was used before the process was forked, and is called in the child.
+    pub const PROCESS_FORKED: Detail = Detail { id: "process.forked", status: Status::Forked };
+
+    /// The library itself panicked; the pipeline that was called is over.
+    pub const INTERNAL_PANIC: Detail = Detail { id: "internal.panic", status: Status::Panic };
+
+    /// A call that waits was made from a callback.
+    pub const STATE_CALLBACK: Detail = Detail { id: "state.callback", status: Status::Reentrant };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -360,5 +412,18 @@ pub mod detail {
         REGISTRY_DUPLICATE,
         FLOW_FULL,
         NODE_CONTRACT,
+        REGISTRY_DECLARATION,
+        ARGUMENT_NULL,
+        ARGUMENT_STRUCT_SIZE,
+        ARGUMENT_UTF8,
+        ARGUMENT_JSON,
+        UNSUPPORTED_FIELD,
+        UNSUPPORTED_FLAG,
+        HANDLE_BAD,
+        HANDLE_SHARED,
+        LIMIT_HANDLES,
+        PROCESS_FORKED,
+        INTERNAL_PANIC,
+        STATE_CALLBACK,
     ];
 }

@@ -4,6 +4,7 @@
 
 mod assemble;
 mod build;
+mod describe;
 mod ends;
 mod negotiate;
 mod nodes;

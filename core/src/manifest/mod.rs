@@ -81,6 +81,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report as JSON: `{ok, problems: […]}`, and what [`Graph::to_json`] says about what would
+    /// run.
+    pub fn to_json(&self) -> Json {
+        let mut map = serde_json::Map::new();
+        map.insert("ok".to_owned(), self.graph.is_some().into());
+        map.insert("problems".to_owned(), self.problems.iter().map(Problem::to_json).collect());
+        if let Some(Json::Object(graph)) = self.graph.as_ref().map(Graph::to_json) {
+            map.extend(graph);
+        }
+        map.into()
+    }
+
     /// What keeps the manifest from running.
     pub fn errors(&self) -> impl Iterator<Item = &Problem> {
         self.problems.iter().filter(|p| p.severity == Severity::Error)

@@ -68,8 +68,8 @@ impl Context<'_> {
     /// `Flow::Pending` from the call that opened it.
     ///
     /// # Panics
-    /// If the call has opened one already, and if the type's `max_in_flight` is 0. Only `process`
-    /// can wait: a ticket that another call opens fails the node.
+    /// If the call has opened one already, and if the type's `max_in_flight` is 0. Only `process`,
+    /// `drain` and `finish` can wait: a ticket that another call opens fails the node.
     pub fn ticket(&mut self) -> Ticket {
         assert!(self.opened.is_empty(), "a call opens at most one ticket");
         let desk = self.tickets.expect("a type that opens tickets has a `max_in_flight` above 0");

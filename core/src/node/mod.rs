@@ -11,7 +11,9 @@
 //!   [`finish`](Node::finish), and marks the first packet after a break as DISCONT.
 
 pub mod caps;
+mod catalogue;
 mod context;
+mod declare;
 mod descriptor;
 pub mod params;
 mod registry;
@@ -19,7 +21,9 @@ pub mod testing;
 mod ticket;
 
 pub use caps::Caps;
+pub use catalogue::describe;
 pub use context::{Context, Emission};
+pub use declare::Declaration;
 pub use descriptor::{Descriptor, Port, Ports};
 pub use params::{Choice, NoParams, Params};
 pub use registry::{BUILTIN, Lookup, NodeType, Registry};
@@ -99,6 +103,7 @@ pub trait Node: Send + Sized + 'static {
 
     /// Delivers what is still inside (a filter's tail, an unfinished chunk). Afterwards the node
     /// is as after `reset`. Called at breaks, before a format change, and at the end by `finish`.
+    /// It may open a ticket and return [`Flow::Pending`]: the tail then comes with the ticket.
     ///
     /// # Errors
     /// As `process`.

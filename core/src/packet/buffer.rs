@@ -145,6 +145,13 @@ impl Buffer {
         Some(unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), self.len) })
     }
 
+    /// Where the bytes lie, for writing from another language; `None` as with
+    /// [`as_mut_slice`](Self::as_mut_slice). Writing is sound while this stays the only view and
+    /// nobody reads it.
+    pub fn as_mut_ptr(&self) -> Option<NonNull<u8>> {
+        self.is_writable().then_some(self.data)
+    }
+
     /// Whether [`as_mut_slice`](Self::as_mut_slice) would give access.
     pub fn is_writable(&self) -> bool {
         let block = self.block();
