@@ -59,6 +59,7 @@ fn generate(root: &Path) -> Result<Vec<(&'static str, String)>, Failure> {
     check(&table)?;
     Ok(vec![
         ("core/src/error/table.rs", rust(&table)),
+        ("capi/src/status.rs", c_codes(&table)),
         ("docs/reference/errors.md", markdown(&table)),
     ])
 }
@@ -119,6 +120,41 @@ fn rust(table: &Table) -> String {
         let _ = writeln!(out, "        {},", constant(&d.id));
     }
     out.push_str("    ];\n}\n");
+    out
+}
+
+/// The status codes as constants of the C header. `Full` is no failure there but an answer.
+fn c_codes(table: &Table) -> String {
+    let mut out = String::from(
+        "//! Status codes of failures.\n\
+         // Generated from core/errors.toml by `cargo xtask errors`; do not edit.\n\n\
+         use std::ffi::CStr;\n",
+    );
+    let failures = || table.status.iter().filter(|s| s.name != "Full");
+    for Status { name, code, doc } in failures() {
+        let name = upper_snake(name);
+        let _ = write!(out, "\n/// {doc}\npub const RMEDIA_E_{name}: i32 = {code};");
+    }
+    out.push_str(
+        "\n\n/// Name of a failure's status.\n\
+         pub(crate) fn status_name(status: i32) -> &'static CStr {\n    match status {\n",
+    );
+    for Status { name, .. } in failures() {
+        let _ = writeln!(out, "        RMEDIA_E_{} => c\"{name}\",", upper_snake(name));
+    }
+    out.push_str("        _ => c\"Unknown\",\n    }\n}\n");
+    out
+}
+
+/// `InvalidArgument` as `INVALID_ARGUMENT`.
+fn upper_snake(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !out.is_empty() {
+            out.push('_');
+        }
+        out.push(c.to_ascii_uppercase());
+    }
     out
 }
 

@@ -6,6 +6,7 @@ mod demo;
 mod difference;
 mod errors;
 mod fuzz;
+mod header;
 mod layers;
 mod process;
 mod test;
@@ -29,6 +30,7 @@ The project's own commands:
                                  what the engine costs per packet, beside libavfilter and GStreamer
   cargo xtask layers             check who uses whom
   cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
+  cargo xtask header [--check]   write the C header, or see if it is current
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
   cargo xtask help               this text";
 
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         ["layers"] => layers::run(&root),
         ["errors"] => errors::write(&root),
         ["errors", "--check"] => errors::check_current(&root),
+        ["header"] => header::write(&root),
+        ["header", "--check"] => header::check_current(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -49,6 +49,19 @@ impl Pipeline {
         self.settle()
     }
 
+    /// As [`end_input`](Self::end_input), the input of that index.
+    ///
+    /// # Errors
+    /// As `end_input`.
+    pub fn end_at(&self, input: usize) -> Result<()> {
+        if input >= self.shared.inputs.len() {
+            return Err(self.no_port("input", input));
+        }
+        inside::check(&self.shared)?;
+        self.end_index(input);
+        self.settle()
+    }
+
     fn end_index(&self, index: usize) {
         let mut input = self.shared.input(index);
         if !input.ended {

@@ -416,7 +416,7 @@ impl Pipeline {
         }
     }
 
-    fn no_port(&self, what: &str, index: usize) -> Error {
+    pub(super) fn no_port(&self, what: &str, index: usize) -> Error {
         let names: Vec<_> =
             if what == "input" { self.inputs().collect() } else { self.outputs().collect() };
         unknown_port(what, &index.to_string(), &names)

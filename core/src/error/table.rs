@@ -348,6 +348,10 @@ pub mod detail {
     /// A call that waits was made from a callback.
     pub const STATE_CALLBACK: Detail = Detail { id: "state.callback", status: Status::Reentrant };
 
+    /// This build of the library, or this system, does not have the feature.
+    pub const UNSUPPORTED_FEATURE: Detail =
+        Detail { id: "unsupported.feature", status: Status::Unsupported };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -425,5 +429,6 @@ pub mod detail {
         PROCESS_FORKED,
         INTERNAL_PANIC,
         STATE_CALLBACK,
+        UNSUPPORTED_FEATURE,
     ];
 }

@@ -71,11 +71,19 @@ impl Context<'_> {
     /// If the call has opened one already, and if the type's `max_in_flight` is 0. Only `process`,
     /// `drain` and `finish` can wait: a ticket that another call opens fails the node.
     pub fn ticket(&mut self) -> Ticket {
+        self.try_ticket().expect("a type that opens tickets has a `max_in_flight` above 0")
+    }
+
+    /// As [`ticket`](Self::ticket); `None` for a type whose `max_in_flight` is 0.
+    ///
+    /// # Panics
+    /// If the call has opened one already.
+    pub fn try_ticket(&mut self) -> Option<Ticket> {
         assert!(self.opened.is_empty(), "a call opens at most one ticket");
-        let desk = self.tickets.expect("a type that opens tickets has a `max_in_flight` above 0");
+        let desk = self.tickets?;
         let id = desk.next.get();
         desk.next.set(id.next());
         self.opened.push(id);
-        Ticket::new(id, desk.mailbox.clone())
+        Some(Ticket::new(id, desk.mailbox.clone()))
     }
 }

@@ -11,6 +11,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("remotemedia-derive", &[]),
     ("remotemedia-core", &["remotemedia-derive"]),
     ("remotemedia", &["remotemedia-core"]),
+    ("remotemedia-capi", &["remotemedia"]),
     ("rmedia", &["remotemedia"]),
     ("xtask", &[]),
 ];

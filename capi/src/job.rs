@@ -1,0 +1,241 @@
+//! Jobs: what a host node is asked to do, and what comes of it.
+//!
+//! A job of a function node ends when its function returns, unless that says RMEDIA_IN_FLIGHT; a job
+//! taken from the queue ends with `rmedia_job_done` or `rmedia_job_fail`. Outputs count only if the
+//! job succeeds.
+
+use crate::abi::{RMEDIA_OK, rmedia_error_t, rmedia_job_t, rmedia_packet_t};
+use crate::boundary::{bad_handle, call, call_with, invalid, text, too_many};
+use crate::handle::Table;
+use crate::host::Taken;
+use crate::packet::PACKETS;
+use remotemedia::Packet;
+use remotemedia::error::{Error, Result, detail};
+use remotemedia::node::{Emission, Ticket};
+use std::ffi::c_char;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) static JOBS: Table<Arc<Job>> = Table::new(6);
+
+/// A job that is open.
+pub(crate) struct Job {
+    outputs: u32,
+    /// Texts of the job's info, and the taking of it; of queue jobs.
+    pub(crate) taken: Option<Taken>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    emissions: Vec<Emission>,
+    failure: Option<Error>,
+    /// Where the result goes, of a job that outlives its call.
+    ticket: Option<Ticket>,
+    /// The packet that was lent with the job.
+    lent: Option<rmedia_packet_t>,
+    ended: bool,
+}
+
+/// What came of a job that ended with its call.
+pub(crate) enum Outcome {
+    Done,
+    Failed(Error),
+    /// It goes on; its result comes by ticket.
+    InFlight,
+}
+
+impl Job {
+    /// A job for a node with so many outputs; `spare` is memory for what it emits.
+    pub(crate) fn new(outputs: usize, spare: Vec<Emission>) -> Self {
+        let state = State { emissions: spare, ..State::default() };
+        Self { outputs: outputs as u32, taken: None, state: Mutex::new(state) }
+    }
+
+    pub(crate) fn queued(outputs: usize, ticket: Option<Ticket>, taken: Taken) -> Self {
+        let state = State { ticket, ..State::default() };
+        Self { outputs: outputs as u32, taken: Some(taken), state: Mutex::new(state) }
+    }
+
+    pub(crate) fn lend(&self, packet: Option<rmedia_packet_t>) {
+        self.lock().lent = packet;
+    }
+
+    /// Opens a handle for it.
+    pub(crate) fn open(self: &Arc<Self>) -> Result<rmedia_job_t> {
+        let id = JOBS.insert(self.clone()).map_err(|_| too_many("job"))?;
+        Ok(rmedia_job_t { id })
+    }
+
+    fn emit(&self, port: u32, packet: Packet) -> Result<(), (Error, Packet)> {
+        if port >= self.outputs {
+            let message = format!("the node has {} outputs, none of index {port}", self.outputs);
+            return Err((invalid(message), packet));
+        }
+        let mut state = self.lock();
+        if state.ended {
+            return Err((over(), packet));
+        }
+        state.emissions.push(Emission { port: port as usize, packet });
+        Ok(())
+    }
+
+    /// Ends it. Says whether its handle goes with it: that of a job in its call goes when its
+    /// function returns.
+    fn end(&self, failure: Option<Error>) -> Result<bool> {
+        let (ticket, failure, emissions, lent) = {
+            let mut state = self.lock();
+            if state.ended {
+                return Err(over());
+            }
+            if failure.is_some() {
+                state.failure = failure;
+            }
+            state.ended = true;
+            let Some(ticket) = state.ticket.take() else { return Ok(self.taken.is_some()) };
+            let emissions = std::mem::take(&mut state.emissions);
+            (ticket, state.failure.take(), emissions, state.lent.take())
+        };
+        take_back(lent);
+        match failure {
+            Some(error) => ticket.fail(error),
+            None => ticket.complete(emissions.into_iter().map(|e| (e.port, e.packet))),
+        }
+        Ok(true)
+    }
+
+    /// What has been said by the end of its call; where it goes on, `ticket` makes the place that
+    /// its result goes to.
+    pub(crate) fn close(&self, status: i32, ticket: impl FnOnce() -> Option<Ticket>) -> Outcome {
+        let mut state = self.lock();
+        if status == crate::abi::RMEDIA_IN_FLIGHT && !state.ended && state.failure.is_none() {
+            return match ticket() {
+                Some(ticket) => {
+                    state.ticket = Some(ticket);
+                    Outcome::InFlight
+                }
+                None => Outcome::Failed(Error::new(
+                    detail::NODE_CONTRACT,
+                    "the node returned IN_FLIGHT, but its type declares no max_in_flight",
+                )),
+            };
+        }
+        let lent = state.lent.take();
+        state.ended = true;
+        let failure = state.failure.take();
+        drop(state);
+        take_back(lent);
+        match failure {
+            Some(error) => Outcome::Failed(error),
+            None if status < 0 => Outcome::Failed(Error::new(
+                detail::NODE_FAILED,
+                format!("the node returned the status {status}"),
+            )),
+            None => Outcome::Done,
+        }
+    }
+
+    /// What it has emitted, with the memory that was given to it.
+    pub(crate) fn take_emissions(&self) -> Vec<Emission> {
+        std::mem::take(&mut self.lock().emissions)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A lent packet goes back; it may have been emitted or released already.
+fn take_back(lent: Option<rmedia_packet_t>) {
+    if let Some(packet) = lent {
+        PACKETS.release(packet.id);
+    }
+}
+
+fn over() -> Error {
+    Error::new(detail::STATE_ENDED, "the job has ended")
+}
+
+/// Emits a packet on the output port of that index (0 is the default port). It counts when the job
+/// succeeds.
+///
+/// Ownership: takes the caller's reference on success.
+/// Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
+/// Errors: ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
+///
+/// # Safety
+/// `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_job_emit(
+    job: rmedia_job_t,
+    port: u32,
+    packet: rmedia_packet_t,
+    error: *mut rmedia_error_t,
+) -> i32 {
+    // SAFETY: by contract.
+    unsafe {
+        call_with(error, || {
+            let job = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
+            if let Some((place, value)) = PACKETS.take(packet.id) {
+                return match job.emit(port, value) {
+                    Ok(()) => Ok(RMEDIA_OK),
+                    Err((error, value)) => {
+                        place.fill(value);
+                        Err(error)
+                    }
+                };
+            }
+            // It has other references: they share what is emitted.
+            let shared = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
+            job.emit(port, Packet::clone(&shared)).map_err(|(error, _)| error)?;
+            drop(shared);
+            PACKETS.release(packet.id);
+            Ok(RMEDIA_OK)
+        })
+    }
+}
+
+/// Ends a job that was taken with rmedia_engine_next_job, or whose function returned
+/// RMEDIA_IN_FLIGHT. What it emitted goes on.
+///
+/// Ownership: takes the job, and what was lent with it.
+/// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+/// Errors: STATE for a job that has ended.
+#[unsafe(no_mangle)]
+pub extern "C" fn rmedia_job_done(job: rmedia_job_t) -> i32 {
+    call(|| {
+        let pinned = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
+        if pinned.end(None)? {
+            JOBS.release(job.id);
+        }
+        Ok(RMEDIA_OK)
+    })
+}
+
+/// Fails a job with a message for people. In a function node's function: say why here, then return
+/// a negative status. Elsewhere it ends the job, as rmedia_job_done does.
+///
+/// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+///
+/// # Safety
+/// `message` ends with a zero byte.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_job_fail(job: rmedia_job_t, message: *const c_char) -> i32 {
+    call(|| {
+        let pinned = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
+        // SAFETY: by contract.
+        let message = unsafe { text(message, "message") }?;
+        let failure = Error::new(detail::NODE_FAILED, message);
+        let in_its_call = {
+            let mut state = pinned.lock();
+            let inside = state.ticket.is_none() && pinned.taken.is_none();
+            if inside {
+                state.failure = Some(failure.clone());
+            }
+            inside
+        };
+        if !in_its_call && pinned.end(Some(failure))? {
+            JOBS.release(job.id);
+        }
+        Ok(RMEDIA_OK)
+    })
+}

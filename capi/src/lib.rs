@@ -1,0 +1,36 @@
+//! librmedia: the C library of the RemoteMedia SDK.
+//!
+//! The only crate with exported C symbols. `include/rmedia.h` is generated from it; every other
+//! binding stands on it. The functions are thin: they check what C hands in and call the SDK.
+//!
+//! | file | idea |
+//! |---|---|
+//! | `abi` | types and constants of the header |
+//! | `handle` | handles: numbers that stand for objects |
+//! | `boundary` | what every call goes through: fork, panic, error |
+//! | `sized` | structs that grow |
+//! | `library`, `error`, `string` | version, errors, texts |
+//! | `engine`, `release` | engines; giving wrapped memory back |
+//! | `packet` | packets |
+//! | `pipeline`, `control`, `wake` | pipelines; telling an event loop |
+//! | `node`, `host`, `job` | nodes that the program brings: by function, by queue; their jobs |
+
+pub mod abi;
+mod boundary;
+pub mod control;
+pub mod engine;
+pub mod error;
+mod handle;
+pub mod host;
+pub mod job;
+pub mod library;
+pub mod node;
+pub mod packet;
+pub mod pipeline;
+mod release;
+mod sized;
+pub mod status;
+pub mod string;
+#[cfg(debug_assertions)]
+pub mod testing;
+mod wake;
