@@ -1,0 +1,241 @@
+//! The C library as users get it: an archive with headers, libraries, pkg-config and CMake files,
+//! licences and examples.
+//!
+//! rustc makes the static library; the shared one is linked from it here, because rustc gives it
+//! neither a SONAME nor symbol versions, and exports more than the header declares.
+
+use crate::Failure;
+use crate::header::HEADER;
+use crate::process::{Run, create_folder, target_dir};
+use crate::tools;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// What a static library of Rust needs of the system (`rustc --print native-static-libs`).
+const STATIC_LIBS: &str = "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc";
+
+/// The folder of an unpacked distribution, and what it is called.
+pub(crate) struct Dist {
+    /// The unpacked archive.
+    pub(crate) folder: PathBuf,
+    /// The archive.
+    pub(crate) archive: PathBuf,
+}
+
+/// Makes the distribution; `features` is `None` for all nodes, or `Some("")` for none but those
+/// that need no media files.
+pub(crate) fn run(root: &Path, features: Option<&str>) -> Result<Dist, Failure> {
+    tools::need(root, &[&tools::GCC])?;
+    let version = version(root)?;
+    let name = match features {
+        None => format!("rmedia-{}-{}", version.full, platform()),
+        Some(_) => format!("rmedia-minimal-{}-{}", version.full, platform()),
+    };
+    let staticlib = build(root, features)?;
+    let out = target_dir(root).join("dist");
+    let folder = out.join(&name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    }
+    libraries(root, &folder, &staticlib, &version)?;
+    headers(root, &folder)?;
+    package_files(root, &folder, &version)?;
+    documents(root, &folder)?;
+    let archive = out.join(format!("{name}.tar.gz"));
+    Run::new(&out, "tar").args(["-czf"]).args([&archive]).args([&name]).go()?;
+    println!("made {}", shown(root, &archive));
+    Ok(Dist { folder, archive })
+}
+
+struct Version {
+    full: String,
+    major: String,
+    minor: String,
+}
+
+impl Version {
+    /// The name that programs record: below 1.0 each minor version may be another ABI.
+    fn soname(&self) -> String {
+        match self.major.as_str() {
+            "0" => format!("librmedia.so.0.{}", self.minor),
+            major => format!("librmedia.so.{major}"),
+        }
+    }
+}
+
+fn version(root: &Path) -> Result<Version, Failure> {
+    let text = read(&root.join("Cargo.toml"))?;
+    let table: toml::Table = text.parse().map_err(|e| format!("Cargo.toml: {e}"))?;
+    let full = table["workspace"]["package"]["version"].as_str().unwrap_or_default().to_owned();
+    let mut parts = full.split('.').map(str::to_owned);
+    let (major, minor) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    Ok(Version { full, major, minor })
+}
+
+fn platform() -> String {
+    format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
+}
+
+/// Builds the static library.
+fn build(root: &Path, features: Option<&str>) -> Result<PathBuf, Failure> {
+    let mut cargo = Run::cargo(root, "build --release --locked --package remotemedia-capi");
+    if let Some(features) = features {
+        cargo = cargo.args(["--no-default-features", "--features", features]);
+    }
+    cargo.go()?;
+    Ok(target_dir(root).join("release/librmedia_capi.a"))
+}
+
+/// Names of the functions that the header declares, sorted.
+pub(crate) fn symbols(root: &Path) -> Result<Vec<String>, Failure> {
+    let header = read(&root.join(HEADER))?;
+    let mut names: Vec<String> = header
+        .lines()
+        .filter_map(|line| line.strip_prefix("RMEDIA_API "))
+        .filter_map(|line| line.split('(').next())
+        .filter_map(|line| line.rsplit([' ', '*']).next())
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+fn libraries(root: &Path, folder: &Path, staticlib: &Path, v: &Version) -> Result<(), Failure> {
+    let lib = folder.join("lib");
+    create_folder(&lib)?;
+    let shared = lib.join(format!("librmedia.so.{}", v.full));
+    let soname = v.soname();
+    Run::new(root, "gcc")
+        .args(["-shared", "-o"])
+        .args([&shared])
+        .args(symbols(root)?.iter().map(|name| format!("-Wl,-u,{name}")))
+        .args([staticlib])
+        .args(["-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now"])
+        .args(["-Wl,--version-script=capi/dist/rmedia.map"])
+        .args([format!("-Wl,-soname,{soname}")])
+        .args(STATIC_LIBS.split(' '))
+        .go()?;
+    Run::new(root, "strip").args(["--strip-unneeded"]).args([&shared]).go()?;
+    for (link, to) in [(soname.as_str(), file_name(&shared)), ("librmedia.so", soname.as_str())] {
+        std::os::unix::fs::symlink(to, lib.join(link)).map_err(|e| format!("{link}: {e}"))?;
+    }
+    let archive = lib.join("librmedia.a");
+    copy(staticlib, &archive)?;
+    Run::new(root, "strip").args(["--strip-debug"]).args([&archive]).go()
+}
+
+fn headers(root: &Path, folder: &Path) -> Result<(), Failure> {
+    let include = folder.join("include");
+    create_folder(&include)?;
+    for header in [HEADER, "bindings/cpp/include/rmedia.hpp"] {
+        let from = root.join(header);
+        copy(&from, &include.join(file_name(&from)))?;
+    }
+    Ok(())
+}
+
+fn package_files(root: &Path, folder: &Path, v: &Version) -> Result<(), Failure> {
+    let (pkgconfig, cmake) = (folder.join("lib/pkgconfig"), folder.join("lib/cmake/rmedia"));
+    create_folder(&pkgconfig)?;
+    create_folder(&cmake)?;
+    let cmake_libs: Vec<&str> =
+        STATIC_LIBS.split(' ').map(|lib| lib.trim_start_matches("-l")).collect();
+    for (template, to) in [
+        ("rmedia.pc.in", &pkgconfig),
+        ("rmediaConfig.cmake.in", &cmake),
+        ("rmediaConfigVersion.cmake.in", &cmake),
+    ] {
+        let text = read(&root.join("capi/dist").join(template))?
+            .replace("@VERSION@", &v.full)
+            .replace("@MAJOR@", &v.major)
+            .replace("@MINOR@", &v.minor)
+            .replace("@SONAME@", &v.soname())
+            .replace("@STATIC_LIBS@", STATIC_LIBS)
+            .replace("@STATIC_LIBS_CMAKE@", &cmake_libs.join(";"));
+        write(&to.join(template.trim_end_matches(".in")), &text)?;
+    }
+    Ok(())
+}
+
+fn documents(root: &Path, folder: &Path) -> Result<(), Failure> {
+    let doc = folder.join("share/doc/rmedia");
+    create_folder(&doc)?;
+    for file in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
+        copy(&root.join(file), &doc.join(file))?;
+    }
+    copy(&root.join("docs/c.md"), &doc.join("README.md"))?;
+    copy(&root.join("capi/abi/symbols.txt"), &doc.join("symbols.txt"))?;
+    write(&doc.join("THIRD-PARTY.md"), &third_party(root)?)?;
+    let examples = folder.join("share/rmedia/examples");
+    for language in ["c", "cpp"] {
+        copy_folder(&root.join("examples").join(language), &examples.join(language))?;
+    }
+    copy(&root.join("examples/resample.yaml"), &examples.join("resample.yaml"))
+}
+
+/// The crates that are part of the library, with their licences.
+fn third_party(root: &Path) -> Result<String, Failure> {
+    let tree = Run::cargo(root, "tree --locked --package remotemedia-capi --edges normal,no-proc-macro --prefix none --format")
+        .args(["{p}\t{l}\t{r}"])
+        .text()?;
+    let mut crates: Vec<&str> = tree
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .filter(|line| !line.starts_with("remotemedia") && !line.trim().is_empty())
+        .collect();
+    crates.sort_unstable();
+    crates.dedup();
+    let mut out = String::from(
+        "# Third-party software in librmedia\n\n| crate | licence | source |\n|---|---|---|\n",
+    );
+    for line in crates {
+        let mut parts = line.split('\t');
+        let mut part = || parts.next().unwrap_or_default();
+        let _ = writeln!(out, "| {} | {} | {} |", part(), part(), part());
+    }
+    Ok(out)
+}
+
+/// Folder of the distribution that was made last, without making it.
+pub(crate) fn folder(root: &Path) -> Result<PathBuf, Failure> {
+    let version = version(root)?;
+    Ok(target_dir(root).join("dist").join(format!("rmedia-{}-{}", version.full, platform())))
+}
+
+/// The shared library of an unpacked distribution.
+pub(crate) fn shared_library(folder: &Path) -> Result<PathBuf, Failure> {
+    let link = folder.join("lib/librmedia.so");
+    std::fs::canonicalize(&link).map_err(|e| format!("{}: {e}", link.display()))
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
+    create_folder(to)?;
+    let entries = std::fs::read_dir(from).map_err(|e| format!("{}: {e}", from.display()))?;
+    for entry in entries {
+        let path = entry.map_err(|e| format!("{}: {e}", from.display()))?.path();
+        if path.is_file() {
+            copy(&path, &to.join(file_name(&path)))?;
+        }
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    std::fs::copy(from, to).map(|_| ()).map_err(|e| format!("{}: {e}", from.display()))
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(path, text).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn file_name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
+}
+
+fn shown(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
