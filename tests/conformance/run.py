@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from compare import Tolerance, expectation, raw_exact, with_expectation, with_front
+from compare import EXACT, Tolerance, expectation, parts, raw_exact
+from compare import with_expectation, with_front
 from outcome import DriverError, Json, Outcome, as_list, as_object, fingerprint, lost, play, values
 
 HERE = Path(__file__).resolve().parent
@@ -97,11 +98,11 @@ class Suite:
         expected = expectation(facts, raw)
         lines = with_expectation(expected, facts.get("raw"), outcome, case.tolerance())
         lines += lost(outcome)
-        twin = case.facts.get("same_bytes_as")
+        twin = case.facts.get("same_as")
         if isinstance(twin, str):
             other = self.outcome(front, read_case(case.folder.parent / twin))
             if other.declined is None:
-                told = raw_exact(other.raw, outcome.raw)
+                told = parts(other, outcome, EXACT) + raw_exact(other.raw, outcome.raw)
                 lines += [f"not as case '{twin}': {line}" for line in told]
         return lines
 
