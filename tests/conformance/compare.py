@@ -96,8 +96,9 @@ def with_expectation(expected: Outcome, raw: Json, found: Outcome, tolerance: To
 
 
 def parts(expected: Outcome, found: Outcome, tolerance: Tolerance) -> list[str]:
-    """Where values and the first error differ: what a partial front can tell."""
+    """Where values, problems and the first error differ: what a partial front can tell."""
     error = differences([*expected.errors[:1]], [*found.errors[:1]], ".errors", tolerance)
+    error += differences([*expected.problems], [*found.problems], ".problems", tolerance)
     return error + differences({**expected.values}, {**found.values}, ".values", tolerance)
 
 
@@ -142,6 +143,8 @@ def floats(data: bytes) -> array.array[float]:
 def expectation(facts: Json, raw: dict[str, bytes]) -> Outcome:
     """An outcome from what `expect.json` says."""
     said = {k: v for k, v in as_object(facts).items() if k not in ("raw", "values")}
-    steps = map(as_object, as_list(said.get("steps")))
+    steps = [as_object(step) for step in as_list(said.get("steps"))]
     errors = [step["error"] for step in steps if "error" in step]
-    return Outcome(False, None, said, errors, as_object(as_object(facts).get("values")), raw)
+    problems = [step["problems"] for step in steps if "problems" in step]
+    found = as_object(as_object(facts).get("values"))
+    return Outcome(False, None, said, errors, problems, found, raw)

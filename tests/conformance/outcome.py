@@ -26,13 +26,15 @@ class DriverError(Exception):
 
 @dataclass
 class Outcome:
-    """What came out. A partial front (the command) has `errors`, `values` and `raw` alone."""
+    """What came out. A partial front (the command) has no `facts`."""
 
     partial: bool = False
     # Why the front can't do the case; nothing else is set then.
     declined: str | None = None
     facts: dict[str, Json] = field(default_factory=lambda: {})
     errors: list[Json] = field(default_factory=lambda: [])
+    # What `validate` steps found.
+    problems: list[Json] = field(default_factory=lambda: [])
     values: dict[str, Json] = field(default_factory=lambda: {})
     raw: dict[str, bytes] = field(default_factory=lambda: {})
 
@@ -78,10 +80,14 @@ def read(line: dict[str, Json], raw: dict[str, bytes]) -> Outcome:
         return Outcome(declined=str(line["not_for_this_front"]))
     steps = [tidy_step(as_object(step)) for step in as_list(line.get("steps"))]
     errors: list[Json] = [step["error"] for step in steps if "error" in step]
+    problems: list[Json] = [step["problems"] for step in steps if "problems" in step]
+    outcome = Outcome(False, None, {}, errors, problems, {}, raw)
     if line.get("partial"):
-        return Outcome(True, None, {}, errors, as_object(line.get("values")), raw)
+        outcome.partial, outcome.values = True, as_object(line.get("values"))
+        return outcome
     metrics = line.get("metrics")
-    facts: dict[str, Json] = {
+    outcome.values = values(as_list(line.get("packets")))
+    outcome.facts = {
         "steps": [*steps],
         "packets": line.get("packets"),
         "events": line.get("events"),
@@ -89,7 +95,7 @@ def read(line: dict[str, Json], raw: dict[str, bytes]) -> Outcome:
         "metric_keys": [*sorted(keys(metrics, ""))],
         "state": line.get("state"),
     }
-    return Outcome(False, None, facts, errors, values(as_list(line.get("packets"))), raw)
+    return outcome
 
 
 def tidy_step(step: dict[str, Json]) -> dict[str, Json]:
