@@ -1,10 +1,9 @@
-"""What a front made of a case: its driver's line and files, brought to a form that can be compared."""
+"""What a front made of a case: its driver's line and files, in a form that can be compared."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shlex
 import subprocess
 import tempfile
@@ -53,7 +52,7 @@ def play(command: str, case: Path) -> Outcome:
     """Lets a front's driver play a case."""
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
         # A file of the command's own name here is that file wherever the driver goes.
-        words = [os.path.abspath(w) if os.path.isfile(w) else w for w in shlex.split(command)]
+        words = [str(Path(w).absolute()) if Path(w).is_file() else w for w in shlex.split(command)]
         try:
             run = subprocess.run(
                 [*words, str(case), folder], capture_output=True, timeout=SECONDS, check=False
@@ -112,7 +111,7 @@ def values(packets: list[Json]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for packet in map(as_object, packets):
         if "value" in packet:
-            as_list(found.setdefault(str(packet["output"]), [])).append(packet["value"])
+            as_list(found.setdefault(str(packet.get("output")), [])).append(packet["value"])
     return found
 
 

@@ -15,8 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from compare import EXACT, Tolerance, expectation, parts, raw_exact
-from compare import with_expectation, with_front
+from compare import (
+    EXACT,
+    Tolerance,
+    expectation,
+    parts,
+    raw_exact,
+    with_expectation,
+    with_front,
+)
 from outcome import DriverError, Json, Outcome, as_list, as_object, fingerprint, lost, play, values
 
 HERE = Path(__file__).resolve().parent
@@ -94,7 +101,8 @@ class Suite:
         if not path.exists():
             return ["there is no expect.json; make it with --bless and read it"]
         facts = load(path)
-        raw = {p.name.removesuffix(".expected"): p.read_bytes() for p in case.folder.glob("*.expected")}
+        stored = case.folder.glob("*.expected")
+        raw = {file.name.removesuffix(".expected"): file.read_bytes() for file in stored}
         expected = expectation(facts, raw)
         lines = with_expectation(expected, facts.get("raw"), outcome, case.tolerance())
         lines += lost(outcome)
@@ -131,6 +139,7 @@ def read_case(folder: Path) -> Case:
 
 def pretty(facts: dict[str, Json]) -> str:
     """JSON with one step, packet or event a line."""
+
     def line(value: Json) -> str:
         return json.dumps(value, ensure_ascii=False)
 

@@ -101,7 +101,7 @@ def read_push(plan: Plan, rest: str) -> None:
     if kind == "audio":
         add_audio(feed, rest.split())
     else:
-        feed.lines.append(rest)
+        feed.lines.append(rest.lstrip())
 
 
 def add_audio(feed: Feed, words: list[str]) -> None:
@@ -249,7 +249,8 @@ def wav(feed: Feed) -> bytes:
     rate, channels, sample = feed.form
     size = BYTES[sample]
     code = 3 if sample == "f32" else 1
-    form = struct.pack("<HHIIHH", code, channels, rate, rate * channels * size, channels * size, size * 8)
+    frame = channels * size
+    form = struct.pack("<HHIIHH", code, channels, rate, rate * frame, frame, size * 8)
     chunks = b"fmt " + struct.pack("<I", 16) + form
     chunks += b"data" + struct.pack("<I", len(feed.data)) + feed.data
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
@@ -276,13 +277,13 @@ def answer(line: Json) -> NoReturn:
 def main() -> None:
     """Plays the case."""
     rmedia, case, out = sys.argv[1:]
-    rmedia, out = os.path.abspath(rmedia), os.path.abspath(out)
+    rmedia, folder = str(Path(rmedia).absolute()), Path(out).absolute()
     os.chdir(case)
     try:
         plan = read_plan(Path("steps").read_text(encoding="utf-8"))
         if plan.manifest and "test/" in Path(plan.manifest).read_text(encoding="utf-8"):
             raise Refused("it has no nodes of a program's own")
-        command = Command(rmedia, plan, Path(out))
+        command = Command(rmedia, plan, folder)
         command.validate()
         command.run()
     except Refused as reason:
