@@ -36,8 +36,8 @@ impl Player {
         match step {
             Step::Create { file, untrusted } => {
                 let bytes = std::fs::read(file)?;
-                let manifest = Manifest::from_slice(&bytes)
-                    .map(|m| if untrusted { m.untrusted() } else { m });
+                let manifest =
+                    Manifest::from_slice(&bytes).map(|m| if untrusted { m.untrusted() } else { m });
                 self.create(line, manifest)
             }
             Step::CreateFile { file } => self.create(line, Manifest::from_file(file)),
@@ -46,7 +46,8 @@ impl Player {
                 let Some(pipeline) = &self.pipeline else {
                     return Err(format!("line {line}: there is no pipeline").into());
                 };
-                let mut run = Run { pipeline, engine: &self.engine, report: &mut self.report, line };
+                let mut run =
+                    Run { pipeline, engine: &self.engine, report: &mut self.report, line };
                 run.step(step)
             }
         }
