@@ -725,7 +725,8 @@ int32_t rmedia_pipeline_end(struct rmedia_pipeline_t pipeline,
 
 /**
  * Runs whatever can run, sources included, until the outputs are full or there is nothing left to
- * do. Pulls nothing.
+ * do. Pulls nothing. Says why it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT,
+ * RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY or RMEDIA_HOST.
  *
  * Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
  * Errors: once the pipeline is over, why.

@@ -5,7 +5,7 @@ use crate::abi::{
     rmedia_string_t,
 };
 use crate::boundary::{bad_handle, call, call_with, check_flags, out, text, too_many};
-use crate::handle::Table;
+use crate::handle::{Object, Table};
 use crate::host::HostQueue;
 use crate::release::Releases;
 use crate::wake::Wake;
@@ -38,7 +38,11 @@ impl Drop for EngineEntry {
     }
 }
 
-pub(crate) static ENGINES: Table<Arc<EngineEntry>> = Table::new(1);
+impl Object for Arc<EngineEntry> {
+    const KIND: u8 = 1;
+}
+
+pub(crate) static ENGINES: Table<Arc<EngineEntry>> = Table::new();
 
 static DEFAULT: LazyLock<Arc<EngineEntry>> =
     LazyLock::new(|| Arc::new(EngineEntry::new(Engine::default())));

@@ -2,7 +2,7 @@
 
 use crate::abi::rmedia_error_t;
 use crate::boundary::{check_process, released};
-use crate::handle::Table;
+use crate::handle::{Object, Table};
 use remotemedia::error::Error;
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -16,7 +16,11 @@ pub(crate) struct Failure {
     json: OnceLock<CString>,
 }
 
-pub(crate) static ERRORS: Table<Failure> = Table::new(4);
+impl Object for Failure {
+    const KIND: u8 = 4;
+}
+
+pub(crate) static ERRORS: Table<Failure> = Table::new();
 
 /// A handle for an error; a null handle when there are too many.
 pub(crate) fn handle(error: Error) -> rmedia_error_t {

@@ -6,7 +6,7 @@
 
 use crate::abi::{RMEDIA_OK, rmedia_error_t, rmedia_job_t, rmedia_packet_t};
 use crate::boundary::{bad_handle, call, call_with, invalid, text, too_many};
-use crate::handle::Table;
+use crate::handle::{Object, Table};
 use crate::host::Taken;
 use crate::packet::PACKETS;
 use remotemedia::Packet;
@@ -15,7 +15,11 @@ use remotemedia::node::{Emission, Ticket};
 use std::ffi::c_char;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub(crate) static JOBS: Table<Arc<Job>> = Table::new(6);
+impl Object for Arc<Job> {
+    const KIND: u8 = 6;
+}
+
+pub(crate) static JOBS: Table<Arc<Job>> = Table::new();
 
 /// A job that is open.
 pub(crate) struct Job {

@@ -37,6 +37,10 @@ pub extern "C" fn rmedia_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
+/// Features, and whether this build has them.
+const FEATURES: [(&CStr, bool); 2] =
+    [(c"media", cfg!(feature = "media")), (c"wait_handle", cfg!(target_os = "linux"))];
+
 /// Whether the loaded library has a feature: "media" (reading and writing media files),
 /// "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
 ///
@@ -51,12 +55,7 @@ pub unsafe extern "C" fn rmedia_has_feature(name: *const c_char) -> i32 {
     }
     // SAFETY: not null; the rest by contract.
     let name = unsafe { CStr::from_ptr(name) };
-    let has = match name.to_bytes() {
-        b"media" => cfg!(feature = "media"),
-        b"wait_handle" => cfg!(target_os = "linux"),
-        _ => false,
-    };
-    i32::from(has)
+    i32::from(FEATURES.iter().any(|(known, has)| *known == name && *has))
 }
 
 /// The name of a status, e.g. "InvalidManifest"; "Unknown" for a number that is none. Lives as long

@@ -8,7 +8,7 @@ use crate::abi::{
 };
 use crate::boundary::{bad_handle, call, call_with, invalid, out, released, too_many};
 use crate::engine;
-use crate::handle::{Refused, Table};
+use crate::handle::{Object, Refused, Table};
 use crate::release::Release;
 use crate::{sized, string};
 use remotemedia::error::{Error, Result, detail};
@@ -17,7 +17,11 @@ use remotemedia::{Packet, Payload};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
-pub(crate) static PACKETS: Table<Packet> = Table::new(3);
+impl Object for Packet {
+    const KIND: u8 = 3;
+}
+
+pub(crate) static PACKETS: Table<Packet> = Table::new();
 
 /// A handle for a packet.
 pub(crate) fn handle(packet: Packet) -> Result<rmedia_packet_t> {

@@ -10,7 +10,7 @@ use crate::boundary::{
     released, text, too_many,
 };
 use crate::engine::{self, EngineEntry};
-use crate::handle::{Pin, Table};
+use crate::handle::{Object, Pin, Table};
 use crate::host::{Deadline, deadline};
 use crate::packet::PACKETS;
 use crate::wake::{Wake, waker};
@@ -37,7 +37,11 @@ pub(crate) struct PipelineEntry {
     poison: OnceLock<Error>,
 }
 
-pub(crate) static PIPELINES: Table<PipelineEntry> = Table::new(2);
+impl Object for PipelineEntry {
+    const KIND: u8 = 2;
+}
+
+pub(crate) static PIPELINES: Table<PipelineEntry> = Table::new();
 
 /// A pipeline in use.
 pub(crate) fn find(pipeline: rmedia_pipeline_t) -> Result<Pin<PipelineEntry>> {
@@ -83,7 +87,7 @@ impl PipelineEntry {
     }
 
     /// The status for a pipeline that does not go on; and the port or node that it is about.
-    fn idle(&self, reason: Reason) -> (i32, u32) {
+    pub(crate) fn idle(&self, reason: Reason) -> (i32, u32) {
         match reason {
             Reason::Need(ports) => (RMEDIA_NEED_INPUT, first(ports.iter())),
             Reason::Full(output) => (RMEDIA_FULL, output as u32),
