@@ -498,11 +498,12 @@ RMEDIA_API const char *rmedia_version(void);
 
 /**
  * Whether the loaded library has a feature: "media" (reading and writing media files),
- * "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+ * "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
-RMEDIA_API int32_t rmedia_has_feature(const char *name);
+RMEDIA_API
+int32_t rmedia_has_feature(const char *name);
 
 /**
  * The name of a status, e.g. "InvalidManifest"; "Unknown" for a number that is none. Lives as long
