@@ -612,7 +612,8 @@ int32_t rmedia_pipeline_create_from_file(const char *path,
 
 /**
  * Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
- * last thread that leaves it. {0} is fine.
+ * last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
+ * ends, and then the function's `free` is called. {0} is fine.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */
@@ -680,7 +681,8 @@ int32_t rmedia_pipeline_push(struct rmedia_pipeline_t pipeline,
  * without waiting. A push without a time goes on where the input stands.
  *
  * Thread: any. Blocks: as its nodes do. Real-time: if its nodes are, after warm-up. Since: 0.1.
- * Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range.
+ * Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range; LIMIT above the
+ * engine's memory limit.
  */
 RMEDIA_API
 int32_t rmedia_pipeline_push_f32(struct rmedia_pipeline_t pipeline,

@@ -2,6 +2,8 @@
 
 mod describe;
 
+pub(crate) use describe::check_memory;
+
 use crate::abi::{
     RMEDIA_OK, RMEDIA_RELEASE_DEFERRED, RMEDIA_RELEASE_DIRECT, rmedia_error_t,
     rmedia_packet_info_t, rmedia_packet_t, rmedia_release_fn, rmedia_string_t,

@@ -12,7 +12,7 @@ use crate::boundary::{
 use crate::engine::{self, EngineEntry};
 use crate::handle::{Object, Pin, Table};
 use crate::host::{Deadline, deadline};
-use crate::packet::PACKETS;
+use crate::packet::{PACKETS, check_memory};
 use crate::wake::{Wake, waker};
 use crate::{sized, string};
 use remotemedia::error::{Error, Result};
@@ -268,14 +268,15 @@ unsafe fn create(
 }
 
 /// Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
-/// last thread that leaves it. {0} is fine.
+/// last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
+/// ends, and then the function's `free` is called. {0} is fine.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_pipeline_destroy(pipeline: rmedia_pipeline_t) -> i32 {
     released(pipeline.id, |id| match PIPELINES.pin(id) {
         Some(entry) => {
-            entry.wake.set_wakeup(None);
+            entry.wake.stop();
             entry.pipeline.cancel();
             PIPELINES.release(id)
         }
@@ -419,7 +420,8 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
 /// without waiting. A push without a time goes on where the input stands.
 ///
 /// Thread: any. Blocks: as its nodes do. Real-time: if its nodes are, after warm-up. Since: 0.1.
-/// Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range.
+/// Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range; LIMIT above the
+/// engine's memory limit.
 ///
 /// # Safety
 /// `samples` has `frames` × `channels` samples; `error` is NULL or may be written.
@@ -446,6 +448,7 @@ pub unsafe extern "C" fn rmedia_pipeline_push_f32(
                 if samples.is_null() && count > 0 {
                     return Err(null("samples"));
                 }
+                check_memory(count * 4, &entry.engine.engine)?;
                 let mut audio = Audio::from_pool(entry.engine.engine.pool(), format, frames)?;
                 if let (Some(to), true) = (audio.f32_mut(), count > 0) {
                     to.copy_from_slice(slice::from_raw_parts(samples, count));

@@ -26,7 +26,10 @@ fn pipeline() -> rmedia_pipeline_t {
 /// A call on a pipeline: its status, and the id of its error.
 type Call = fn(rmedia_pipeline_t, *mut rmedia_error_t) -> i32;
 
-// SAFETY (all of them): variables of their types, and texts that end with a zero byte.
+#[allow(
+    clippy::undocumented_unsafe_blocks,
+    reason = "one proof for all: variables of their types, and texts that end with a zero byte"
+)]
 const CALLS: [(&str, Call); 9] = [
     ("push_f32", |p, e| unsafe {
         rmedia_pipeline_push_f32(p, RMEDIA_ANY, [0.0; 4].as_ptr(), 4, 48_000, 1, e)
