@@ -10,6 +10,7 @@ mod dist;
 mod errors;
 mod fuzz;
 mod header;
+mod languages;
 mod layers;
 mod process;
 mod test;
