@@ -17,6 +17,10 @@ const std::array<float, 960> silence{};
 
 } // namespace
 
+#if defined(__clang__)
+#pragma clang diagnostic ignored "-Wreserved-identifier" // glibc's own names.
+#endif
+
 extern "C" void *__libc_malloc(std::size_t size);
 extern "C" void *__libc_calloc(std::size_t count, std::size_t size);
 extern "C" void *__libc_realloc(void *memory, std::size_t size);

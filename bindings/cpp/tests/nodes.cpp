@@ -14,9 +14,9 @@ using testing::one;
 
 namespace {
 
-const std::array<float, 480> half = [] {
+constexpr std::array<float, 480> half = [] {
     std::array<float, 480> samples{};
-    samples.fill(0.5F);
+    for (std::size_t n = 0; n < samples.size(); ++n) samples[n] = 0.5F;
     return samples;
 }();
 
