@@ -1,6 +1,7 @@
 /* event_loop: one thread in poll() on a pipeline, another that serves a node of the program.
  *
- *     cc event_loop.c $(pkg-config --cflags --libs rmedia) -pthread -o event_loop && ./event_loop */
+ *     cc event_loop.c $(pkg-config --cflags --libs rmedia) -pthread -o event_loop
+ *     ./event_loop */
 
 #include <poll.h>
 #include <pthread.h>
@@ -19,7 +20,8 @@ static void *serve(void *user) {
     (void)user;
     for (;;) {
         rmedia_job_info_t job = RMEDIA_JOB_INFO_INIT;
-        if (rmedia_engine_next_job(RMEDIA_DEFAULT_ENGINE, RMEDIA_FOREVER, &job, NULL) != RMEDIA_OK) return NULL;
+        if (rmedia_engine_next_job(RMEDIA_DEFAULT_ENGINE, RMEDIA_FOREVER, &job, NULL) != RMEDIA_OK)
+            return NULL;
         if (job.kind == RMEDIA_JOB_PROCESS) {
             /* Here a program asks a model, a device, a server: whatever takes its time. */
             rmedia_job_emit(job.job, 0, job.packet, NULL);
@@ -33,7 +35,8 @@ static void *serve(void *user) {
 static int32_t pull_all(rmedia_pipeline_t pipeline, size_t *frames, rmedia_error_t *error) {
     rmedia_packet_t packet;
     int32_t status;
-    while ((status = rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_TRY, &packet, NULL, error)) == RMEDIA_OK) {
+    while ((status = rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_TRY, &packet, NULL, error)) ==
+           RMEDIA_OK) {
         rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
         rmedia_packet_view(packet, &info);
         *frames += info.frames;
@@ -59,7 +62,8 @@ int main(void) {
     size_t frames = 0;
     int32_t fd = -1, status = RMEDIA_OK;
 
-    if ((status = rmedia_engine_add_host_node(RMEDIA_DEFAULT_ENGINE, declaration, &error)) < 0) goto done;
+    status = rmedia_engine_add_host_node(RMEDIA_DEFAULT_ENGINE, declaration, &error);
+    if (status < 0) goto done;
     if ((status = rmedia_pipeline_create(manifest, NULL, &pipeline, &error)) < 0) goto done;
     if ((status = rmedia_pipeline_wait_handle(pipeline, &fd)) < 0) goto done;
     serving = pthread_create(&server, NULL, serve, NULL) == 0;

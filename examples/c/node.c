@@ -14,7 +14,8 @@ typedef struct {
 
 static const char *const declaration =
     "{\"name\": \"example/Meter\","
-    " \"inputs\": [{\"name\": \"in\", \"kinds\": [\"audio\"], \"samples\": [\"f32\"], \"planar\": false}],"
+    " \"inputs\": [{\"name\": \"in\", \"kinds\": [\"audio\"], \"samples\": [\"f32\"],"
+    "              \"planar\": false}],"
     " \"outputs\": [{\"name\": \"out\", \"kinds\": [\"audio\"], \"like_input\": true},"
     "              {\"name\": \"peaks\", \"kinds\": [\"json\"]}]}";
 
@@ -88,7 +89,8 @@ int main(void) {
     const float samples[4] = {0.25f, -0.75f, 0.5f, 0.0f};
     if (rmedia_pipeline_push_f32(pipeline, RMEDIA_ANY, samples, 4, 48000, 1, &error) < 0) goto done;
     if (rmedia_pipeline_end(pipeline, RMEDIA_ANY, &error) < 0) goto done;
-    while (rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_FOREVER, &packet, &from, &error) == RMEDIA_OK) {
+    while (rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_FOREVER, &packet, &from, &error) ==
+           RMEDIA_OK) {
         rmedia_string_t json;
         if (from == peaks && rmedia_packet_json(packet, &json) == RMEDIA_OK) {
             printf("%s\n", rmedia_string_data(json)); /* {"frames":4,"peak":0.75} */

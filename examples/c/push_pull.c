@@ -16,12 +16,13 @@ int main(int argc, char **argv) {
         rmedia_pipeline_end(pipeline, RMEDIA_ANY, &error) < 0) {
         return fprintf(stderr, "push_pull: %s\n", rmedia_error_message(error)), 1;
     }
-    while (rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_FOREVER, &packet, NULL, NULL) == RMEDIA_OK) {
+    while (rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_FOREVER, &packet, NULL, &error) == 0) {
         rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
         rmedia_packet_view(packet, &info);
         printf("%zu frames at %u Hz\n", info.frames, (unsigned)info.rate);
         rmedia_packet_release(packet);
     }
     rmedia_pipeline_destroy(pipeline);
+    if (error.id) return fprintf(stderr, "push_pull: %s\n", rmedia_error_message(error)), 1;
     return 0;
 }

@@ -3,7 +3,7 @@
  *     cc wav.c $(pkg-config --cflags --libs rmedia) -o wav
  *     ./wav ../resample.yaml speech.wav speech-16k.wav
  *
- * Reads 16-bit and 32-bit float WAV, and writes what the pipeline gives, on little-endian machines. */
+ * Reads 16-bit and 32-bit float WAV and writes what the pipeline gives, little-endian only. */
 
 #include <rmedia.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static void put(FILE *out, uint32_t value, int count) {
 /* Goes to the samples and says in `info` what they are. Gives how many bytes there are, 0: none. */
 static uint32_t read_header(FILE *in, rmedia_packet_info_t *info) {
     unsigned char head[12], fmt[16];
-    if (fread(head, 1, 12, in) != 12 || memcmp(head, "RIFF", 4) || memcmp(head + 8, "WAVE", 4)) return 0;
+    if (fread(head, 1, 12, in) != 12 || memcmp(head, "RIFF", 4) != 0) return 0;
     while (fread(head, 1, 8, in) == 8) { /* a chunk: its name, its size, its bytes */
         uint32_t size = number(head + 4, 4);
         if (memcmp(head, "data", 4) == 0) return info->rate ? size : 0;
@@ -57,13 +57,13 @@ static int32_t pull_all(rmedia_pipeline_t pipeline, FILE *out, rmedia_packet_inf
                         uint32_t *bytes, rmedia_error_t *error) {
     rmedia_packet_t packet;
     int32_t status;
-    while ((status = rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_FOREVER, &packet, NULL, error)) ==
-           RMEDIA_OK) {
+    while ((status = rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_FOREVER, &packet, NULL,
+                                          error)) == RMEDIA_OK) {
         rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
         rmedia_packet_view(packet, &info);
         if (info.kind == RMEDIA_KIND_AUDIO && info.format <= RMEDIA_SAMPLE_I16) {
             *format = info;
-            if (*bytes == 0) write_header(out, format, 0); /* room for it: the size is not known yet */
+            if (*bytes == 0) write_header(out, format, 0); /* room for it */
             *bytes += (uint32_t)fwrite(info.data, 1, info.size, out);
         }
         rmedia_packet_release(packet);
@@ -81,7 +81,7 @@ int main(int argc, char **argv) {
     int32_t status = RMEDIA_E_IO;
     FILE *in = fopen(argv[2], "rb"), *out = fopen(argv[3], "wb");
     if (!in || !out || (left = read_header(in, &info)) == 0) {
-        fprintf(stderr, "wav: %s\n", !out ? "can't write the output" : "the input is no WAV of i16 or f32");
+        fprintf(stderr, "wav: %s\n", out ? "the input is no WAV of i16 or f32" : "can't write");
         goto done;
     }
     status = rmedia_pipeline_create_from_file(argv[1], NULL, &pipeline, &error);
@@ -97,7 +97,8 @@ int main(int argc, char **argv) {
         left -= (uint32_t)(info.frames * frame);
         rmedia_packet_t packet;
         if ((status = rmedia_packet_create(&info, &packet, &error)) < 0) goto done;
-        while ((status = rmedia_pipeline_push(pipeline, RMEDIA_ANY, packet, RMEDIA_FOREVER, &error)) > 0)
+        while ((status = rmedia_pipeline_push(pipeline, RMEDIA_ANY, packet, RMEDIA_FOREVER,
+                                              &error)) > 0)
             pull_all(pipeline, out, &format, &written, NULL); /* it is full */
         if (status < 0) rmedia_packet_release(packet); /* not taken: it is still ours */
         if (status < 0) goto done;

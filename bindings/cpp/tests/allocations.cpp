@@ -48,14 +48,14 @@ extern "C" void *aligned_alloc(std::size_t align, std::size_t size) noexcept {
     return __libc_memalign(align, size);
 }
 
-void *operator new(std::size_t size) {
+[[gnu::noinline]] void *operator new(std::size_t size) {
     ++allocations;
     void *const memory = __libc_malloc(size);
     if (memory == nullptr) std::abort();
     return memory;
 }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
 
 namespace {
 
