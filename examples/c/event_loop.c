@@ -35,8 +35,8 @@ static void *serve(void *user) {
 static int32_t pull_all(rmedia_pipeline_t pipeline, size_t *frames, rmedia_error_t *error) {
     rmedia_packet_t packet;
     int32_t status;
-    while ((status = rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_TRY, &packet, NULL, error)) ==
-           RMEDIA_OK) {
+    while ((status = rmedia_pipeline_pull(pipeline, RMEDIA_ANY, RMEDIA_TRY, &packet, NULL,
+                                          error)) == RMEDIA_OK) {
         rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
         rmedia_packet_view(packet, &info);
         *frames += info.frames;
