@@ -49,10 +49,18 @@ pub(crate) enum Outcome {
 }
 
 impl Job {
-    /// A job for a node with so many outputs; `spare` is memory for what it emits.
-    pub(crate) fn new(outputs: usize, spare: Vec<Emission>) -> Self {
-        let state = State { emissions: spare, ..State::default() };
-        Self { outputs: outputs as u32, taken: None, state: Mutex::new(state) }
+    /// A job for a node with so many outputs.
+    pub(crate) fn new(outputs: usize) -> Self {
+        Self { outputs: outputs as u32, taken: None, state: Mutex::default() }
+    }
+
+    /// Makes a job that has ended new, with its memory.
+    pub(crate) fn renew(&mut self) -> bool {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut emissions = std::mem::take(&mut state.emissions);
+        emissions.clear();
+        *state = State { emissions, ..State::default() };
+        true
     }
 
     pub(crate) fn queued(outputs: usize, ticket: Option<Ticket>, taken: Taken) -> Self {
@@ -138,9 +146,11 @@ impl Job {
         }
     }
 
-    /// What it has emitted, with the memory that was given to it.
-    pub(crate) fn take_emissions(&self) -> Vec<Emission> {
-        std::mem::take(&mut self.lock().emissions)
+    /// Hands on what it has emitted, and keeps the memory.
+    pub(crate) fn drain_emissions(&self, mut each: impl FnMut(usize, Packet)) {
+        for Emission { port, packet } in self.lock().emissions.drain(..) {
+            each(port, packet);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

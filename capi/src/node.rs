@@ -9,7 +9,7 @@ use remotemedia::Packet;
 use remotemedia::error::{Error, Result, detail};
 use remotemedia::node::params::{Json, Map, ParamSpec};
 use remotemedia::node::{
-    AnyNode, Context, Declaration, Descriptor, Emission, Flow, MediaFormat, NodeType, Ports,
+    AnyNode, Context, Declaration, Descriptor, Flow, MediaFormat, NodeType, Ports,
 };
 use std::any::Any;
 use std::ffi::{CString, c_void};
@@ -112,7 +112,7 @@ impl NodeType for FunctionType {
         let mut node = ptr::null_mut();
         let outputs = self.declaration.descriptor.outputs.len();
         if let Some(create) = self.host.functions.create {
-            let job = Arc::new(Job::new(0, Vec::new()));
+            let job = Arc::new(Job::new(0));
             let handle = job.open()?;
             // SAFETY: the program vouches for its function; `node` may be written.
             let status =
@@ -123,7 +123,8 @@ impl NodeType for FunctionType {
             }
         }
         let host = self.host.clone();
-        Ok(Box::new(FunctionNode { host, node, outputs, spare: Vec::new() }))
+        let job = Arc::new(Job::new(outputs));
+        Ok(Box::new(FunctionNode { host, node, outputs, job }))
     }
     fn prepare(&self, params: &Map<String, Json>) -> Box<dyn Any + Send> {
         Box::new(complete(self.declaration.params, params))
@@ -134,8 +135,8 @@ struct FunctionNode {
     host: Arc<Functions>,
     node: *mut c_void,
     outputs: usize,
-    /// Memory for what the next call emits.
-    spare: Vec<Emission>,
+    /// The job of the last call.
+    job: Arc<Job>,
 }
 
 // SAFETY: the engine calls a node from one thread at a time, and the program says that its
@@ -150,7 +151,11 @@ impl FunctionNode {
         packet: Option<Packet>,
         function: impl FnOnce(crate::abi::rmedia_job_t, crate::abi::rmedia_packet_t) -> i32,
     ) -> Result<Flow> {
-        let job = Arc::new(Job::new(self.outputs, std::mem::take(&mut self.spare)));
+        // Of the last call, unless somebody still has it: nothing is allocated then.
+        if !Arc::get_mut(&mut self.job).is_some_and(Job::renew) {
+            self.job = Arc::new(Job::new(self.outputs));
+        }
+        let job = self.job.clone();
         let lent = packet.map(packet::handle).transpose()?;
         job.lend(lent);
         let handle = job.open().inspect_err(|_| {
@@ -165,10 +170,7 @@ impl FunctionNode {
             Outcome::InFlight => Ok(Flow::Pending),
             Outcome::Failed(error) => Err(error),
             Outcome::Done => {
-                self.spare = job.take_emissions();
-                for Emission { port, packet } in self.spare.drain(..) {
-                    cx.emit(port, packet);
-                }
+                job.drain_emissions(|port, packet| cx.emit(port, packet));
                 Ok(Flow::Done)
             }
         }
