@@ -55,12 +55,11 @@ impl Job {
     }
 
     /// Makes a job that has ended new, with its memory.
-    pub(crate) fn renew(&mut self) -> bool {
+    pub(crate) fn renew(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut emissions = std::mem::take(&mut state.emissions);
         emissions.clear();
         *state = State { emissions, ..State::default() };
-        true
     }
 
     pub(crate) fn queued(outputs: usize, ticket: Option<Ticket>, taken: Taken) -> Self {

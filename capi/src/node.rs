@@ -152,8 +152,9 @@ impl FunctionNode {
         function: impl FnOnce(crate::abi::rmedia_job_t, crate::abi::rmedia_packet_t) -> i32,
     ) -> Result<Flow> {
         // Of the last call, unless somebody still has it: nothing is allocated then.
-        if !Arc::get_mut(&mut self.job).is_some_and(Job::renew) {
-            self.job = Arc::new(Job::new(self.outputs));
+        match Arc::get_mut(&mut self.job) {
+            Some(job) => job.renew(),
+            None => self.job = Arc::new(Job::new(self.outputs)),
         }
         let job = self.job.clone();
         let lent = packet.map(packet::handle).transpose()?;

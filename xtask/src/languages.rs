@@ -61,8 +61,15 @@ pub(crate) fn examples(root: &Path, dist: &Dist) -> Result<(), Failure> {
     for recording in RECORDINGS {
         compare(root, &place, &lib, &command, &programs, recording)?;
     }
-    for name in ["push_pull", "node", "event_loop"] {
-        Run::new(&examples.join("c"), examples.join("c").join(name))
+    for (folder, name, args) in [
+        ("c", "push_pull", &["../resample.yaml"] as &[&str]),
+        ("c", "node", &[]),
+        ("c", "event_loop", &[]),
+        ("cpp", "node", &[]),
+    ] {
+        let folder = examples.join(folder);
+        Run::new(&folder, folder.join(name))
+            .args(args)
             .env("LD_LIBRARY_PATH", &lib.to_string_lossy())
             .go()?;
     }
@@ -125,7 +132,7 @@ fn compare(
         Run::new(root, program)
             .args([&manifest, &input, &output])
             .env("LD_LIBRARY_PATH", &lib.to_string_lossy())
-            .go()?;
+            .output()?;
         let bytes =
             |path: &Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
         if bytes(&wanted)? != bytes(&output)? {

@@ -37,6 +37,7 @@ The project's own commands:
   cargo xtask layers             check who uses whom
   cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
   cargo xtask dist [--minimal]   make the C library's archive; --minimal: without media files and FFT
+  cargo xtask try                build the archive's examples as its README says, and run them
   cargo xtask abi [--bless]      compare the ABI with the committed one, or commit what was added
   cargo xtask header [--check]   write the C header, or see if it is current
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         ["errors", "--check"] => errors::check_current(&root),
         ["dist"] => dist::run(&root, false).map(|_| ()),
         ["dist", "--minimal"] => dist::run(&root, true).map(|_| ()),
+        ["try"] => dist::run(&root, false).and_then(|dist| languages::examples(&root, &dist)),
         ["abi"] => dist::folder(&root).and_then(|dist| abi::check(&root, &dist)),
         ["abi", "--bless"] => abi::bless(&root),
         ["header"] => header::write(&root),
