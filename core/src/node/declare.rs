@@ -9,8 +9,8 @@
 //! }
 //! ```
 //!
-//! The names live as long as the process, as those of Rust types do: a declaration is registered
-//! once, not once per pipeline.
+//! What a declaration says lives as long as the process, as what a Rust type says does; the same text
+//! gives the same declaration again.
 
 use super::caps::{AudioCaps, Caps, Kinds, Numbers, Samples};
 use super::descriptor::{Descriptor, Port};
@@ -19,6 +19,8 @@ use super::registry::BUILTIN;
 use crate::error::{Error, Result, detail};
 use crate::packet::{Kind, SampleFormat};
 use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// What a declaration says.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +42,17 @@ impl Declaration {
     /// # Errors
     /// `registry.declaration`: what is wrong in it.
     pub fn from_json(text: &str) -> Result<Self> {
+        static KNOWN: Mutex<BTreeMap<String, Declaration>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(declaration) = known.get(text) {
+            return Ok(*declaration);
+        }
+        let declaration = Self::read(text)?;
+        known.insert(text.to_owned(), declaration);
+        Ok(declaration)
+    }
+
+    fn read(text: &str) -> Result<Self> {
         let value = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
         let mut fields = Fields::of(value, "the declaration")?;
         let written = fields.text("name")?;
