@@ -329,19 +329,15 @@ class error
     explicit operator bool() const noexcept { return status_ != rmedia::status::ok; }
     rmedia::status status() const noexcept { return status_; }
     /// The stable id of what went wrong, e.g. "manifest.unknown_param"; "" where there is none.
-    const char *detail() const noexcept {
-        return has_handle() ? rmedia_error_detail(failure_->handle) : "";
-    }
+    const char *detail() const noexcept { return said(rmedia_error_detail, ""); }
     /// What went wrong, where, and what to do, in one line.
     const char *message() const noexcept {
-        if (failure_ == nullptr) return to_string(status_);
-        return has_handle() ? rmedia_error_message(failure_->handle) : failure_->text.data();
+        if (failure_ != nullptr && !has_handle()) return failure_->text.data();
+        return said(rmedia_error_message, to_string(status_));
     }
     /// All of it as JSON: {status, code, detail, message, node?, problems?, ...}; "{}" where the
     /// library said no more than a status.
-    const char *json() const noexcept {
-        return has_handle() ? rmedia_error_json(failure_->handle) : "{}";
-    }
+    const char *json() const noexcept { return said(rmedia_error_json, "{}"); }
     void clear() noexcept {
         drop();
         failure_ = nullptr;
@@ -376,6 +372,11 @@ class error
     }
 
   private:
+    /// What the library says, or that: in a forked child it says nothing.
+    template <class Ask> const char *said(Ask ask, const char *otherwise) const noexcept {
+        const char *const text = has_handle() ? ask(failure_->handle) : nullptr;
+        return text != nullptr ? text : otherwise;
+    }
     bool has_handle() const noexcept { return failure_ != nullptr && failure_->handle.id != 0; }
     void drop() noexcept {
         if (failure_ != nullptr &&
@@ -451,9 +452,12 @@ class string {
     static string adopt(rmedia_string_t handle) noexcept { return string(handle); }
 
     /// Ends with a zero byte. Lives as long as this.
-    const char *c_str() const noexcept { return handle_ ? rmedia_string_data(handle_.get()) : ""; }
+    const char *c_str() const noexcept {
+        const char *const text = rmedia_string_data(handle_.get());
+        return text != nullptr ? text : "";
+    }
     std::string_view view() const noexcept {
-        return {c_str(), handle_ ? rmedia_string_size(handle_.get()) : 0};
+        return {c_str(), rmedia_string_size(handle_.get())};
     }
     operator std::string_view() const noexcept { return view(); }
     std::string str() const { return std::string(view()); }

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <optional>
+#include <sys/wait.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace rmedia;
@@ -156,6 +158,20 @@ int main(int argc, char **argv) {
         const std::string reader = one("MediaReader", R"({"path": "/etc/passwd"})");
         pipeline::from_text(reader, pipeline_options().untrusted(), e);
         CHECK(e.status() == status::invalid_manifest);
+    });
+
+    tests.run("in a forked child every call fails, and says why", [] {
+        pipeline p = pipeline::from_text(one("PassThrough"));
+        std::fflush(stdout);
+        const pid_t child = fork();
+        if (child == 0) {
+            error e;
+            const bool refused = p.pull(no_wait, any, e).answer == status::forked;
+            _exit(refused && std::string_view(e.message()) == "Forked" && !p.next_event() ? 0 : 1);
+        }
+        int how = -1;
+        waitpid(child, &how, 0);
+        CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 0);
     });
 
     return tests.result();

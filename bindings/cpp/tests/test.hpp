@@ -7,6 +7,7 @@
 #include <rmedia.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
