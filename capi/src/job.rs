@@ -90,6 +90,14 @@ impl Job {
         Ok(())
     }
 
+    /// If the packet was lent, emitting it has taken that reference.
+    fn emitted(&self, packet: rmedia_packet_t) {
+        let mut state = self.lock();
+        if state.lent == Some(packet) {
+            state.lent = None;
+        }
+    }
+
     /// Ends it. Says whether its handle goes with it: that of a job in its call goes when its
     /// function returns.
     fn end(&self, failure: Option<Error>) -> Result<bool> {
@@ -173,7 +181,7 @@ fn over() -> Error {
 ///
 /// Ownership: takes the caller's reference on success.
 /// Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
-/// Errors: ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
+/// Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
 ///
 /// # Safety
 /// `error` is NULL or may be written.
@@ -190,7 +198,10 @@ pub unsafe extern "C" fn rmedia_job_emit(
             let job = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
             if let Some((place, value)) = PACKETS.take(packet.id) {
                 return match job.emit(port, value) {
-                    Ok(()) => Ok(RMEDIA_OK),
+                    Ok(()) => {
+                        job.emitted(packet);
+                        Ok(RMEDIA_OK)
+                    }
                     Err((error, value)) => {
                         place.fill(value);
                         Err(error)
@@ -202,6 +213,7 @@ pub unsafe extern "C" fn rmedia_job_emit(
             job.emit(port, Packet::clone(&shared)).map_err(|(error, _)| error)?;
             drop(shared);
             PACKETS.release(packet.id);
+            job.emitted(packet);
             Ok(RMEDIA_OK)
         })
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 use std::ffi::{CStr, c_char};
 
 /// The ABI of the loaded library: RMEDIA_ABI_VERSION of the header that it was built with. A program
-/// fits while the upper 16 bits (major, minor) are those of its own header.
+/// fits while major and minor (the upper 24 bits) are those of its own header.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]

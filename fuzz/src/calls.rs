@@ -62,7 +62,7 @@ impl Player<'_> {
 
     fn engine(&mut self) -> rmedia_engine_t {
         // Mostly the default one, or all sequences would fall apart.
-        let id = if self.number() % 4 == 0 { self.handle() } else { 0 };
+        let id = if self.number().is_multiple_of(4) { self.handle() } else { 0 };
         rmedia_engine_t { id }
     }
 
@@ -165,7 +165,8 @@ impl Player<'_> {
                 27 => {
                     let (of, node) = (self.pipeline(), c"n".as_ptr());
                     let params = c"{\"gain_db\": -6}".as_ptr();
-                    let at = if self.number() % 2 == 0 { RMEDIA_NO_TIME } else { 1_000_000 };
+                    let at =
+                        if self.number().is_multiple_of(2) { RMEDIA_NO_TIME } else { 1_000_000 };
                     control::rmedia_pipeline_set_params(of, node, params, at, null_mut(), error);
                 }
                 28 => drop(control::rmedia_pipeline_next_event(self.pipeline(), string)),

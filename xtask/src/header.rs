@@ -12,6 +12,19 @@ const SOURCES: &[&str] = &[
     "node", "host", "job",
 ];
 
+/// Constants that are compared and combined with `uint32_t`.
+const UNSIGNED: &[&str] = &[
+    "#define RMEDIA_ABI_VERSION ",
+    "#define RMEDIA_DTYPE_",
+    "#define RMEDIA_JOB_",
+    "#define RMEDIA_KIND_",
+    "#define RMEDIA_PACKET_",
+    "#define RMEDIA_PIPELINE_",
+    "#define RMEDIA_PIXEL_",
+    "#define RMEDIA_RELEASE_",
+    "#define RMEDIA_SAMPLE_",
+];
+
 /// What every function's documentation says.
 const TAGS: &[&str] = &["Thread: ", "Blocks: ", "Real-time: ", "Since: "];
 
@@ -89,6 +102,13 @@ fn tidy(text: &str) -> String {
                 let (name, value) = define.rsplit_once(' ').unwrap_or((define, ""));
                 out.push(format!("{name} ({value})"));
             }
+            (define, ..)
+                if UNSIGNED.iter().any(|name| define.starts_with(name))
+                    && !define.contains("_INIT") =>
+            {
+                let at = define.find(" << ").unwrap_or(define.len());
+                out.push(format!("{}u{}", &define[..at], &define[at..]));
+            }
             _ => out.push((*line).to_owned()),
         }
         at += 1;
@@ -140,6 +160,9 @@ mod tests {
     fn short_comments_and_negative_numbers_are_tidied() {
         let text = "/**\n * Fails.\n */\n#define A -1\n\n\nint b;\n";
         assert_eq!(tidy(text), "/** Fails. */\n#define A (-1)\n\nint b;\n");
+        let text = "#define RMEDIA_KIND_AUDIO 1\n#define RMEDIA_PACKET_KEY (1 << 3)\n";
+        let unsigned = "#define RMEDIA_KIND_AUDIO 1u\n#define RMEDIA_PACKET_KEY (1u << 3)\n";
+        assert_eq!(tidy(text), unsigned);
     }
 
     #[test]
