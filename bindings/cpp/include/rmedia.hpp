@@ -678,13 +678,14 @@ class packet {
 
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
     rmedia_packet_t get() const noexcept { return handle_.get(); }
-    /// Gives the reference away, to code that uses rmedia.h.
+    /// Gives the handle away, to code that uses rmedia.h.
     rmedia_packet_t give() noexcept { return handle_.give(); }
     packet_view view() const noexcept { return packet_view(get()); }
 
-    /// A second reference to the same packet.
+    /// Another handle to the same packet, without a copy.
     packet share(error &e) const noexcept {
-        return e.keep(rmedia_packet_retain(get())) == status::ok ? packet(get()) : packet();
+        rmedia_packet_t shared{};
+        return e.keep(rmedia_packet_share(get(), &shared)) == status::ok ? packet(shared) : packet();
     }
     /// A part of an audio packet, without a copy: `frames` frames from the frame `first` on.
     packet slice(std::size_t first, std::size_t frames, error &e) const noexcept {
@@ -757,7 +758,8 @@ class packet {
 };
 
 inline packet packet_view::share(error &e) const noexcept {
-    return e.keep(rmedia_packet_retain(handle_)) == status::ok ? packet(handle_) : packet();
+    rmedia_packet_t shared{};
+    return e.keep(rmedia_packet_share(handle_, &shared)) == status::ok ? packet(shared) : packet();
 }
 #if !defined(RMEDIA_NO_EXCEPTIONS)
 inline packet packet_view::share() const {
@@ -844,8 +846,8 @@ class job {
         if (result == status::ok) packet.give();
         return result;
     }
-    /// Emits the packet that was lent, as it is. By a reference of its own: one that the node keeps
-    /// (packet_view::share) stays good.
+    /// Emits the packet that was lent, as it is. What the node keeps (packet_view::share) stays
+    /// good.
     rmedia::status forward(std::uint32_t port, error &e) noexcept {
         packet shared = packet_view(lent_).share(e);
         return e ? e.status() : emit(std::move(shared), port, e);
