@@ -592,7 +592,7 @@ class packet_view {
         return {static_cast<const std::byte *>(info_.data), info_.size};
     }
 
-    /// A reference of one's own, to keep the packet longer.
+    /// A handle of one's own, to keep the packet longer.
     packet share(error &e) const noexcept;
     /// The value of a json packet or the fields of a record. Fails for other kinds.
     string json(error &e) const noexcept {
@@ -619,11 +619,11 @@ class packet_view {
     rmedia_packet_info_t info_;
 };
 
-/// A reference to a packet.
+/// A packet: the only owner of its handle.
 class packet {
   public:
     packet() noexcept = default;
-    /// Takes over a reference that was got from rmedia.h.
+    /// Takes over a handle that was got from rmedia.h.
     static packet adopt(rmedia_packet_t handle) noexcept { return packet(handle); }
 
     /// Makes one in the engine's memory, with a copy of what `info` points to.
@@ -694,7 +694,7 @@ class packet {
         e.keep(rmedia_packet_slice(get(), first, frames, part.handle_.out(), &why), why);
         return part;
     }
-    /// The payload for writing, while this is its only reference and the memory is the engine's.
+    /// The payload for writing, while nothing else refers to its memory and that is the engine's.
     /// Write before it is pushed. T is the samples' type, or std::byte.
     template <class T> span<T> writable(error &e) const noexcept {
         void *data = nullptr;
