@@ -91,7 +91,10 @@ CALL(pipeline_pull) {
     return status;
 }
 CALL(pipeline_end) { return rmedia_pipeline_end(PIPELINE_OF(with), RMEDIA_ANY, NULL); }
-CALL(pipeline_advance) { return rmedia_pipeline_advance(PIPELINE_OF(with), NULL); }
+CALL(pipeline_advance) {
+    int32_t status = rmedia_pipeline_advance(PIPELINE_OF(with), NULL);
+    return status > 0 ? RMEDIA_OK : status;
+}
 CALL(pipeline_reset) { return rmedia_pipeline_reset(PIPELINE_OF(with), NULL, NULL); }
 CALL(pipeline_rewind) {
     int32_t status = rmedia_pipeline_rewind(PIPELINE_OF(with), NULL);
