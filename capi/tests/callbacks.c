@@ -459,7 +459,7 @@ static void locks_briefly(void *user) {
 
 /** The usual loop of a program: what waits is pulled under its lock, which the wakeup takes too. */
 static void shared_lock(const char *manifest, rmedia_release_fn release, bool cancel) {
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < check_times(30); round++) {
         target = pipeline_make(manifest);
         atomic_store(&stop, false);
         CHECK_IS(rmedia_pipeline_set_wakeup(target, locks_briefly, NULL, NULL), RMEDIA_OK);
@@ -497,7 +497,7 @@ static void *keeps_pulling(void *user) {
 }
 static void release_shares_a_lock(void) {
     /* As above, and the release takes the lock; the puller lets go outside of it. */
-    for (int round = 0; round < 30; round++) {
+    for (int round = 0; round < check_times(30); round++) {
         target = pipeline_make(PASS_QUEUE(1, "drop_oldest"));
         atomic_store(&stop, false);
         pthread_t thread = check_thread(keeps_pulling, NULL);
@@ -512,7 +512,7 @@ static void release_shares_a_lock(void) {
         pthread_join(thread, NULL);
         rmedia_pipeline_destroy(target);
     }
-    CHECK_IS(atomic_load(&ran), 30 * 300);
+    CHECK_IS(atomic_load(&ran), check_times(30) * 300);
 }
 
 /* Wakeups */
@@ -560,7 +560,7 @@ static void wakeup_cleared_while_firing(void) {
     pthread_t threads[3];
     for (int n = 0; n < 3; n++) threads[n] = check_thread(makes_news, NULL);
     double end = check_now() + 0.3 * check_seconds();
-    for (int n = 0; n < 3000 || (calls == 0 && check_now() < end); n++) {
+    for (int n = 0; n < check_times(3000) || (calls == 0 && check_now() < end); n++) {
         /* Freed when cleared: a tool that watches memory sees a call that comes later. */
         sentinel *mine = calloc(1, sizeof *mine);
         NEED(mine != NULL);
@@ -788,7 +788,7 @@ static void *destroys(void *user) {
     return NULL;
 }
 static void many_destroy(void) {
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < check_times(200); round++) {
         atomic_int done = 0;
         target = pipeline_make(PASS);
         pthread_t threads[4];

@@ -4,7 +4,8 @@
  *
  *     program [--list] [--here] [WORD]   runs the tests whose name contains WORD; --here: without fork
  *
- * CHECK_SECONDS is how long a test may take (30): more under tools that make programs slow.
+ * CHECK_SECONDS is how long a test may take (30), CHECK_LESS by what to divide the rounds of loops (1):
+ * for tools that make programs slow.
  * Include it before all other headers.
  */
 #ifndef CHECK_H
@@ -120,6 +121,17 @@ static inline pthread_t check_thread(void *(*run)(void *), void *user) {
 static inline int check_seconds(void) {
     const char *seconds = getenv("CHECK_SECONDS");
     return seconds != NULL ? atoi(seconds) : 30;
+}
+
+/** By what loops are shortened. */
+static inline int check_less(void) {
+    const char *less = getenv("CHECK_LESS");
+    return less != NULL && atoi(less) > 1 ? atoi(less) : 1;
+}
+
+/** So many rounds, or fewer where they are slow. */
+static inline int check_times(int rounds) {
+    return (rounds + check_less() - 1) / check_less();
 }
 
 /** Waits for a child; -1: it took too long, and was ended. */

@@ -57,7 +57,7 @@ static void other_kinds(void) {
 static void random_bits(void) {
     handles live = handles_make();
     uint64_t state = 0x9E3779B97F4A7C15u;
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 64 + check_times(336); round++) {
         state ^= state << 13, state ^= state >> 7, state ^= state << 17;
         for (size_t n = 0; n < CALL_COUNT; n++) {
             handles with = live;
@@ -88,7 +88,7 @@ static void stale_forever(void) {
     /* The slot is used again many times; the old handle never becomes good again. */
     rmedia_packet_t old = audio_packet(8);
     rmedia_packet_release(old);
-    for (int n = 0; n < 20000; n++) {
+    for (int n = 0; n < check_times(20000); n++) {
         rmedia_packet_t packet = audio_packet(8);
         CHECK(packet.id != old.id);
         CHECK_IS(rmedia_packet_retain(old), RMEDIA_E_BAD_HANDLE);
@@ -1220,6 +1220,8 @@ static size_t memory_in_use(void) {
     } while (0)
 
 static void nothing_grows(void) {
+    /* Tools that check memory keep what is freed, and grow by that. */
+    if (check_less() > 1) return;
     rmedia_engine_t engine = engine_make();
     rmedia_pipeline_t pipeline = pipeline_on(engine, GAIN), passing = pipeline_on(engine, PASS);
     engine_add_host(engine, DECLARATION(""));
@@ -1266,7 +1268,7 @@ static void timed_params_are_limited(void) {
     rmedia_pipeline_t pipeline = pipeline_make(GAIN);
     double begin = check_now();
     int32_t status = RMEDIA_OK;
-    for (int n = 0; n < 3600 && status == RMEDIA_OK; n++) {
+    for (int n = 0; n < check_times(3600) && status == RMEDIA_OK; n++) {
         status = rmedia_pipeline_set_params(pipeline, "gain", "{\"gain_db\":1}",
                                             (int64_t)(n + 1) * 16666667, NULL, NULL);
         if (check_now() - begin > 10) {

@@ -79,7 +79,7 @@ static void forked_while_used(void) {
     pthread_t threads[3];
     rmedia_packet_release(audio_packet(8));
     for (int n = 0; n < 3; n++) threads[n] = check_thread(makes_errors, NULL);
-    for (int n = 0; n < 300; n++) {
+    for (int n = 0; n < check_times(300); n++) {
         pid_t child = fork();
         NEED(child >= 0);
         if (child == 0) {
@@ -162,7 +162,7 @@ static void leaves_threads(void) {
     leaves_everything();
 }
 static void exit_while_used(void) {
-    for (int n = 0; n < 20; n++) CHECK_IS(in_child(leaves_threads), 0);
+    for (int n = 0; n < check_times(20); n++) CHECK_IS(in_child(leaves_threads), 0);
 }
 
 static rmedia_pipeline_t late_pipeline;
@@ -197,6 +197,9 @@ static void prepares_late(void) {
     late_pipeline = pipeline_on(late_engine, PASS);
     late_packet = wrap(&late_memory);
     CHECK_IS(rmedia_pipeline_set_wakeup(late_pipeline, nothing, NULL, NULL), RMEDIA_OK);
+    /* It is called on this thread. */
+    CHECK_IS(push_text(late_pipeline, "a", RMEDIA_TRY), RMEDIA_OK);
+    CHECK_IS(pull_all(late_pipeline), RMEDIA_NEED_INPUT);
 }
 static void at_exit(void) {
     releases_late();
@@ -291,7 +294,7 @@ static const char *copied(void) {
 
 static void load_in_a_loop(void) {
     const char *path = copied();
-    for (int n = 0; n < 20; n++) {
+    for (int n = 0; n < check_times(20); n++) {
         loads_and_unloads((void *)(uintptr_t)path);
         pthread_join(check_thread(loads_and_unloads, (void *)(uintptr_t)path), NULL);
     }
@@ -334,7 +337,7 @@ static void wait_handles(void) {
     CHECK(!readable(engine_fd));
     rmedia_pipeline_destroy(pipeline);
     /* Nothing stays open. */
-    for (int n = 0; n < 3000; n++) {
+    for (int n = 0; n < check_times(3000); n++) {
         pipeline = pipeline_make(PASS);
         CHECK_IS(rmedia_pipeline_wait_handle(pipeline, &fd), RMEDIA_OK);
         rmedia_pipeline_destroy(pipeline);

@@ -348,7 +348,7 @@ static void exits(void) {
 static rmedia_packet_t racing;
 static void *races(void *user) {
     (void)user;
-    for (int n = 0; n < 200; n++) {
+    for (int n = 0; n < check_times(200); n++) {
         rmedia_packet_t part = {0};
         rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
         CHECK_IS(rmedia_packet_retain(racing), RMEDIA_OK);
@@ -361,7 +361,7 @@ static void *races(void *user) {
     return NULL;
 }
 static void many_threads(void) {
-    for (int round = 0; round < 100; round++) {
+    for (int round = 0; round < check_times(100); round++) {
         wrapped *mine = calloc(1, sizeof *mine);
         NEED(mine != NULL);
         racing = wrap(mine);
