@@ -44,7 +44,8 @@ pub unsafe extern "C" fn rmedia_pipeline_end(
 }
 
 /// Runs whatever can run, sources included, until the outputs are full or there is nothing left to
-/// do. Pulls nothing.
+/// do. Pulls nothing. Says why it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT,
+/// RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY or RMEDIA_HOST.
 ///
 /// Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
 /// Errors: once the pipeline is over, why.
@@ -58,7 +59,10 @@ pub unsafe extern "C" fn rmedia_pipeline_advance(
 ) -> i32 {
     // SAFETY: by contract.
     unsafe {
-        call_with(error, || find(pipeline)?.guard(|pipeline| pipeline.advance().map(|_| RMEDIA_OK)))
+        call_with(error, || {
+            let entry = find(pipeline)?;
+            entry.guard(|pipeline| Ok(entry.idle(pipeline.advance()?).0))
+        })
     }
 }
 
@@ -178,7 +182,7 @@ pub unsafe extern "C" fn rmedia_pipeline_state(
 /// say what became of it. When one value is wrong nothing is set.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: NOT_FOUND for a node that is not there; ARGUMENT for what can't be set so, or live.
+/// Errors: NOT_FOUND for a node that is not there; INVALID_ARGUMENT for what can't be set so, or live.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type; texts end with a zero byte.

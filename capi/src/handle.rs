@@ -13,6 +13,7 @@
 //! # Real-time
 //! Nothing here locks or allocates, except an insertion that needs a new chunk of slots.
 
+use crate::boundary::is_forked;
 use crossbeam_queue::ArrayQueue;
 use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
@@ -49,9 +50,14 @@ struct Chunk<T> {
     free: ArrayQueue<u32>,
 }
 
+/// What can have a handle.
+pub(crate) trait Object: Send + Sync + 'static {
+    /// 1 to 15; tells its handles from those of other kinds.
+    const KIND: u8;
+}
+
 /// All objects of one kind.
 pub(crate) struct Table<T: 'static> {
-    kind: u8,
     chunks: [AtomicPtr<Chunk<T>>; MAX_CHUNKS],
     count: AtomicUsize,
     live: AtomicUsize,
@@ -71,11 +77,10 @@ pub(crate) enum Refused {
     Full,
 }
 
-impl<T: Send + Sync> Table<T> {
-    /// An empty table; `kind` is 1 to 15 and tells its handles from those of other tables.
-    pub(crate) const fn new(kind: u8) -> Self {
+impl<T: Object> Table<T> {
+    /// An empty table. All zero, so that it takes no place in the library's file.
+    pub(crate) const fn new() -> Self {
         Self {
-            kind,
             chunks: [const { AtomicPtr::new(ptr::null_mut()) }; MAX_CHUNKS],
             count: AtomicUsize::new(0),
             live: AtomicUsize::new(0),
@@ -97,7 +102,7 @@ impl<T: Send + Sync> Table<T> {
         let generation = generation(slot.word.load(Ordering::Relaxed));
         slot.word.store(u64::from(generation) << 32 | REF, Ordering::Release);
         self.live.fetch_add(1, Ordering::Relaxed);
-        Ok(self.id(index, generation))
+        Ok(Self::id(index, generation))
     }
 
     /// A place for an object that is still to be made; `None` when there are too many.
@@ -107,11 +112,11 @@ impl<T: Send + Sync> Table<T> {
         // No reference, so no handle is good yet, and our pin.
         slot.word.store(u64::from(generation) << 32 | 1, Ordering::Release);
         self.live.fetch_add(1, Ordering::Relaxed);
-        Some(Hole { table: self, slot, id: self.id(index, generation) })
+        Some(Hole { table: self, slot, id: Self::id(index, generation) })
     }
 
-    fn id(&self, index: u32, generation: u32) -> u64 {
-        u64::from(self.kind) << 60 | u64::from(index) << 32 | u64::from(generation)
+    fn id(index: u32, generation: u32) -> u64 {
+        u64::from(T::KIND) << 60 | u64::from(index) << 32 | u64::from(generation)
     }
 
     /// Adds a reference.
@@ -192,7 +197,7 @@ impl<T: Send + Sync> Table<T> {
     }
 
     fn slot(&'static self, id: u64) -> Option<&'static Slot<T>> {
-        if id >> 60 != u64::from(self.kind) {
+        if id >> 60 != u64::from(T::KIND) {
             return None;
         }
         let index = index_of(id);
@@ -221,6 +226,10 @@ impl<T: Send + Sync> Table<T> {
 
     /// Adds a chunk, unless somebody else has done so meanwhile. False: there are too many.
     fn add_chunk(&self, seen: usize) -> bool {
+        // In a forked child the lock may be held by a thread that is not there.
+        if is_forked() {
+            return false;
+        }
         let _one_at_a_time = self.grow.lock().unwrap_or_else(PoisonError::into_inner);
         let count = self.count.load(Ordering::Acquire);
         if count != seen {
@@ -255,20 +264,20 @@ fn is_live(word: u64, id: u64) -> bool {
 }
 
 /// An object in use.
-pub(crate) struct Pin<T: Send + Sync + 'static> {
+pub(crate) struct Pin<T: Object> {
     table: &'static Table<T>,
     slot: &'static Slot<T>,
     id: u64,
 }
 
-impl<T: Send + Sync> Pin<T> {
+impl<T: Object> Pin<T> {
     /// How many references there are, at this moment.
     pub(crate) fn references(&self) -> u64 {
         refs(self.slot.word.load(Ordering::Acquire))
     }
 }
 
-impl<T: Send + Sync> Deref for Pin<T> {
+impl<T: Object> Deref for Pin<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -277,7 +286,7 @@ impl<T: Send + Sync> Deref for Pin<T> {
     }
 }
 
-impl<T: Send + Sync> Drop for Pin<T> {
+impl<T: Object> Drop for Pin<T> {
     fn drop(&mut self) {
         let before = self.slot.word.fetch_sub(1, Ordering::AcqRel);
         if pins(before) == 1 && refs(before) == 0 {
@@ -288,13 +297,13 @@ impl<T: Send + Sync> Drop for Pin<T> {
 }
 
 /// A place without its object: taken out, or not made yet. Dropping it frees the place.
-pub(crate) struct Hole<T: Send + Sync + 'static> {
+pub(crate) struct Hole<T: Object> {
     table: &'static Table<T>,
     slot: &'static Slot<T>,
     id: u64,
 }
 
-impl<T: Send + Sync> Hole<T> {
+impl<T: Object> Hole<T> {
     /// Puts an object in: the handle, which it gives, stands for it.
     pub(crate) fn fill(self, value: T) -> u64 {
         // SAFETY: the slot is ours alone (no references, our pin) and its object was moved out.
@@ -307,7 +316,7 @@ impl<T: Send + Sync> Hole<T> {
     }
 }
 
-impl<T: Send + Sync> Drop for Hole<T> {
+impl<T: Object> Drop for Hole<T> {
     fn drop(&mut self) {
         self.table.vacate(self.slot, self.id);
     }

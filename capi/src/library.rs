@@ -16,7 +16,7 @@ use serde_json::json;
 use std::ffi::{CStr, c_char};
 
 /// The ABI of the loaded library: RMEDIA_ABI_VERSION of the header that it was built with. A program
-/// fits while the upper 16 bits (major, minor) are those of its own header.
+/// fits while major and minor (the upper 24 bits) are those of its own header.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -37,8 +37,15 @@ pub extern "C" fn rmedia_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
+/// Features, and whether this build has them.
+const FEATURES: [(&CStr, bool); 3] = [
+    (c"media", cfg!(feature = "media")),
+    (c"fft", cfg!(feature = "fft")),
+    (c"wait_handle", cfg!(target_os = "linux")),
+];
+
 /// Whether the loaded library has a feature: "media" (reading and writing media files),
-/// "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+/// "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 ///
@@ -51,12 +58,7 @@ pub unsafe extern "C" fn rmedia_has_feature(name: *const c_char) -> i32 {
     }
     // SAFETY: not null; the rest by contract.
     let name = unsafe { CStr::from_ptr(name) };
-    let has = match name.to_bytes() {
-        b"media" => cfg!(feature = "media"),
-        b"wait_handle" => cfg!(target_os = "linux"),
-        _ => false,
-    };
-    i32::from(has)
+    i32::from(FEATURES.iter().any(|(known, has)| *known == name && *has))
 }
 
 /// The name of a status, e.g. "InvalidManifest"; "Unknown" for a number that is none. Lives as long

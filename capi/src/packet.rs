@@ -2,13 +2,15 @@
 
 mod describe;
 
+pub(crate) use describe::check_memory;
+
 use crate::abi::{
     RMEDIA_OK, RMEDIA_RELEASE_DEFERRED, RMEDIA_RELEASE_DIRECT, rmedia_error_t,
     rmedia_packet_info_t, rmedia_packet_t, rmedia_release_fn, rmedia_string_t,
 };
 use crate::boundary::{bad_handle, call, call_with, invalid, out, released, too_many};
 use crate::engine;
-use crate::handle::{Refused, Table};
+use crate::handle::{Object, Refused, Table};
 use crate::release::Release;
 use crate::{sized, string};
 use remotemedia::error::{Error, Result, detail};
@@ -17,7 +19,11 @@ use remotemedia::{Packet, Payload};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
-pub(crate) static PACKETS: Table<Packet> = Table::new(3);
+impl Object for Packet {
+    const KIND: u8 = 3;
+}
+
+pub(crate) static PACKETS: Table<Packet> = Table::new();
 
 /// A handle for a packet.
 pub(crate) fn handle(packet: Packet) -> Result<rmedia_packet_t> {
@@ -63,7 +69,7 @@ pub unsafe extern "C" fn rmedia_packet_create(
 ///
 /// Ownership: the caller gets one reference.
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
+/// Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
 /// fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
 /// file packets.
 ///
@@ -185,7 +191,7 @@ pub unsafe extern "C" fn rmedia_packet_data(
 ///
 /// Ownership: the caller gets one reference to the new packet and keeps that to the old one.
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
-/// Errors: FORMAT for other kinds; ARGUMENT for a part that is not inside.
+/// Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type.

@@ -3,12 +3,16 @@
 use crate::abi::{RMEDIA_OK, rmedia_string_t};
 use crate::boundary::{check_process, out, released, too_many};
 use crate::error::c_string;
-use crate::handle::Table;
+use crate::handle::{Object, Table};
 use remotemedia::error::Result;
 use std::ffi::{CString, c_char};
 use std::ptr;
 
-pub(crate) static STRINGS: Table<CString> = Table::new(5);
+impl Object for CString {
+    const KIND: u8 = 5;
+}
+
+pub(crate) static STRINGS: Table<CString> = Table::new();
 
 /// Gives a text to the caller.
 ///

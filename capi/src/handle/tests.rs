@@ -11,13 +11,24 @@ impl Drop for Counted {
     }
 }
 
-fn table(kind: u8) -> &'static Table<Counted> {
-    Box::leak(Box::new(Table::new(kind)))
+impl Object for Counted {
+    const KIND: u8 = 1;
+}
+
+/// Of another kind.
+struct Other;
+
+impl Object for Other {
+    const KIND: u8 = 2;
+}
+
+fn table<T: Object>() -> &'static Table<T> {
+    Box::leak(Box::new(Table::new()))
 }
 
 #[test]
 fn an_object_goes_with_its_last_reference_and_its_handle_with_it() {
-    let (table, dropped) = (table(1), Arc::new(AtomicU32::new(0)));
+    let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let id = table.insert(Counted(dropped.clone(), 7)).ok().expect("room");
     assert_eq!(table.pin(id).map(|o| o.1), Some(7));
     assert_eq!(table.retain(id), Ok(()));
@@ -31,7 +42,7 @@ fn an_object_goes_with_its_last_reference_and_its_handle_with_it() {
 
 #[test]
 fn a_pin_outlives_the_handle() {
-    let (table, dropped) = (table(2), Arc::new(AtomicU32::new(0)));
+    let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let id = table.insert(Counted(dropped.clone(), 1)).ok().expect("room");
     let pin = table.pin(id).expect("it is there");
     assert!(table.release(id) && !table.release(id) && table.pin(id).is_none());
@@ -42,7 +53,7 @@ fn a_pin_outlives_the_handle() {
 
 #[test]
 fn what_is_taken_out_has_no_handle_until_it_is_put_back() {
-    let (table, dropped) = (table(3), Arc::new(AtomicU32::new(0)));
+    let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let id = table.insert(Counted(dropped.clone(), 5)).ok().expect("room");
     let (hole, value) = table.take(id).expect("the only reference");
     assert!(table.pin(id).is_none() && !table.release(id));
@@ -58,10 +69,12 @@ fn what_is_taken_out_has_no_handle_until_it_is_put_back() {
 
 #[test]
 fn handles_of_other_kinds_other_generations_and_random_bits_stand_for_nothing() {
-    let (table, other) = (table(4), table(5));
+    let (table, other) = (table(), table::<Other>());
     let dropped = Arc::new(AtomicU32::new(0));
     let id = table.insert(Counted(dropped.clone(), 1)).ok().expect("room");
     assert!(other.pin(id).is_none());
+    let of_other = other.insert(Other).ok().expect("room");
+    assert!(table.pin(of_other).is_none() && !table.release(of_other));
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     for _ in 0..100_000 {
         state ^= state << 13;
@@ -77,7 +90,7 @@ fn handles_of_other_kinds_other_generations_and_random_bits_stand_for_nothing() 
 
 #[test]
 fn a_slot_is_used_again_only_after_all_others() {
-    let (table, dropped) = (table(6), Arc::new(AtomicU32::new(0)));
+    let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let first = table.insert(Counted(dropped.clone(), 1)).ok().expect("room");
     table.release(first);
     let mut seen = vec![index_of(first)];
@@ -94,7 +107,7 @@ fn a_slot_is_used_again_only_after_all_others() {
 
 #[test]
 fn a_table_grows_and_shrinks_without_mixing_objects_up() {
-    let (table, dropped) = (table(7), Arc::new(AtomicU32::new(0)));
+    let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let ids: Vec<u64> =
         (0..3000).map(|n| table.insert(Counted(dropped.clone(), n)).ok().expect("room")).collect();
     for (n, id) in ids.iter().enumerate() {
@@ -106,7 +119,7 @@ fn a_table_grows_and_shrinks_without_mixing_objects_up() {
 
 #[test]
 fn threads_that_use_release_and_take_one_handle_drop_its_object_once() {
-    let table = table(8);
+    let table = table();
     for _ in 0..2000 {
         let dropped = Arc::new(AtomicU32::new(0));
         let id = table.insert(Counted(dropped.clone(), 9)).ok().expect("room");

@@ -12,6 +12,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("remotemedia-core", &["remotemedia-derive"]),
     ("remotemedia", &["remotemedia-core"]),
     ("remotemedia-capi", &["remotemedia"]),
+    ("remotemedia-binding", &["remotemedia-capi"]),
     ("rmedia", &["remotemedia"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,257 @@
+//! Does the steps.
+
+use crate::steps::{Place, Sound, Step, What};
+use crate::{audio, nodes, report::Report};
+use remotemedia::packet::Buffer;
+use remotemedia::{
+    Closed, Engine, Error as MediaError, Manifest, MediaTime, Packet, Pipeline, Pull, PushError,
+    Reason, Result as MediaResult,
+};
+use serde_json::{Value as Json, json};
+use std::error::Error;
+use std::time::Duration;
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+/// Plays one case.
+pub(crate) struct Player {
+    engine: Engine,
+    pipeline: Option<Pipeline>,
+    report: Report,
+}
+
+impl Player {
+    /// An engine that knows the suite's nodes, and no pipeline yet.
+    pub(crate) fn new(report: Report) -> Done<Self> {
+        Ok(Self { engine: Engine::new(nodes::registry()?), pipeline: None, report })
+    }
+
+    /// What came of it.
+    pub(crate) fn finish(self) -> Json {
+        self.report.finish(self.pipeline.as_ref())
+    }
+
+    /// Does the step on that line.
+    pub(crate) fn play(&mut self, line: usize, step: Step<'_>) -> Done {
+        match step {
+            Step::Create { file, untrusted } => {
+                let bytes = std::fs::read(file)?;
+                let manifest =
+                    Manifest::from_slice(&bytes).map(|m| if untrusted { m.untrusted() } else { m });
+                self.create(line, manifest)
+            }
+            Step::CreateFile { file } => self.create(line, Manifest::from_file(file)),
+            Step::Validate { file } => self.validate(line, &std::fs::read(file)?),
+            step => {
+                let Some(pipeline) = &self.pipeline else {
+                    return Err(format!("line {line}: there is no pipeline").into());
+                };
+                let mut run =
+                    Run { pipeline, engine: &self.engine, report: &mut self.report, line };
+                run.step(step)
+            }
+        }
+    }
+
+    fn create(&mut self, line: usize, manifest: MediaResult<Manifest>) -> Done {
+        if self.pipeline.is_some() {
+            return Err(format!("line {line}: a case has one pipeline").into());
+        }
+        match manifest.and_then(|m| self.engine.pipeline(&m)) {
+            Ok(pipeline) => {
+                let inputs: Vec<_> = pipeline.inputs().collect();
+                let outputs: Vec<_> = pipeline.outputs().collect();
+                self.report.step(line, "ok", json!({"inputs": inputs, "outputs": outputs}));
+                self.pipeline = Some(pipeline);
+            }
+            Err(error) => self.report.error(line, &error, None),
+        }
+        Ok(())
+    }
+
+    fn validate(&mut self, line: usize, text: &[u8]) -> Done {
+        let problems = match Manifest::from_slice(text) {
+            Ok(manifest) => manifest.validate(self.engine.registry()).problems,
+            Err(error) => error.problems().to_vec(),
+        };
+        let problems: Vec<Json> = problems.iter().map(|problem| problem.to_json()).collect();
+        let wrong = problems.iter().any(|problem| problem["severity"] == "error");
+        let status = if wrong { "invalid" } else { "ok" };
+        self.report.step(line, status, json!({"problems": problems}));
+        Ok(())
+    }
+}
+
+/// One step on a pipeline.
+struct Run<'a> {
+    pipeline: &'a Pipeline,
+    engine: &'a Engine,
+    report: &'a mut Report,
+    line: usize,
+}
+
+impl Run<'_> {
+    fn step(&mut self, step: Step<'_>) -> Done {
+        match step {
+            Step::Push { port, place, what, retry } => self.push(port, place, &what, retry)?,
+            Step::End { port: None } => self.note(self.pipeline.end().map(|()| Json::Null)),
+            Step::End { port: Some(port) } => {
+                self.note(self.pipeline.end_input(port).map(|()| Json::Null));
+            }
+            Step::Pull { port } => self.pull(port)?,
+            Step::Drain => self.drain()?,
+            Step::Set { node, at, json } => self.set(node, at, json)?,
+            Step::Advance => match self.pipeline.advance() {
+                Ok(reason) => self.idle(reason),
+                Err(error) => self.report.error(self.line, &error, None),
+            },
+            Step::Reset => self.note(self.pipeline.reset().map(|epoch| json!({"epoch": epoch}))),
+            Step::Rewind => self.note(self.pipeline.rewind().map(|()| Json::Null)),
+            Step::Close { ms } => {
+                let closed = self.pipeline.close(Duration::from_millis(ms));
+                self.note(closed.map(|closed| match closed {
+                    Closed::Drained => json!({"closed": "drained"}),
+                    Closed::Cut => json!({"closed": "cut"}),
+                }));
+            }
+            Step::Cancel => {
+                self.pipeline.cancel();
+                self.note(Ok(Json::Null));
+            }
+            Step::Create { .. } | Step::CreateFile { .. } | Step::Validate { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, result: MediaResult<Json>) {
+        match result {
+            Ok(facts) => self.report.step(self.line, "ok", facts),
+            Err(error) => self.report.error(self.line, &error, None),
+        }
+    }
+
+    fn push(&mut self, port: Option<&str>, place: Place, what: &What<'_>, retry: bool) -> Done {
+        let packets = match what {
+            What::Audio(sound) => match self.sound(sound)? {
+                Ok(packets) => packets,
+                Err(error) => {
+                    self.report.error(self.line, &error, Some(0));
+                    return Ok(());
+                }
+            },
+            What::Text(text) => vec![Packet::text(*text)],
+            What::Json(text) => vec![Packet::json(serde_json::from_str(text)?)],
+            What::Bytes(file) => vec![Packet::bytes(Buffer::from_vec(std::fs::read(file)?))],
+        };
+        let mut count = 0;
+        for mut packet in packets {
+            if count == 0 {
+                packet.set_pts(place.pts.map(MediaTime::from_nanos));
+                packet.set_discont(place.discont);
+            }
+            match self.push_one(port, packet, retry)? {
+                Ok(()) => count += 1,
+                Err(PushError::Full(_)) => {
+                    self.report.step(self.line, "full", json!({"count": count}));
+                    return Ok(());
+                }
+                Err(error) => {
+                    self.report.error(self.line, &MediaError::from(error), Some(count));
+                    return Ok(());
+                }
+            }
+        }
+        self.report.step(self.line, "ok", json!({"count": count}));
+        Ok(())
+    }
+
+    fn sound(&self, sound: &Sound<'_>) -> Done<MediaResult<Vec<Packet>>> {
+        Ok(audio::packets(sound, self.engine.pool())?)
+    }
+
+    /// Pushes a packet; while the input is full and something can be pulled, pulls it.
+    fn push_one(
+        &mut self,
+        port: Option<&str>,
+        mut packet: Packet,
+        retry: bool,
+    ) -> Done<Result<(), PushError>> {
+        loop {
+            let pushed = match port {
+                Some(port) => self.pipeline.push_to(port, packet),
+                None => self.pipeline.push(packet),
+            };
+            packet = match pushed {
+                Err(PushError::Full(packet)) if retry => packet,
+                other => return Ok(other),
+            };
+            match self.pipeline.try_pull() {
+                Ok(Pull::Packet(output, result)) => {
+                    self.report.packet(self.line, output, &result)?;
+                }
+                _ => return Ok(Err(PushError::Full(packet))),
+            }
+        }
+    }
+
+    /// Pulls once.
+    fn pull(&mut self, port: Option<&str>) -> Done {
+        let pulled = match port {
+            Some(port) => self.pipeline.pull_from(port, Duration::ZERO),
+            None => self.pipeline.try_pull(),
+        };
+        let got = self.pulled(pulled)?;
+        if got {
+            self.report.step(self.line, "ok", Json::Null);
+        }
+        Ok(())
+    }
+
+    /// Pulls until there is nothing; notes why.
+    fn drain(&mut self) -> Done {
+        while self.pulled(self.pipeline.try_pull())? {}
+        Ok(())
+    }
+
+    /// Notes what a pull came to. Says whether that was a packet, which is a note of its own.
+    fn pulled(&mut self, pulled: MediaResult<Pull<'_>>) -> Done<bool> {
+        match pulled {
+            Ok(Pull::Packet(output, packet)) => {
+                self.report.packet(self.line, output, &packet)?;
+                return Ok(true);
+            }
+            Ok(Pull::End) => self.report.step(self.line, "end", Json::Null),
+            Ok(Pull::Idle(reason)) => self.idle(reason),
+            Err(error) => self.report.error(self.line, &error, None),
+        }
+        Ok(false)
+    }
+
+    fn set(&mut self, node: &str, at: Option<i64>, text: &str) -> Done {
+        let values = serde_json::from_str(text)?;
+        let set = match at {
+            Some(at) => self.pipeline.set_params_at(node, &values, MediaTime::from_nanos(at)),
+            None => self.pipeline.set_params(node, &values),
+        };
+        self.note(set.map(|number| json!({"number": number})));
+        Ok(())
+    }
+
+    /// Notes why nothing goes on, and what it waits for.
+    fn idle(&mut self, reason: Reason) {
+        let inputs: Vec<_> = self.pipeline.inputs().collect();
+        let outputs: Vec<_> = self.pipeline.outputs().collect();
+        let (status, names) = match reason {
+            Reason::Need(ports) => {
+                let names: Vec<_> = ports.iter().filter_map(|p| inputs.get(p).copied()).collect();
+                ("need_input", names)
+            }
+            Reason::Full(output) => ("full", vec![outputs[output]]),
+            Reason::InFlight(node) => {
+                ("in_flight", vec![self.pipeline.graph().nodes[node].id.as_str()])
+            }
+            Reason::Busy => ("busy", Vec::new()),
+        };
+        self.report.step(self.line, status, json!({"waits_for": names}));
+    }
+}
