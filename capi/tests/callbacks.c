@@ -65,11 +65,65 @@ static void waits_in_release(void) {
     rmedia_pipeline_destroy(target);
 }
 
-/* Node functions are no callbacks in that sense: they may use other pipelines. */
+static int32_t create_waits(void *user, rmedia_job_t job, const char *params, void **node) {
+    (void)user, (void)job, (void)params, (void)node;
+    refuse_waits();
+    return RMEDIA_OK;
+}
+static int32_t process_waits(void *node, rmedia_job_t job, uint32_t port, rmedia_packet_t packet) {
+    (void)node, (void)job, (void)port, (void)packet;
+    refuse_waits();
+    return RMEDIA_OK;
+}
+static int32_t drain_waits(void *node, rmedia_job_t job) {
+    (void)node, (void)job;
+    refuse_waits();
+    return RMEDIA_OK;
+}
+static void params_wait(void *node, const char *params) {
+    (void)node, (void)params;
+    refuse_waits();
+}
+
+static void waits_in_nodes(void) {
+    rmedia_node_type_t type = RMEDIA_NODE_TYPE_INIT;
+    rmedia_engine_t engine = engine_make();
+    target = pipeline_make(PASS);
+    type.declaration = DECLARATION(
+        ",\"params\":[{\"name\":\"x\",\"type\":\"int\",\"default\":1,\"live\":true}]");
+    type.create = create_waits;
+    type.process = process_waits;
+    type.drain = drain_waits;
+    type.reset = waits_in;
+    type.set_params = params_wait;
+    type.destroy = waits_in;
+    type.free = waits_in;
+    NEED(rmedia_engine_add_node(engine, &type, NULL) == RMEDIA_OK);
+    rmedia_pipeline_t pipeline = pipeline_on(engine, NODE);
+    CHECK_CASE("create: times called", atomic_load(&ran), 1);
+    CHECK_IS(push_text(pipeline, "a", RMEDIA_TRY), RMEDIA_OK);
+    CHECK_CASE("process: times called", atomic_load(&ran), 2);
+    CHECK_IS(rmedia_pipeline_set_params(pipeline, "node", "{\"x\":2}", RMEDIA_NO_TIME, NULL, NULL),
+             RMEDIA_OK);
+    CHECK_CASE("set_params: times called", atomic_load(&ran), 3);
+    CHECK_IS(rmedia_pipeline_reset(pipeline, NULL, NULL), RMEDIA_OK);
+    CHECK_CASE("reset: times called", atomic_load(&ran), 4);
+    CHECK_IS(push_text(pipeline, "a", RMEDIA_TRY), RMEDIA_OK);
+    CHECK_IS(rmedia_pipeline_end(pipeline, RMEDIA_ANY, NULL), RMEDIA_OK);
+    CHECK_CASE("drain: times called", atomic_load(&ran), 6);
+    rmedia_pipeline_destroy(pipeline);
+    rmedia_engine_destroy(engine);
+    CHECK_CASE("destroy and free: times called", atomic_load(&ran), 8);
+    rmedia_pipeline_destroy(target);
+}
+
+/* What does not wait is fine in a node, on another pipeline. */
 static int32_t uses_another(void *node, rmedia_job_t job, uint32_t port, rmedia_packet_t packet) {
     (void)node, (void)port;
-    CHECK_IS(push_text(target, "a", 1000), RMEDIA_OK);
-    CHECK_IS(rmedia_pipeline_close(target, 1000, NULL), RMEDIA_OK);
+    CHECK_IS(push_text(target, "a", RMEDIA_TRY), RMEDIA_OK);
+    CHECK_IS(rmedia_pipeline_end(target, RMEDIA_ANY, NULL), RMEDIA_OK);
+    CHECK_IS(pull_all(target), RMEDIA_END);
+    CHECK_IS(rmedia_pipeline_rewind(target, NULL), RMEDIA_OK);
     atomic_fetch_add(&ran, 1);
     return rmedia_job_emit(job, 0, packet, NULL);
 }
@@ -863,7 +917,8 @@ static void close_nobody_serves(void) {
 static const test TESTS[] = {
     {"calls that wait are refused in a wakeup and its free", waits_in_wakeup},
     {"calls that wait are refused in a release, direct and deferred", waits_in_release},
-    {"a node may use another pipeline", node_uses_another},
+    {"calls that wait are refused in the functions of a node type", waits_in_nodes},
+    {"a node may use another pipeline without waiting", node_uses_another},
     {"nodes of two pipelines that call each other are refused", nodes_call_each_other},
     {"a node that calls its own pipeline is refused", node_calls_its_pipeline},
     {"a node may cancel and destroy its own pipeline and engine", node_ends_its_pipeline},

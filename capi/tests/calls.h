@@ -65,6 +65,18 @@ CALL(pipeline_output) {
     uint32_t index;
     return rmedia_pipeline_output(PIPELINE_OF(with), "pass", &index, NULL);
 }
+CALL(pipeline_input_name) {
+    rmedia_string_t name = {0};
+    int32_t status = rmedia_pipeline_input_name(PIPELINE_OF(with), 0, &name);
+    rmedia_string_release(name);
+    return status;
+}
+CALL(pipeline_output_name) {
+    rmedia_string_t name = {0};
+    int32_t status = rmedia_pipeline_output_name(PIPELINE_OF(with), 0, &name);
+    rmedia_string_release(name);
+    return status;
+}
 CALL(pipeline_describe) {
     rmedia_string_t json = {0};
     int32_t status = rmedia_pipeline_describe(PIPELINE_OF(with), &json);
@@ -246,6 +258,8 @@ static const call CALLS[] = {
     ROW_ZERO(pipeline_create, ENGINE),
     ROW(pipeline_input, PIPELINE),
     ROW(pipeline_output, PIPELINE),
+    ROW(pipeline_input_name, PIPELINE),
+    ROW(pipeline_output_name, PIPELINE),
     ROW(pipeline_describe, PIPELINE),
     ROW(pipeline_push, PIPELINE),
     ROW(pipeline_push, PACKET),
