@@ -84,7 +84,7 @@ def ways(tsan: bool) -> list[Way]:
     valgrind += ["--errors-for-leak-kinds=definite", "--show-leak-kinds=definite"]
     valgrind += ["--fair-sched=yes"]
     sanitizer = {
-        "ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=1",
+        "ASAN_OPTIONS": "allocator_may_return_null=1:detect_leaks=1:fast_unwind_on_malloc=0",
         "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     }
     return [
