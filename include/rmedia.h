@@ -523,8 +523,8 @@ RMEDIA_API const char *rmedia_status_name(int32_t status);
 RMEDIA_API int32_t rmedia_live(struct rmedia_string_t *json);
 
 /**
- * The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. The
- * functions of errors work in a forked child, too.
+ * The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. In a
+ * forked child the functions of errors say, for every handle, that it is one.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
@@ -790,7 +790,8 @@ int32_t rmedia_pipeline_rewind(struct rmedia_pipeline_t pipeline,
  * Ends all inputs and works everything off, waiting for open jobs up to `timeout_ms`
  * (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
  * branches finish. To get every result: end, pull to the end, then close. RMEDIA_OK: every node
- * has delivered its tail; RMEDIA_CUT: time was up first.
+ * has delivered its tail; RMEDIA_CUT: time was up first. RMEDIA_HOST: it goes on closing, and waits
+ * for a job that nobody serves: take it, then close again.
  *
  * Thread: any, not in a callback. Blocks: as its nodes do, and up to the timeout. Real-time: no.
  * Since: 0.1.

@@ -34,9 +34,12 @@ pub(crate) unsafe fn call_with(
         Ok(status) => status,
         Err(failure) => {
             let code = failure.status().code();
+            // In a forked child nothing may be made: another thread of the parent may have been in
+            // the middle of it. What errors say is the same there for all of them.
             // SAFETY: by contract.
             if let Some(error) = unsafe { error.as_mut() } {
-                *error = error::handle(failure);
+                *error =
+                    if is_forked() { rmedia_error_t::default() } else { error::handle(failure) };
             }
             code
         }
@@ -118,12 +121,10 @@ pub(crate) fn check_flags(flags: u32, known: u32) -> Result<()> {
 
 /// Status of a call on a handle that may be zero: releasing nothing is fine.
 pub(crate) fn released(id: u64, release: impl FnOnce(u64) -> bool) -> i32 {
-    call(|| Ok(released_anywhere(id, release)))
-}
-
-/// As `released`, also in a forked child.
-pub(crate) fn released_anywhere(id: u64, release: impl FnOnce(u64) -> bool) -> i32 {
-    if id == 0 || release(id) { RMEDIA_OK } else { Status::BadHandle.code() }
+    call(|| match id == 0 || release(id) {
+        true => Ok(RMEDIA_OK),
+        false => Ok(Status::BadHandle.code()),
+    })
 }
 
 thread_local! {
@@ -153,9 +154,12 @@ pub(crate) fn check_may_wait() -> Result<()> {
         .with_hint("don't wait there: use a timeout of 0, or cancel instead of close"))
 }
 
+/// What errors say in a forked child.
+pub(crate) const FORKED: &CStr = c"librmedia was used before this process was forked off and can't be used in it; fork before the first call, or start the child with exec";
+
 const UNUSED: u8 = 0;
 const USED: u8 = 1;
-const FORKED: u8 = 2;
+const CHILD: u8 = 2;
 
 /// Whether this process has used the library, or is the child of one that had.
 static PROCESS: AtomicU8 = AtomicU8::new(UNUSED);
@@ -165,11 +169,7 @@ static PROCESS: AtomicU8 = AtomicU8::new(UNUSED);
 pub(crate) fn check_process() -> Result<()> {
     match PROCESS.load(Ordering::Relaxed) {
         USED => Ok(()),
-        FORKED => Err(Error::new(
-            detail::PROCESS_FORKED,
-            "librmedia was used before this process was forked off and can't be used in it",
-        )
-        .with_hint("fork before the first call, or start the child with exec")),
+        CHILD => Err(Error::new(detail::PROCESS_FORKED, FORKED.to_string_lossy())),
         _ => {
             watch_for_fork();
             Ok(())
@@ -179,13 +179,13 @@ pub(crate) fn check_process() -> Result<()> {
 
 /// Whether this is the child of a process that had used the library.
 pub(crate) fn is_forked() -> bool {
-    PROCESS.load(Ordering::Relaxed) == FORKED
+    PROCESS.load(Ordering::Relaxed) == CHILD
 }
 
 #[cfg(unix)]
 fn watch_for_fork() {
     extern "C" fn in_child() {
-        PROCESS.store(FORKED, Ordering::Relaxed);
+        PROCESS.store(CHILD, Ordering::Relaxed);
     }
     if PROCESS.compare_exchange(UNUSED, USED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
         // SAFETY: the handler is a plain function that stores to an atomic, which is allowed in a

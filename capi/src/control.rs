@@ -1,18 +1,18 @@
 //! A pipeline's life from outside: ends, reset, close, cancel, live params, events, metrics, waiting.
 
 use crate::abi::{
-    RMEDIA_ANY, RMEDIA_CUT, RMEDIA_EMPTY, RMEDIA_NO_TIME, RMEDIA_OK, rmedia_error_t,
-    rmedia_free_fn, rmedia_pipeline_t, rmedia_string_t, rmedia_wakeup_fn,
+    RMEDIA_ANY, RMEDIA_EMPTY, RMEDIA_NO_TIME, RMEDIA_OK, rmedia_error_t, rmedia_free_fn,
+    rmedia_pipeline_t, rmedia_string_t, rmedia_wakeup_fn,
 };
 use crate::boundary::{call, call_with, check_may_wait, out, text};
+use crate::host::deadline;
 use crate::pipeline::find;
 use crate::string;
 use crate::wake::Wakeup;
+use remotemedia::MediaTime;
 use remotemedia::error::{Error, Result, detail};
-use remotemedia::{Closed, MediaTime};
 use serde_json::{Map, Value as Json};
 use std::ffi::{c_char, c_void};
-use std::time::Duration;
 
 /// Ends the input of that index (RMEDIA_ANY: all inputs): nothing more will be pushed. What nodes
 /// still hold comes with the next pulls, then RMEDIA_END. Ending again does nothing.
@@ -117,7 +117,8 @@ pub unsafe extern "C" fn rmedia_pipeline_rewind(
 /// Ends all inputs and works everything off, waiting for open jobs up to `timeout_ms`
 /// (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
 /// branches finish. To get every result: end, pull to the end, then close. RMEDIA_OK: every node
-/// has delivered its tail; RMEDIA_CUT: time was up first.
+/// has delivered its tail; RMEDIA_CUT: time was up first. RMEDIA_HOST: it goes on closing, and waits
+/// for a job that nobody serves: take it, then close again.
 ///
 /// Thread: any, not in a callback. Blocks: as its nodes do, and up to the timeout. Real-time: no.
 /// Since: 0.1.
@@ -135,13 +136,9 @@ pub unsafe extern "C" fn rmedia_pipeline_close(
     unsafe {
         call_with(error, || {
             check_may_wait()?;
-            let timeout = u64::try_from(timeout_ms).map_or(Duration::MAX, Duration::from_millis);
-            find(pipeline)?.guard(|pipeline| {
-                Ok(match pipeline.close(timeout)? {
-                    Closed::Drained => RMEDIA_OK,
-                    Closed::Cut => RMEDIA_CUT,
-                })
-            })
+            let until = deadline(timeout_ms)?;
+            let entry = find(pipeline)?;
+            entry.guard(|_| entry.close(until))
         })
     }
 }
@@ -240,7 +237,7 @@ pub unsafe extern "C" fn rmedia_pipeline_next_event(
 ) -> i32 {
     call(|| {
         // SAFETY: by contract.
-        unsafe { out(event, "event")? }.id = 0;
+        unsafe { string::empty(event) }?;
         let entry = find(pipeline)?;
         match entry.pipeline.event() {
             // SAFETY: by contract.
@@ -265,6 +262,8 @@ pub unsafe extern "C" fn rmedia_pipeline_metrics(
     json: *mut rmedia_string_t,
 ) -> i32 {
     call(|| {
+        // SAFETY: by contract.
+        unsafe { string::empty(json) }?;
         let entry = find(pipeline)?;
         // SAFETY: by contract.
         unsafe { string::give(json, entry.pipeline.metrics().to_string()) }
@@ -298,7 +297,8 @@ pub unsafe extern "C" fn rmedia_pipeline_wait_handle(
 
 /// Sets a function that is called when the wait handle would become readable: once, until a pull or
 /// rmedia_pipeline_next_event has found nothing again. It is called on whatever thread changes the
-/// pipeline and may only poke the program's own loop. NULL takes the function away. When this
+/// pipeline, also inside the program's own calls, and may only poke the program's loop: it must not
+/// take a lock that the program holds while it calls this library. NULL takes the function away. When this
 /// returns, no call of the former function is running or will begin (from inside that call it
 /// returns at once), and `free` has been or will be called once with its `user`.
 ///

@@ -124,7 +124,10 @@ pub unsafe extern "C" fn rmedia_engine_nodes(
     json: *mut rmedia_string_t,
 ) -> i32 {
     // SAFETY: by contract.
-    call(|| unsafe { string::give(json, find(engine)?.engine.registry().to_json().to_string()) })
+    call(|| unsafe {
+        string::empty(json)?;
+        string::give(json, find(engine)?.engine.registry().to_json().to_string())
+    })
 }
 
 /// Checks a manifest (JSON or YAML text) without making a pipeline. Gives {ok, problems: […], nodes,
@@ -146,6 +149,7 @@ pub unsafe extern "C" fn rmedia_engine_validate(
     // SAFETY: by contract.
     unsafe {
         call_with(error, || {
+            string::empty(json)?;
             let manifest = Manifest::from_slice(text(manifest, "manifest")?.as_bytes())?;
             let report = manifest.validate(&find(engine)?.engine.registry());
             string::give(json, report.to_json().to_string())
@@ -168,7 +172,7 @@ pub unsafe extern "C" fn rmedia_engine_next_log(
 ) -> i32 {
     call(|| {
         // SAFETY: by contract.
-        unsafe { out(line, "line")? }.id = 0;
+        unsafe { string::empty(line) }?;
         match find(engine)?.engine.log_line() {
             // SAFETY: by contract.
             Some(taken) => unsafe { string::give(line, taken.to_json().to_string()) },

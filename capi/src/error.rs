@@ -1,10 +1,10 @@
 //! Error objects.
 
-use crate::abi::rmedia_error_t;
-use crate::boundary::released_anywhere;
+use crate::abi::{RMEDIA_OK, rmedia_error_t};
+use crate::boundary::{FORKED, is_forked, released};
 use crate::handle::{Object, Table};
 use remotemedia::error::{Error, Status};
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::sync::OnceLock;
 
@@ -38,17 +38,28 @@ pub(crate) fn c_string(text: impl Into<String>) -> CString {
     CString::new(text).unwrap_or_default()
 }
 
-/// A text of a live error. The pin ends here; the error stays as long as its handle.
-fn text(error: rmedia_error_t, make: impl FnOnce(&Failure) -> &CString) -> *const c_char {
+/// A text of a live error. The pin ends here; the error stays as long as its handle. In a forked
+/// child, where none can be made, all handles stand for the same error.
+fn text(
+    error: rmedia_error_t,
+    in_child: &'static CStr,
+    make: impl FnOnce(&Failure) -> &CString,
+) -> *const c_char {
+    if is_forked() {
+        return in_child.as_ptr();
+    }
     ERRORS.pin(error.id).map_or(ptr::null(), |failure| make(&failure).as_ptr())
 }
 
-/// The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. The
-/// functions of errors work in a forked child, too.
+/// The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. In a
+/// forked child the functions of errors say, for every handle, that it is one.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_status(error: rmedia_error_t) -> i32 {
+    if is_forked() {
+        return Status::Forked.code();
+    }
     let status = ERRORS.pin(error.id).map(|failure| failure.error.status());
     status.unwrap_or(Status::BadHandle).code()
 }
@@ -59,7 +70,7 @@ pub extern "C" fn rmedia_error_status(error: rmedia_error_t) -> i32 {
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_detail(error: rmedia_error_t) -> *const c_char {
-    text(error, |f| f.detail.get_or_init(|| c_string(f.error.detail().id)))
+    text(error, c"process.forked", |f| f.detail.get_or_init(|| c_string(f.error.detail().id)))
 }
 
 /// What went wrong, where, and what to do, in one line; NULL for no error. Lives as long as the
@@ -68,7 +79,7 @@ pub extern "C" fn rmedia_error_detail(error: rmedia_error_t) -> *const c_char {
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_message(error: rmedia_error_t) -> *const c_char {
-    text(error, |f| f.message.get_or_init(|| c_string(f.error.to_string())))
+    text(error, FORKED, |f| f.message.get_or_init(|| c_string(f.error.to_string())))
 }
 
 /// Everything about the error as JSON: {status, code, detail, message, node?, port?, pointer?,
@@ -77,7 +88,9 @@ pub extern "C" fn rmedia_error_message(error: rmedia_error_t) -> *const c_char {
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_json(error: rmedia_error_t) -> *const c_char {
-    text(error, |f| f.json.get_or_init(|| c_string(f.error.to_json().to_string())))
+    text(error, c"{\"status\":\"Forked\",\"detail\":\"process.forked\"}", |f| {
+        f.json.get_or_init(|| c_string(f.error.to_json().to_string()))
+    })
 }
 
 /// Lets go of an error. {0} is fine.
@@ -85,5 +98,8 @@ pub extern "C" fn rmedia_error_json(error: rmedia_error_t) -> *const c_char {
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_release(error: rmedia_error_t) -> i32 {
-    released_anywhere(error.id, |id| ERRORS.release(id))
+    if is_forked() {
+        return RMEDIA_OK;
+    }
+    released(error.id, |id| ERRORS.release(id))
 }

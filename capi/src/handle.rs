@@ -16,7 +16,6 @@
 //! # Real-time
 //! Nothing here locks or allocates, except an insertion that needs a new chunk of slots.
 
-use crate::boundary::is_forked;
 use crossbeam_queue::ArrayQueue;
 use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
@@ -63,6 +62,8 @@ pub(crate) trait Object: Send + Sync + 'static {
 pub(crate) struct Table<T: 'static> {
     chunks: [AtomicPtr<Chunk<T>>; MAX_CHUNKS],
     count: AtomicUsize,
+    /// The chunk that had a free slot last.
+    hint: AtomicUsize,
     live: AtomicUsize,
     grow: Mutex<()>,
 }
@@ -77,6 +78,7 @@ impl<T: Object> Table<T> {
         Self {
             chunks: [const { AtomicPtr::new(ptr::null_mut()) }; MAX_CHUNKS],
             count: AtomicUsize::new(0),
+            hint: AtomicUsize::new(0),
             live: AtomicUsize::new(0),
             grow: Mutex::new(()),
         }
@@ -190,8 +192,14 @@ impl<T: Object> Table<T> {
     fn free_slot(&'static self) -> Option<(u32, &'static Slot<T>)> {
         loop {
             let count = self.count.load(Ordering::Acquire);
-            for chunk in (0..count).filter_map(|n| self.chunk(n)) {
+            // Where there was a free one last.
+            let hint = self.hint.load(Ordering::Relaxed).min(count);
+            for n in (hint..count).chain(0..hint) {
+                let Some(chunk) = self.chunk(n) else { continue };
                 if let Some(index) = chunk.free.pop() {
+                    if n != hint {
+                        self.hint.store(n, Ordering::Relaxed);
+                    }
                     return Some((index, &chunk.slots[index as usize % CHUNK]));
                 }
             }
@@ -203,10 +211,6 @@ impl<T: Object> Table<T> {
 
     /// Adds a chunk, unless somebody else has done so meanwhile. False: there are too many.
     fn add_chunk(&self, seen: usize) -> bool {
-        // In a forked child the lock may be held by a thread that is not there.
-        if is_forked() {
-            return false;
-        }
         let _one_at_a_time = self.grow.lock().unwrap_or_else(PoisonError::into_inner);
         let count = self.count.load(Ordering::Acquire);
         if count != seen {

@@ -2,10 +2,11 @@
 //! For languages whose code must not be called from other threads.
 
 use crate::abi::{
-    RMEDIA_EMPTY, RMEDIA_JOB_CLOSE, RMEDIA_JOB_DRAIN, RMEDIA_JOB_PARAMS, RMEDIA_JOB_PROCESS,
-    RMEDIA_JOB_RESET, RMEDIA_OK, rmedia_engine_t, rmedia_error_t, rmedia_job_info_t,
+    RMEDIA_EMPTY, RMEDIA_FOREVER, RMEDIA_JOB_CLOSE, RMEDIA_JOB_DRAIN, RMEDIA_JOB_PARAMS,
+    RMEDIA_JOB_PROCESS, RMEDIA_JOB_RESET, RMEDIA_OK, RMEDIA_TRY, rmedia_engine_t, rmedia_error_t,
+    rmedia_job_info_t, rmedia_job_t, rmedia_packet_t,
 };
-use crate::boundary::{call_with, check_may_wait, text};
+use crate::boundary::{call_with, check_may_wait, invalid, text};
 use crate::error::c_string;
 use crate::job::Job;
 use crate::node::complete;
@@ -83,13 +84,11 @@ pub unsafe extern "C" fn rmedia_engine_next_job(
     // SAFETY: by contract.
     unsafe {
         call_with(error, || {
-            // Checked before a job is taken that could not be handed over.
-            sized::read(job, "job")?;
-            if timeout_ms != 0 {
-                check_may_wait()?;
-            }
+            // Written before a job is taken that could not be handed over.
+            sized::write(job, "job", &NO_JOB)?;
+            let deadline = deadline(timeout_ms)?;
             let entry = engine::find(engine)?;
-            let Some(waiting) = entry.host.next(deadline(timeout_ms)) else {
+            let Some(waiting) = entry.host.next(deadline) else {
                 entry.look_again();
                 return Ok(RMEDIA_EMPTY);
             };
@@ -100,13 +99,35 @@ pub unsafe extern "C" fn rmedia_engine_next_job(
     }
 }
 
-/// When a wait of so many milliseconds ends.
-pub(crate) fn deadline(timeout_ms: i32) -> Deadline {
-    match u64::try_from(timeout_ms) {
-        Ok(0) => Deadline::Now,
-        Ok(ms) => Deadline::At(Instant::now() + Duration::from_millis(ms)),
-        Err(_) => Deadline::Never,
+/// An info without a job in it.
+const NO_JOB: rmedia_job_info_t = rmedia_job_info_t {
+    struct_size: size_of::<rmedia_job_info_t>() as u32,
+    kind: 0,
+    job: rmedia_job_t { id: 0 },
+    node: 0,
+    node_type: std::ptr::null(),
+    params: std::ptr::null(),
+    packet: rmedia_packet_t { id: 0 },
+    port: 0,
+    reserved: 0,
+};
+
+/// When a wait of so many milliseconds ends. Waiting is refused in a callback.
+pub(crate) fn deadline(timeout_ms: i32) -> Result<Deadline> {
+    match timeout_ms {
+        RMEDIA_TRY => return Ok(Deadline::Now),
+        RMEDIA_FOREVER => {}
+        ..0 => {
+            let message = format!("{timeout_ms} ms is no timeout");
+            return Err(
+                invalid(message).with_hint("0: don't wait, -1: for ever, else milliseconds")
+            );
+        }
+        _ => {}
     }
+    check_may_wait()?;
+    let millis = u64::try_from(timeout_ms).map(Duration::from_millis);
+    Ok(millis.map_or(Deadline::Never, |wait| Deadline::At(Instant::now() + wait)))
 }
 
 /// When a wait ends.
@@ -125,10 +146,13 @@ fn open(waiting: Waiting, queue: &Arc<HostQueue>) -> Result<rmedia_job_info_t> {
     let job = Arc::new(Job::queued(node.outputs, ticket, taken));
     let lent = packet.map(packet::handle).transpose()?;
     job.lend(lent);
+    let handle = job.open().inspect_err(|_| {
+        job.close(RMEDIA_OK, || None);
+    })?;
     Ok(rmedia_job_info_t {
         struct_size: size_of::<rmedia_job_info_t>() as u32,
         kind,
-        job: job.open()?,
+        job: handle,
         node: node.id,
         node_type,
         params,

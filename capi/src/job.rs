@@ -4,7 +4,7 @@
 //! taken from the queue ends with `rmedia_job_done` or `rmedia_job_fail`. Outputs count only if the
 //! job succeeds.
 
-use crate::abi::{RMEDIA_OK, rmedia_error_t, rmedia_job_t, rmedia_packet_t};
+use crate::abi::{RMEDIA_IN_FLIGHT, RMEDIA_OK, rmedia_error_t, rmedia_job_t, rmedia_packet_t};
 use crate::boundary::{bad_handle, call, call_with, invalid, text, too_many};
 use crate::handle::{Object, Table};
 use crate::host::Taken;
@@ -102,7 +102,16 @@ impl Job {
                 state.failure = failure;
             }
             state.ended = true;
-            let Some(ticket) = state.ticket.take() else { return Ok(self.taken.is_some()) };
+            let Some(ticket) = state.ticket.take() else {
+                if self.taken.is_none() {
+                    // What it has emitted goes when its function returns.
+                    return Ok(false);
+                }
+                let lent = state.lent.take();
+                drop(state);
+                take_back(lent);
+                return Ok(true);
+            };
             let emissions = std::mem::take(&mut state.emissions);
             (ticket, state.failure.take(), emissions, state.lent.take())
         };
@@ -118,22 +127,26 @@ impl Job {
     /// its result goes to.
     pub(crate) fn close(&self, status: i32, ticket: impl FnOnce() -> Option<Ticket>) -> Outcome {
         let mut state = self.lock();
-        if status == crate::abi::RMEDIA_IN_FLIGHT && !state.ended && state.failure.is_none() {
-            return match ticket() {
-                Some(ticket) => {
-                    state.ticket = Some(ticket);
-                    Outcome::InFlight
-                }
-                None => Outcome::Failed(Error::new(
-                    detail::NODE_CONTRACT,
-                    "the node returned IN_FLIGHT, but its type declares no max_in_flight",
-                )),
-            };
+        if status == RMEDIA_IN_FLIGHT && !state.ended && state.failure.is_none() {
+            if let Some(ticket) = ticket() {
+                state.ticket = Some(ticket);
+                return Outcome::InFlight;
+            }
+            state.failure = Some(Error::new(
+                detail::NODE_CONTRACT,
+                "the node returned IN_FLIGHT, but its type declares no max_in_flight",
+            ));
         }
         let lent = state.lent.take();
         state.ended = true;
         let failure = state.failure.take();
+        let gone = match failure.is_some() || status < 0 {
+            true => std::mem::take(&mut state.emissions),
+            false => Vec::new(),
+        };
         drop(state);
+        // Outside the lock: they may be memory of the program.
+        drop(gone);
         take_back(lent);
         match failure {
             Some(error) => Outcome::Failed(error),
@@ -240,6 +253,9 @@ pub unsafe extern "C" fn rmedia_job_fail(job: rmedia_job_t, message: *const c_ch
         let failure = Error::new(detail::NODE_FAILED, message);
         let in_its_call = {
             let mut state = pinned.lock();
+            if state.ended {
+                return Err(over());
+            }
             let inside = state.ticket.is_none() && pinned.taken.is_none();
             if inside {
                 state.failure = Some(failure.clone());

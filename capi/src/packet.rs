@@ -64,7 +64,8 @@ pub unsafe extern "C" fn rmedia_packet_create(
 /// Makes a packet over memory of the program, without a copy. The memory must stay as it is until
 /// `release` is called with `user`: exactly once after a success, when nothing refers to it any
 /// more, on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
-/// never after a failure. `release` must not block; inside it calls that wait are refused. Memory
+/// never after a failure. `release` must not block, nor take a lock that
+/// the program holds while it calls this library; inside it calls that wait are refused. Memory
 /// that is still held when the process exits is not released.
 ///
 /// Ownership: the caller gets the packet.
@@ -98,7 +99,7 @@ pub unsafe extern "C" fn rmedia_packet_wrap(
             let Some(data) = NonNull::new(info.data.cast_mut().cast::<u8>()) else {
                 return Err(crate::boundary::null("info->data"));
             };
-            describe::check_wrapped(&info, data, size)?;
+            describe::check_wrapped(&info, data)?;
             // Everything that can fail comes first: from here on the memory is taken.
             let place = PACKETS.reserve().ok_or_else(|| too_many("packet"))?;
             let release = Release::new(release, user);
@@ -254,7 +255,7 @@ pub unsafe extern "C" fn rmedia_packet_json(
 ) -> i32 {
     call(|| {
         // SAFETY: by contract.
-        unsafe { out(json, "json")? }.id = 0;
+        unsafe { string::empty(json) }?;
         let pinned = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
         let text = match pinned.payload() {
             Payload::Json(value) => value.to_string(),

@@ -1,13 +1,13 @@
 //! Pipelines: made, fed, emptied. Their control is in `control`.
 
 use crate::abi::{
-    RMEDIA_ANY, RMEDIA_BUSY, RMEDIA_END, RMEDIA_FULL, RMEDIA_HOST, RMEDIA_IN_FLIGHT,
-    RMEDIA_NEED_INPUT, RMEDIA_OK, RMEDIA_PIPELINE_UNTRUSTED, RMEDIA_TRY, rmedia_engine_t,
-    rmedia_error_t, rmedia_packet_t, rmedia_pipeline_options_t, rmedia_pipeline_t, rmedia_string_t,
+    RMEDIA_ANY, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_END, RMEDIA_FULL, RMEDIA_HOST, RMEDIA_IN_FLIGHT,
+    RMEDIA_NEED_INPUT, RMEDIA_OK, RMEDIA_PIPELINE_UNTRUSTED, rmedia_engine_t, rmedia_error_t,
+    rmedia_packet_t, rmedia_pipeline_options_t, rmedia_pipeline_t, rmedia_string_t,
 };
 use crate::boundary::{
-    bad_handle, call, call_with, check_flags, check_may_wait, invalid, null, out, panicked,
-    released, text, too_many,
+    bad_handle, call, call_with, check_flags, invalid, null, out, panicked, released, text,
+    too_many,
 };
 use crate::engine::{self, EngineEntry};
 use crate::handle::{Object, Pin, Table};
@@ -17,7 +17,7 @@ use crate::wake::{Wake, waker};
 use crate::{sized, string};
 use remotemedia::error::{Error, Result, detail};
 use remotemedia::packet::AudioFormat;
-use remotemedia::{Audio, Manifest, Packet, Pipeline, Pull, PushError, Reason};
+use remotemedia::{Audio, Closed, Closing, Manifest, Packet, Pipeline, Pull, PushError, Reason};
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
@@ -99,8 +99,7 @@ impl PipelineEntry {
         }
     }
 
-    fn pull(&self, output: u32, timeout_ms: i32) -> Result<Pulled<'_>> {
-        let until = deadline(timeout_ms);
+    fn pull(&self, output: u32, until: Deadline) -> Result<Pulled<'_>> {
         loop {
             let seen = self.pipeline.changes();
             let pull = match output {
@@ -115,6 +114,25 @@ impl PipelineEntry {
             if !self.waits(status, about, seen, until) {
                 self.look_again();
                 return Ok(Pulled::Nothing(status, about));
+            }
+        }
+    }
+
+    /// Closes, waiting where waiting helps.
+    pub(crate) fn close(&self, until: Deadline) -> Result<i32> {
+        loop {
+            let seen = self.pipeline.changes();
+            let (status, about) = match self.pipeline.close_now()? {
+                Closing::Over(Closed::Drained) => return Ok(RMEDIA_OK),
+                Closing::Over(Closed::Cut) => return Ok(RMEDIA_CUT),
+                Closing::Waits(reason) => self.idle(reason),
+            };
+            if status == RMEDIA_HOST && until != Deadline::Now {
+                return Ok(status);
+            }
+            if !self.waits(status, about, seen, until) {
+                self.pipeline.cut()?;
+                return Ok(RMEDIA_CUT);
             }
         }
     }
@@ -150,7 +168,7 @@ impl PipelineEntry {
         &self,
         input: u32,
         packet: Packet,
-        timeout_ms: i32,
+        until: Deadline,
     ) -> Result<i32, (Result<i32, Error>, Option<Packet>)> {
         let input = match input {
             RMEDIA_ANY => match self.pipeline.only_input() {
@@ -159,7 +177,6 @@ impl PipelineEntry {
             },
             input => input as usize,
         };
-        let until = deadline(timeout_ms);
         let mut packet = packet;
         loop {
             let seen = self.pipeline.changes();
@@ -288,12 +305,13 @@ unsafe fn create(
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_pipeline_destroy(pipeline: rmedia_pipeline_t) -> i32 {
     released(pipeline.id, |id| match PIPELINES.pin(id) {
-        Some(entry) => {
+        // One of those that destroy it at the same time does.
+        Some(entry) if PIPELINES.release(id) => {
             entry.wake.stop();
             entry.pipeline.cancel();
-            PIPELINES.release(id)
+            true
         }
-        None => false,
+        _ => false,
     })
 }
 
@@ -361,6 +379,8 @@ pub unsafe extern "C" fn rmedia_pipeline_input_name(
     name: *mut rmedia_string_t,
 ) -> i32 {
     call(|| {
+        // SAFETY: by contract.
+        unsafe { string::empty(name) }?;
         let entry = find(pipeline)?;
         // SAFETY: by contract.
         unsafe { give_name(entry.pipeline.inputs().nth(index as usize), name) }
@@ -381,6 +401,8 @@ pub unsafe extern "C" fn rmedia_pipeline_output_name(
     name: *mut rmedia_string_t,
 ) -> i32 {
     call(|| {
+        // SAFETY: by contract.
+        unsafe { string::empty(name) }?;
         let entry = find(pipeline)?;
         // SAFETY: by contract.
         unsafe { give_name(entry.pipeline.outputs().nth(index as usize), name) }
@@ -390,8 +412,6 @@ pub unsafe extern "C" fn rmedia_pipeline_output_name(
 /// # Safety
 /// `to` is null or may be written.
 unsafe fn give_name(name: Option<&str>, to: *mut rmedia_string_t) -> Result<i32> {
-    // SAFETY: by contract.
-    unsafe { out(to, "name")? }.id = 0;
     let message = "the pipeline has no port of that index";
     let name = name.ok_or_else(|| Error::new(detail::ARGUMENT_UNKNOWN_PORT, message))?;
     // SAFETY: by contract.
@@ -412,6 +432,8 @@ pub unsafe extern "C" fn rmedia_pipeline_describe(
     json: *mut rmedia_string_t,
 ) -> i32 {
     call(|| {
+        // SAFETY: by contract.
+        unsafe { string::empty(json) }?;
         let entry = find(pipeline)?;
         // SAFETY: by contract.
         unsafe { string::give(json, entry.pipeline.graph().to_json().to_string()) }
@@ -445,13 +467,11 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
     // SAFETY: by contract.
     unsafe {
         call_with(error, || {
-            if timeout_ms != RMEDIA_TRY {
-                check_may_wait()?;
-            }
+            let until = deadline(timeout_ms)?;
             let entry = find(pipeline)?;
             entry.guard(|_| {
                 if let Some((place, value)) = PACKETS.take(packet.id) {
-                    let pushed = entry.push(input, value, timeout_ms);
+                    let pushed = entry.push(input, value, until);
                     return pushed.or_else(|(outcome, back)| {
                         if let Some(back) = back {
                             place.fill(back);
@@ -461,7 +481,7 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
                 }
                 // Another thread looks at it at this moment.
                 let shared = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
-                let pushed = entry.push(input, Packet::clone(&shared), timeout_ms);
+                let pushed = entry.push(input, Packet::clone(&shared), until);
                 drop(shared);
                 match pushed {
                     Ok(status) => {
@@ -509,11 +529,12 @@ pub unsafe extern "C" fn rmedia_pipeline_push_f32(
                     return Err(null("samples"));
                 }
                 check_memory(count * 4, &entry.engine.engine)?;
-                let mut audio = Audio::from_pool(entry.engine.engine.pool(), format, frames)?;
+                let buffer = entry.engine.engine.pool().try_buffer(count * 4)?;
+                let mut audio = Audio::new(format, buffer)?;
                 if let (Some(to), true) = (audio.f32_mut(), count > 0) {
                     to.copy_from_slice(slice::from_raw_parts(samples, count));
                 }
-                let pushed = entry.push(input, Packet::audio(audio), RMEDIA_TRY);
+                let pushed = entry.push(input, Packet::audio(audio), Deadline::Now);
                 pushed.or_else(|(outcome, _)| outcome)
             })
         })
@@ -548,14 +569,12 @@ pub unsafe extern "C" fn rmedia_pipeline_pull(
         call_with(error, || {
             let packet = out(packet, "packet")?;
             packet.id = 0;
-            if timeout_ms != RMEDIA_TRY {
-                check_may_wait()?;
-            }
+            let until = deadline(timeout_ms)?;
             let entry = find(pipeline)?;
             entry.guard(|_| {
                 // The place first: a packet that was pulled must not be lost.
                 let place = PACKETS.reserve().ok_or_else(|| too_many("packet"))?;
-                let (status, about) = match entry.pull(output, timeout_ms)? {
+                let (status, about) = match entry.pull(output, until)? {
                     Pulled::Packet(name, pulled) => {
                         packet.id = place.fill(pulled);
                         (RMEDIA_OK, name)

@@ -14,6 +14,16 @@ impl Object for CString {
 
 pub(crate) static STRINGS: Table<CString> = Table::new();
 
+/// The caller's handle, zero until a text is given.
+///
+/// # Safety
+/// `to` is null or points to a handle that may be written.
+pub(crate) unsafe fn empty(to: *mut rmedia_string_t) -> Result<()> {
+    // SAFETY: by contract.
+    unsafe { out(to, "string")? }.id = 0;
+    Ok(())
+}
+
 /// Gives a text to the caller.
 ///
 /// # Safety

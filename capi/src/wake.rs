@@ -4,8 +4,9 @@
 use crate::abi::{rmedia_free_fn, rmedia_wakeup_fn};
 use crate::boundary::callback;
 use remotemedia::error::{Error, Result, detail};
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::c_void;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Wake as TaskWake, Waker};
@@ -51,13 +52,20 @@ pub(crate) struct Wake {
 
 #[derive(Default)]
 struct State {
+    /// Each running call holds it, too.
     wakeup: Option<Arc<Wakeup>>,
-    running: usize,
+}
+
+/// A call of a wakeup function on this thread. The list of them lies on the stack, so that it has no
+/// destructor and works until the very end of a thread.
+struct Frame {
+    /// Address of the `Wake`. Compared, never followed.
+    address: usize,
+    outer: *const Frame,
 }
 
 thread_local! {
-    /// Addresses of the `Wake`s whose function this thread is in. Compared, never followed.
-    static CALLING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    static INNERMOST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 }
 
 impl Wake {
@@ -80,15 +88,17 @@ impl Wake {
     /// Sets, replaces or (`None`) clears the wakeup function. When it returns, no call of the former
     /// one is running or will begin; from inside such a call it returns at once.
     pub(crate) fn set_wakeup(&self, wakeup: Option<Wakeup>) {
-        let former = self.replace(wakeup);
-        let address = std::ptr::from_ref(self).addr();
+        let Some(former) = self.replace(wakeup) else { return };
         // Two calls that waited for each other's end from inside would do so for ever.
-        if former.is_some() && !CALLING.with_borrow(|calling| calling.contains(&address)) {
-            let mut state = self.lock();
-            while state.running > 0 {
-                state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
+        if self.is_calling() {
+            return;
         }
+        let mut state = self.lock();
+        while Arc::strong_count(&former) > 1 {
+            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        drop(former);
     }
 
     /// Clears the wakeup function without waiting for a call that is running; it is freed after it.
@@ -108,25 +118,39 @@ impl Wake {
         if let Some(descriptor) = self.descriptor.get() {
             descriptor.set();
         }
-        let wakeup = {
-            let mut state = self.lock();
-            let Some(wakeup) = state.wakeup.clone() else { return };
-            state.running += 1;
-            wakeup
-        };
-        let address = std::ptr::from_ref(self).addr();
-        CALLING.with_borrow_mut(|calling| calling.push(address));
+        // Who is in the function has been told, and will look when it is over.
+        if self.is_calling() {
+            return;
+        }
+        let Some(wakeup) = self.lock().wakeup.clone() else { return };
         if let Some(function) = wakeup.function {
+            let outer = INNERMOST.get();
+            let frame = Frame { address: ptr::from_ref(self).addr(), outer };
+            INNERMOST.set(&frame);
             // SAFETY: the program vouches for its function; `user` lives until `free`, which waits
             // for the last `Arc`.
             callback(|| unsafe { function(wakeup.user) });
+            INNERMOST.set(outer);
         }
-        CALLING.with_borrow_mut(Vec::pop);
-        let mut state = self.lock();
-        state.running -= 1;
-        self.ended.notify_all();
-        drop(state);
         drop(wakeup);
+        // Under the lock, so that who waits for the end does not miss it between look and wait.
+        let _state = self.lock();
+        self.ended.notify_all();
+    }
+
+    /// Whether this thread is in a call of the wakeup function.
+    fn is_calling(&self) -> bool {
+        let address = ptr::from_ref(self).addr();
+        let mut next = INNERMOST.get();
+        // SAFETY: a frame lies on this thread's stack, below this call, as long as it is on the
+        // list, and is never changed there.
+        while let Some(frame) = unsafe { next.as_ref() } {
+            if frame.address == address {
+                return true;
+            }
+            next = frame.outer;
+        }
+        false
     }
 
     /// Takes the signal back, before the caller looks whether there is still something to do.
@@ -183,13 +207,13 @@ impl Descriptor {
         let one = 1u64;
         // SAFETY: writes eight bytes from a variable. It fails only where the counter is at its
         // limit, and then it is readable already.
-        unsafe { libc::write(self.number(), std::ptr::from_ref(&one).cast(), 8) };
+        unsafe { libc::write(self.number(), ptr::from_ref(&one).cast(), 8) };
     }
 
     fn clear(&self) {
         let mut count = 0u64;
         // SAFETY: reads eight bytes into a variable. It fails only where the counter is zero.
-        unsafe { libc::read(self.number(), std::ptr::from_mut(&mut count).cast(), 8) };
+        unsafe { libc::read(self.number(), ptr::from_mut(&mut count).cast(), 8) };
     }
 }
 
@@ -233,7 +257,7 @@ mod tests {
         for _ in 0..200 {
             let wake = Arc::new(Wake::default());
             let before = FREED.load(Ordering::SeqCst);
-            wake.set_wakeup(Some(Wakeup::new(Some(count), std::ptr::null_mut(), Some(freed))));
+            wake.set_wakeup(Some(Wakeup::new(Some(count), ptr::null_mut(), Some(freed))));
             let signals = wake.clone();
             let thread = std::thread::spawn(move || (0..200).for_each(|_| signals.signal()));
             wake.set_wakeup(None);

@@ -409,7 +409,9 @@ static void release_runs_releases(void) {
 
 /* Locks of the program that a callback and a caller share */
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+/* A thread may be told inside its own call, so a lock that is held there must let it in again, as
+ * Python's does. */
+static pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static atomic_bool armed, inside, stop;
 
 static void locks(void *user) {

@@ -84,8 +84,7 @@ CALL(pipeline_describe) {
     return status;
 }
 CALL(pipeline_push) {
-    rmedia_packet_t packet = PACKET_OF(with);
-    rmedia_packet_retain(packet);
+    rmedia_packet_t packet = share(PACKET_OF(with));
     int32_t status = rmedia_pipeline_push(PIPELINE_OF(with), RMEDIA_ANY, packet, RMEDIA_TRY, NULL);
     if (status != RMEDIA_OK) rmedia_packet_release(packet);
     return status;
@@ -162,9 +161,10 @@ CALL(packet_wrap) {
     rmedia_packet_release(packet);
     return status;
 }
-CALL(packet_retain) {
-    int32_t status = rmedia_packet_retain(PACKET_OF(with));
-    if (status == RMEDIA_OK) rmedia_packet_release(PACKET_OF(with));
+CALL(packet_share) {
+    rmedia_packet_t shared = {0};
+    int32_t status = rmedia_packet_share(PACKET_OF(with), &shared);
+    rmedia_packet_release(shared);
     return status;
 }
 CALL(packet_release) { return rmedia_packet_release(PACKET_OF(with)); }
@@ -240,8 +240,7 @@ CALL(engine_next_job) {
 }
 
 CALL(job_emit) {
-    rmedia_packet_t packet = PACKET_OF(with);
-    rmedia_packet_retain(packet);
+    rmedia_packet_t packet = share(PACKET_OF(with));
     int32_t status = rmedia_job_emit(JOB_OF(with), 0, packet, NULL);
     if (status != RMEDIA_OK) rmedia_packet_release(packet);
     return status;
@@ -276,7 +275,7 @@ static const call CALLS[] = {
     ROW(pipeline_set_wakeup, PIPELINE),
     ROW_ZERO(packet_create, ENGINE),
     ROW_ZERO(packet_wrap, ENGINE),
-    ROW(packet_retain, PACKET),
+    ROW(packet_share, PACKET),
     ROW(packet_view, PACKET),
     ROW(packet_data, PACKET),
     ROW(packet_slice, PACKET),

@@ -76,6 +76,13 @@ static inline rmedia_packet_t packet_of(rmedia_packet_info_t info) {
     return packet;
 }
 
+/** Another handle to a packet; {0} for one that is none. */
+static inline rmedia_packet_t share(rmedia_packet_t packet) {
+    rmedia_packet_t shared = {0};
+    rmedia_packet_share(packet, &shared);
+    return shared;
+}
+
 static inline rmedia_packet_t text_packet(const char *text) {
     rmedia_packet_info_t info = info_of(RMEDIA_KIND_TEXT);
     info.data = text;

@@ -141,14 +141,15 @@ static void packet_calls(void) {
     rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
     rmedia_packet_t part = {0};
     int32_t state;
-    CHECK_IS(rmedia_packet_retain(shared), RMEDIA_OK);
-    CHECK_IS(rmedia_packet_view(shared, &info), RMEDIA_OK);
+    rmedia_packet_t again = {0};
+    CHECK_IS(rmedia_packet_share(shared, &again), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_view(again, &info), RMEDIA_OK);
     CHECK_IS(rmedia_packet_slice(shared, 10, 100, &part, NULL), RMEDIA_OK);
     CHECK_IS(rmedia_packet_release(part), RMEDIA_OK);
-    CHECK_IS(rmedia_packet_release(shared), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_release(again), RMEDIA_OK);
     CHECK_IS(rmedia_pipeline_state(pipeline, &state), RMEDIA_OK);
 }
-static void retain_view_slice(void) {
+static void share_view_slice(void) {
     pipeline = pipeline_make(PASS);
     shared = audio_packet(480);
     measure(packet_calls);
@@ -192,7 +193,7 @@ static const test TESTS[] = {
     {"packets pass through without an allocation", pass_through},
     {"samples are resampled without an allocation", resample_chain},
     {"a function node works without an allocation", function_node},
-    {"retain, view, slice and release allocate nothing", retain_view_slice},
+    {"share, view, slice and release allocate nothing", share_view_slice},
     {"a pull that finds nothing allocates nothing", nothing_to_pull},
     {"a push into a full input allocates nothing", refused_push},
 };

@@ -24,8 +24,9 @@ static int releases(int count) {
 static void released(void) {
     for (int n = 0; n < COUNT; n++) {
         rmedia_packet_t packet = wrap(&memory[n]);
-        for (int k = 0; k < n; k++) CHECK_IS(rmedia_packet_retain(packet), RMEDIA_OK);
-        for (int k = 0; k < n; k++) CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
+        rmedia_packet_t shared[COUNT];
+        for (int k = 0; k < n; k++) shared[k] = share(packet);
+        for (int k = 0; k < n; k++) CHECK_IS(rmedia_packet_release(shared[k]), RMEDIA_OK);
         CHECK_IS(atomic_load(&memory[n].releases), 0);
         CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
         CHECK_IS(rmedia_packet_release(packet), RMEDIA_E_BAD_HANDLE);
@@ -110,8 +111,7 @@ static void lossy(void) {
 static int32_t fails(void *node, rmedia_job_t job, uint32_t port, rmedia_packet_t packet) {
     (void)node, (void)port;
     /* What it has emitted before it fails goes, too. */
-    CHECK_IS(rmedia_packet_retain(packet), RMEDIA_OK);
-    CHECK_IS(rmedia_job_emit(job, 0, packet, NULL), RMEDIA_OK);
+    CHECK_IS(rmedia_job_emit(job, 0, share(packet), NULL), RMEDIA_OK);
     return RMEDIA_E_NODE;
 }
 static rmedia_engine_t function_engine(int32_t (*process)(void *, rmedia_job_t, uint32_t,
@@ -142,17 +142,17 @@ static void failed(void) {
 }
 
 static void failed_shared(void) {
-    /* Both references stay with the caller. */
+    /* The one that was not pushed stays good; the one that was goes with the failure. */
     rmedia_engine_t engine = function_engine(fails);
     rmedia_pipeline_t pipeline = pipeline_on(engine, NODE);
     rmedia_packet_t packet = wrap(&memory[0]);
-    CHECK_IS(rmedia_packet_retain(packet), RMEDIA_OK);
+    rmedia_packet_t kept = share(packet);
     CHECK_IS(rmedia_pipeline_push(pipeline, 0, packet, RMEDIA_TRY, NULL), RMEDIA_E_NODE);
-    CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
+    rmedia_packet_release(packet);
     CHECK_IS(releases(COUNT), 0);
-    CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_release(kept), RMEDIA_OK);
     CHECK_IS(releases(COUNT), 1);
-    CHECK_IS(rmedia_packet_release(packet), RMEDIA_E_BAD_HANDLE);
+    CHECK_IS(rmedia_packet_release(kept), RMEDIA_E_BAD_HANDLE);
     rmedia_pipeline_destroy(pipeline);
     rmedia_engine_destroy(engine);
 }
@@ -198,10 +198,8 @@ static void shared_handle(void) {
     /* One packet pushed into two pipelines and kept. */
     rmedia_pipeline_t a = pipeline_make(PASS), b = pipeline_make(PASS);
     rmedia_packet_t packet = wrap(&memory[0]);
-    CHECK_IS(rmedia_packet_retain(packet), RMEDIA_OK);
-    CHECK_IS(rmedia_packet_retain(packet), RMEDIA_OK);
-    CHECK_IS(rmedia_pipeline_push(a, 0, packet, RMEDIA_TRY, NULL), RMEDIA_OK);
-    CHECK_IS(rmedia_pipeline_push(b, 0, packet, RMEDIA_TRY, NULL), RMEDIA_OK);
+    CHECK_IS(rmedia_pipeline_push(a, 0, share(packet), RMEDIA_TRY, NULL), RMEDIA_OK);
+    CHECK_IS(rmedia_pipeline_push(b, 0, share(packet), RMEDIA_TRY, NULL), RMEDIA_OK);
     rmedia_pipeline_destroy(a);
     CHECK_IS(releases(COUNT), 0);
     CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
@@ -320,9 +318,10 @@ static void read_only(void) {
     CHECK_IS(rmedia_packet_data(part, &data), RMEDIA_E_STATE);
     CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
     CHECK_IS(rmedia_packet_data(part, &data), RMEDIA_OK);
-    CHECK_IS(rmedia_packet_retain(part), RMEDIA_OK);
+    rmedia_packet_t shared = share(part);
     CHECK_IS(rmedia_packet_data(part, &data), RMEDIA_E_STATE);
-    CHECK_IS(rmedia_packet_release(part), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_release(shared), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_data(part, &data), RMEDIA_OK);
     CHECK_IS(rmedia_packet_release(part), RMEDIA_OK);
 }
 
@@ -351,17 +350,17 @@ static void exits(void) {
 
 static rmedia_packet_t racing;
 static void *races(void *user) {
-    (void)user;
+    rmedia_packet_t own = *(rmedia_packet_t *)user;
     for (int n = 0; n < check_times(200); n++) {
-        rmedia_packet_t part = {0};
+        rmedia_packet_t part = {0}, shared = {0};
         rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
-        CHECK_IS(rmedia_packet_retain(racing), RMEDIA_OK);
-        CHECK_IS(rmedia_packet_view(racing, &info), RMEDIA_OK);
+        CHECK_IS(rmedia_packet_share(racing, &shared), RMEDIA_OK);
+        CHECK_IS(rmedia_packet_view(own, &info), RMEDIA_OK);
         CHECK_IS(rmedia_packet_slice(racing, (size_t)n, 1, &part, NULL), RMEDIA_OK);
-        CHECK_IS(rmedia_packet_release(racing), RMEDIA_OK);
+        CHECK_IS(rmedia_packet_release(shared), RMEDIA_OK);
         CHECK_IS(rmedia_packet_release(part), RMEDIA_OK);
     }
-    CHECK_IS(rmedia_packet_release(racing), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_release(own), RMEDIA_OK);
     return NULL;
 }
 static void many_threads(void) {
@@ -369,10 +368,13 @@ static void many_threads(void) {
         wrapped *mine = calloc(1, sizeof *mine);
         NEED(mine != NULL);
         racing = wrap(mine);
-        for (int n = 1; n < 4; n++) CHECK_IS(rmedia_packet_retain(racing), RMEDIA_OK);
+        rmedia_packet_t own[4];
+        for (int n = 0; n < 4; n++) own[n] = share(racing);
         pthread_t threads[4];
-        for (int n = 0; n < 4; n++) threads[n] = check_thread(races, NULL);
+        for (int n = 0; n < 4; n++) threads[n] = check_thread(races, &own[n]);
         for (int n = 0; n < 4; n++) pthread_join(threads[n], NULL);
+        CHECK_IS(atomic_load(&mine->releases), 0);
+        CHECK_IS(rmedia_packet_release(racing), RMEDIA_OK);
         CHECK_IS(atomic_load(&mine->releases), 1);
         CHECK_IS(rmedia_packet_release(racing), RMEDIA_E_BAD_HANDLE);
         free(mine);
@@ -380,7 +382,7 @@ static void many_threads(void) {
 }
 
 static const test TESTS[] = {
-    {"memory goes back with the last reference", released},
+    {"memory goes back with the last of its packets", released},
     {"memory goes back when its packet was pulled and released", pulled},
     {"memory goes back in cancel", cancelled},
     {"memory goes back in close", closed},
@@ -389,7 +391,7 @@ static const test TESTS[] = {
     {"memory goes back in rewind", rewound},
     {"memory goes back when a lossy queue drops its packet", lossy},
     {"memory goes back when its node fails", failed},
-    {"a failing push takes none of two references", failed_shared},
+    {"a failing push takes none of what is shared", failed_shared},
     {"memory goes back when a node keeps nothing", swallowed},
     {"memory in open jobs goes back with them", in_jobs},
     {"memory that several pipelines hold goes back with the last", shared_handle},

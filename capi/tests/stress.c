@@ -140,14 +140,15 @@ static rmedia_packet_t make_packet(worker *w) {
     return packet;
 }
 
-/** A reference of our own to some packet: a new one, or one that others use. */
+/** A handle of our own to some packet: a new one, or one that others use. */
 static rmedia_packet_t own_packet(worker *w) {
     rmedia_packet_t packet = {atomic_load(&packets[next(w, PACKETS)])};
-    if (next(w, 2) && packet.id != 0 && rmedia_packet_retain(packet) == RMEDIA_OK) return packet;
+    rmedia_packet_t shared = {0};
+    if (next(w, 2) && TRY(rmedia_packet_share(packet, &shared)) == RMEDIA_OK) return shared;
     return make_packet(w);
 }
 
-/** Ends a reference of our own: gives it to others, or releases it. */
+/** Ends a handle of our own: gives it to others, or releases it. */
 static void let_go(worker *w, rmedia_packet_t packet) {
     if (next(w, 3) == 0) packet.id = atomic_exchange(&packets[next(w, PACKETS)], packet.id);
     TRY(rmedia_packet_release(packet));

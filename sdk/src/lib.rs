@@ -28,7 +28,7 @@ pub mod executor;
 pub use remotemedia_core::media;
 pub use remotemedia_core::{dsp, engine, error, graph, manifest, node, nodes, packet};
 
-pub use engine::{Closed, Engine, Event, Pipeline, Pull, PushError, Reason};
+pub use engine::{Closed, Closing, Engine, Event, Pipeline, Pull, PushError, Reason};
 pub use error::{Error, Result};
 pub use manifest::Manifest;
 pub use packet::{Audio, AudioFormat, MediaTime, Packet, Payload};

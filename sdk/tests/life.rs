@@ -524,9 +524,9 @@ fn every_set_is_acknowledged_once_also_at_the_end() {
 fn a_bad_set_is_refused_and_changes_nothing() {
     let pipeline = gain();
     let cases = [
-        (json!({"gain_db": "loud"}), detail::MANIFEST_PARAM_VALUE),
-        (json!({"nonsense": 1}), detail::MANIFEST_UNKNOWN_PARAM),
-        (json!({"gain_db": 1000.0}), detail::MANIFEST_PARAM_VALUE),
+        (json!({"gain_db": "loud"}), detail::PARAM_TYPE),
+        (json!({"nonsense": 1}), detail::PARAM_UNKNOWN),
+        (json!({"gain_db": 1000.0}), detail::PARAM_VALUE),
     ];
     for (values, expected) in cases {
         let Value::Object(map) = &values else { unreachable!() };

@@ -112,6 +112,8 @@ pub enum Closed {
     Drained,
     /// Time was up first.
     Cut,
+    /// It goes on closing, and waits for a job that nobody serves: take it, then close again.
+    Host,
 }
 
 /// What a pipeline is doing.
@@ -347,7 +349,11 @@ impl Pipeline {
     pub fn close(&self, timeout: Timeout) -> Result<Closed> {
         // SAFETY: `error` may be written.
         let status = call(|error| unsafe { rmedia_pipeline_close(self.handle, timeout.0, error) })?;
-        Ok(if status == RMEDIA_CUT { Closed::Cut } else { Closed::Drained })
+        Ok(match status {
+            RMEDIA_CUT => Closed::Cut,
+            RMEDIA_HOST => Closed::Host,
+            _ => Closed::Drained,
+        })
     }
 
     /// Stops at once.

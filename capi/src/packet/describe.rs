@@ -64,8 +64,11 @@ pub(super) unsafe fn create(info: &rmedia_packet_info_t, engine: &Engine) -> Res
         }
         RMEDIA_KIND_FILE => {
             // SAFETY: by contract.
-            let (path, mime) = unsafe { (string(info)?.into(), optional_text(info)?) };
-            Payload::File(Arc::new(File { path, mime }))
+            let (path, mime) = unsafe { (string(info)?, optional_text(info)?) };
+            if path.contains('\0') {
+                return Err(invalid("the path has a zero byte in it"));
+            }
+            Payload::File(Arc::new(File { path: path.into(), mime }))
         }
         RMEDIA_KIND_RECORD => {
             return Err(Error::new(detail::FORMAT_KIND, "records are made by nodes only")
@@ -74,7 +77,7 @@ pub(super) unsafe fn create(info: &rmedia_packet_info_t, engine: &Engine) -> Res
         _ => {
             let size = size(info)?;
             check_memory(size, engine)?;
-            let mut buffer = engine.pool().buffer(size);
+            let mut buffer = engine.pool().try_buffer(size)?;
             if !info.data.is_null() {
                 // SAFETY: by contract.
                 unsafe { copy(info, &mut buffer) };
@@ -136,9 +139,9 @@ fn size(info: &rmedia_packet_info_t) -> Result<usize> {
         }
         RMEDIA_KIND_TENSOR => {
             // SAFETY: `shape` checks for null, and has `rank` sizes by the contract of the call.
-            let shape = unsafe { shape(info) }?;
+            let (shape, bytes) = (unsafe { shape(info) }?, dtype(info)?.bytes());
             let elements = shape.iter().try_fold(1usize, |n, s| n.checked_mul(*s));
-            elements.and_then(|n| n.checked_mul(dtype(info).ok()?.bytes()))
+            elements.and_then(|n| n.checked_mul(bytes))
         }
         RMEDIA_KIND_BYTES | RMEDIA_KIND_ENCODED => Some(info.size),
         kind => return Err(invalid(format!("{kind} is no kind of packet that can be made so"))),
@@ -146,7 +149,11 @@ fn size(info: &rmedia_packet_info_t) -> Result<usize> {
     let need = by_format.filter(|n| *n <= isize::MAX as usize).ok_or_else(|| {
         Error::new(detail::FORMAT_PAYLOAD, "the payload is larger than memory can be")
     })?;
-    if info.size != 0 && info.size != need {
+    let strides = info.stride.checked_mul(info.channels as usize);
+    if is_planar(info) && strides.is_none_or(|n| n > isize::MAX as usize) {
+        return Err(invalid("the planes lie further apart than memory is large"));
+    }
+    if info.size != 0 && info.size != need && (info.stride == 0 || !is_planar(info)) {
         let message =
             format!("the payload has {} bytes where its format asks for {need}", info.size);
         return Err(Error::new(detail::FORMAT_PAYLOAD, message));
@@ -157,6 +164,11 @@ fn size(info: &rmedia_packet_info_t) -> Result<usize> {
 /// Bytes of memory that is to be wrapped.
 pub(super) fn wrapped_size(info: &rmedia_packet_info_t) -> Result<usize> {
     check_flags(info.flags, FLAGS)?;
+    if matches!(info.kind, RMEDIA_KIND_TEXT | RMEDIA_KIND_JSON | RMEDIA_KIND_FILE) {
+        let message = "text, json and file packets can't be wrapped";
+        return Err(Error::new(detail::UNSUPPORTED_FEATURE, message)
+            .with_hint("rmedia_packet_create copies them"));
+    }
     let size = size(info)?;
     let planes = info.channels.max(1) as usize;
     if is_planar(info) && info.stride != 0 && info.stride != size / planes {
@@ -168,12 +180,8 @@ pub(super) fn wrapped_size(info: &rmedia_packet_info_t) -> Result<usize> {
 }
 
 /// Makes sure that `over` will not fail on that memory.
-pub(super) fn check_wrapped(
-    info: &rmedia_packet_info_t,
-    data: NonNull<u8>,
-    size: usize,
-) -> Result<()> {
-    if info.kind == RMEDIA_KIND_AUDIO && size > 0 {
+pub(super) fn check_wrapped(info: &rmedia_packet_info_t, data: NonNull<u8>) -> Result<()> {
+    if info.kind == RMEDIA_KIND_AUDIO {
         let align = audio_format(info)?.sample.align();
         if data.as_ptr().align_offset(align) != 0 {
             let message = format!("the samples must lie on a multiple of {align} bytes");

@@ -113,6 +113,15 @@ pub enum Closed {
     Cut,
 }
 
+/// How far a close has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closing {
+    /// It is over.
+    Over(Closed),
+    /// It waits for this.
+    Waits(Reason),
+}
+
 /// Why a run to the end can't go on: somebody else has rewound or fed the pipeline meanwhile.
 pub(super) fn interrupted(reason: Reason) -> Error {
     let message = format!("the pipeline was changed while it ran to its end: {reason:?}");

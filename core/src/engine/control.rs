@@ -1,6 +1,6 @@
 //! A pipeline's life from outside: ends, close, cancel, reset, rewind, live params, events.
 
-use super::answer::Closed;
+use super::answer::{Closed, Closing, Reason};
 use super::event::{Event, ParamsOutcome};
 use super::inside;
 use super::life::State;
@@ -89,10 +89,27 @@ impl Pipeline {
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn close(&self, timeout: Duration) -> Result<Closed> {
+        let deadline = Instant::now().checked_add(timeout);
+        loop {
+            let seen = self.shared.wait.seen();
+            if let Closing::Over(closed) = self.close_now()? {
+                return Ok(closed);
+            }
+            if !self.shared.wait.until(seen, deadline) {
+                return self.cut();
+            }
+        }
+    }
+
+    /// Begins to close, or goes on with it, without waiting: says how it went, or what it waits for.
+    ///
+    /// # Errors
+    /// Once the pipeline is over: why.
+    pub fn close_now(&self) -> Result<Closing> {
         let shared = &*self.shared;
         inside::check(shared)?;
         if let Some(closed) = self.closed() {
-            return closed;
+            return closed.map(Closing::Over);
         }
         if shared.life.advance(State::Closing) {
             shared.event(Event::State(State::Closing));
@@ -104,27 +121,38 @@ impl Pipeline {
             shared.blocked.iter().for_each(|b| b.store(false, Ordering::Relaxed));
         }
         (0..shared.inputs.len()).for_each(|index| self.end_index(index));
-        let deadline = Instant::now().checked_add(timeout);
-        let outcome = loop {
-            let seen = shared.wait.seen();
-            shared.run(Drive::All, |_| ());
-            if let Some(closed) = self.closed() {
-                return closed;
-            }
-            if shared.finished.load(Ordering::Acquire) {
-                break Closed::Drained;
-            }
-            if !shared.wait.until(seen, deadline) {
-                break Closed::Cut;
-            }
-        };
+        let reason = shared.run(Drive::All, |runner| runner.reason(shared, None));
+        if let Some(closed) = self.closed() {
+            return closed.map(Closing::Over);
+        }
+        if !shared.finished.load(Ordering::Acquire) {
+            return Ok(Closing::Waits(reason.unwrap_or(Reason::Busy)));
+        }
+        self.finish_closing();
+        Ok(Closing::Over(Closed::Drained))
+    }
+
+    /// Ends a close before everything is worked off: what is left is dropped.
+    ///
+    /// # Errors
+    /// When called from inside a node; why the pipeline failed or was cancelled meanwhile.
+    pub fn cut(&self) -> Result<Closed> {
+        inside::check(&self.shared)?;
+        if let Some(closed) = self.closed() {
+            return closed;
+        }
+        self.finish_closing();
+        Ok(Closed::Cut)
+    }
+
+    fn finish_closing(&self) {
+        let shared = &*self.shared;
         if shared.life.advance(State::Closed) {
             shared.run(Drive::Pushed, |_| ());
             shared.clear_outputs(DropReason::Closed);
             shared.event(Event::State(State::Closed));
             shared.wait.notify();
         }
-        Ok(outcome)
     }
 
     /// What a `close` comes to that finds the pipeline over.
@@ -177,10 +205,11 @@ impl Pipeline {
             }
         }
         {
-            let mut outputs = shared.outputs();
+            let mut held = shared.outputs();
+            let (outputs, bin) = held.parts();
             for (index, output) in outputs.iter_mut().enumerate() {
                 let link = &shared.links[shared.output_link(index)];
-                discarded += output.queue.drop_before(epoch, DropReason::Reset, link);
+                discarded += output.queue.drop_before(epoch, DropReason::Reset, link, bin);
                 shared.blocked[index].store(output.queue.level.blocks(), Ordering::Relaxed);
             }
         }

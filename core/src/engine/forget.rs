@@ -68,7 +68,10 @@ impl Runner {
         }
         for index in 0..self.inputs.len() {
             let link = shared.input_link(index);
-            let dropped = shared.input(index).queue.clear(reason, &shared.links[link]);
+            let mut held = shared.input(index);
+            let (input, bin) = held.parts();
+            let dropped = input.queue.clear(reason, &shared.links[link], bin);
+            drop(held);
             shared.backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
             if dropped > 0 {
                 shared.drop_event(link, reason, dropped);
@@ -83,13 +86,16 @@ impl Runner {
         let mut count = 0;
         self.collector.clear();
         // Outputs have one writer of their counters at a time: who holds their lock.
-        let outputs = (!self.leaving.is_empty()).then(|| shared.outputs());
+        let mut outputs = (!self.leaving.is_empty()).then(|| shared.outputs());
         for leaving in std::mem::take(&mut self.leaving) {
             match leaving {
                 Leaving::Packet { output, packet, .. } => {
                     let link = shared.output_link(output);
                     shared.links[link].enter(duration_ns(&packet));
                     shared.lose(link, reason, duration_ns(&packet));
+                    if let Some(outputs) = &mut outputs {
+                        outputs.parts().1.add(packet);
+                    }
                     count += 1;
                 }
                 Leaving::End { .. } => self.leaving.push_back(leaving),

@@ -1,5 +1,6 @@
 //! An input of a pipeline: its queue, its clock, and the rules for times that packets bring (S16).
 
+use super::held::Bin;
 use super::life::Epoch;
 use super::queue::{Queue, duration_ns};
 use super::stats::{DropReason, LinkStats};
@@ -56,11 +57,11 @@ impl Input {
 
     /// Begins an epoch: drops what waits and forgets the times; the end stays. Says how many
     /// packets it dropped.
-    pub(crate) fn begin(&mut self, epoch: Epoch, stats: &LinkStats) -> u64 {
+    pub(crate) fn begin(&mut self, epoch: Epoch, stats: &LinkStats, bin: &mut Bin) -> u64 {
         self.epoch = epoch;
         self.clock = None;
         self.bound = None;
-        self.queue.drop_before(epoch, DropReason::Reset, stats)
+        self.queue.drop_before(epoch, DropReason::Reset, stats, bin)
     }
 
     /// Checks a packet's kind and format and gives it its place in time. A packet that is refused

@@ -38,9 +38,21 @@ struct State {
 struct Wanted {
     /// In force, or as soon as the runner comes to a border.
     now: Map<String, Json>,
-    /// Fields whose time has not come, in order of time.
-    timed: Vec<(u64, MediaTime, Map<String, Json>)>,
+    /// Changes whose time has not come, in order of time.
+    timed: Vec<Timed>,
 }
+
+/// A change whose time has not come.
+struct Timed {
+    seq: u64,
+    at: MediaTime,
+    fields: Map<String, Json>,
+    /// All params as they will be from then on.
+    then: Map<String, Json>,
+}
+
+/// Most changes of one node that wait for their time.
+const MAX_TIMED: usize = 4096;
 
 impl LiveParams {
     pub(crate) fn new(graph: &Graph) -> Self {
@@ -65,7 +77,8 @@ impl LiveParams {
         let (seq, wanted) = (*next, &mut nodes[index]);
         *next += 1;
         let mut superseded = Vec::new();
-        match at {
+        // The first timed change that has to be prepared, because of what is in force before it.
+        let first = match at {
             None => {
                 // It holds all immediate ones that came before it, so those need not be applied.
                 changes.retain(|(other, change)| {
@@ -76,18 +89,34 @@ impl LiveParams {
                 wanted.now.extend(fields);
                 let prepared = node.node_type.prepare(&wanted.now);
                 changes.push((index, Change { seq, at, prepared, again: false }));
+                0
+            }
+            Some(_) if wanted.timed.len() >= MAX_TIMED => {
+                let message = format!("{MAX_TIMED} changes of '{}' wait for their time", node.id);
+                return Err(Error::new(detail::LIMIT_CHANGES, message)
+                    .in_node(&*node.id)
+                    .with_hint("set params closer to their time"));
             }
             Some(at) => {
-                let place = wanted.timed.partition_point(|(_, other, _)| *other <= at);
-                wanted.timed.insert(place, (seq, at, fields));
+                let place = wanted.timed.partition_point(|timed| timed.at <= at);
+                wanted.timed.insert(place, Timed { seq, at, fields, then: Map::new() });
+                place
             }
-        }
-        // Each timed change is prepared with everything that will be in force before it.
-        let mut params = wanted.now.clone();
-        for (timed, at, fields) in &wanted.timed {
-            params.extend(fields.clone());
-            let (prepared, again) = (node.node_type.prepare(&params), *timed != seq);
-            changes.push((index, Change { seq: *timed, at: Some(*at), prepared, again }));
+        };
+        for n in first..wanted.timed.len() {
+            let before = if n == 0 { &wanted.now } else { &wanted.timed[n - 1].then };
+            let mut then = before.clone();
+            let timed = &mut wanted.timed[n];
+            then.extend(timed.fields.clone());
+            let prepared = node.node_type.prepare(&then);
+            timed.then = then;
+            let (number, at, again) = (timed.seq, Some(timed.at), timed.seq != seq);
+            let same = |(node, c): &&mut (usize, Change)| *node == index && c.seq == number;
+            match again.then(|| changes.iter_mut().find(same)).flatten() {
+                // The runner has not taken it yet.
+                Some((_, change)) => change.prepared = prepared,
+                None => changes.push((index, Change { seq: number, at, prepared, again })),
+            }
         }
         self.pending.store(true, Ordering::Release);
         Ok((seq, superseded))
@@ -97,10 +126,10 @@ impl LiveParams {
     pub(crate) fn settle(&self, index: usize, seq: u64, applied: bool) {
         let mut state = self.lock();
         let wanted = &mut state.nodes[index];
-        if let Some(place) = wanted.timed.iter().position(|(timed, ..)| *timed == seq) {
-            let (_, _, fields) = wanted.timed.remove(place);
+        if let Some(place) = wanted.timed.iter().position(|timed| timed.seq == seq) {
+            let timed = wanted.timed.remove(place);
             if applied {
-                wanted.now.extend(fields);
+                wanted.now.extend(timed.fields);
             }
         }
     }

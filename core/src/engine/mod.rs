@@ -10,7 +10,7 @@
 //! | `slot` | one node in it |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life` | state and epoch: one atomic word |
-//! | `input`, `queue` | the borders: times, limits, policies |
+//! | `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
 //! | `mail` | results that come from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
@@ -22,6 +22,7 @@ mod clock;
 mod control;
 mod event;
 mod forget;
+mod held;
 mod input;
 mod inside;
 mod life;
@@ -39,7 +40,7 @@ mod stats;
 mod turn;
 mod wait;
 
-pub use answer::{Closed, PortSet, Pull, PushError, Reason};
+pub use answer::{Closed, Closing, PortSet, Pull, PushError, Reason};
 pub use event::{Event, ParamsOutcome};
 pub use life::State;
 pub use log::{LogLevel, LogLine};

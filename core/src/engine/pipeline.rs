@@ -77,6 +77,7 @@ impl Pipeline {
             mail,
             live: LiveParams::new(&graph),
             events: Mutex::new(EventQueue::default()),
+            news: AtomicBool::new(false),
             error: OnceLock::new(),
             finished: AtomicBool::new(false),
             rewinding: AtomicBool::new(false),
@@ -195,7 +196,9 @@ impl Pipeline {
                 shared.event(Event::Discontinuity { input, expected, found });
             }
             Ok(Placed::Dropped) => {
+                drop(input);
                 shared.drop_event(link, DropReason::Late, 1);
+                shared.tell();
                 return Ok(());
             }
             Err(error) => return Err(PushError::Refused(packet, error)),
@@ -218,7 +221,8 @@ impl Pipeline {
         let queued =
             Queued { packet, epoch, stamp, seq: shared.arrivals.fetch_add(1, Ordering::Relaxed) };
         let waiting = input.queue.len();
-        let dropped = input.queue.push(queued, &shared.links[link]);
+        let (state, bin) = input.parts();
+        let dropped = state.queue.push(queued, &shared.links[link], bin);
         // What a lossy policy dropped no longer waits.
         let more = input.queue.len() as isize - waiting as isize;
         if more >= 0 {
@@ -236,6 +240,7 @@ impl Pipeline {
 
     /// What a push came to whose packet was taken.
     fn pushed(&self) -> Result<(), PushError> {
+        self.shared.tell();
         match self.shared.life.state() {
             State::Failed => {
                 let error = self.shared.over(State::Failed);
@@ -331,7 +336,8 @@ impl Pipeline {
     fn take_output(&self, which: Option<usize>) -> Option<Pull<'_>> {
         let shared = &*self.shared;
         let epoch = shared.life.epoch();
-        let mut outputs = shared.outputs();
+        let mut held = shared.outputs();
+        let (outputs, bin) = held.parts();
         let mut next = None;
         for (index, output) in outputs.iter_mut().enumerate() {
             if which.is_some_and(|w| w != index) {
@@ -339,7 +345,7 @@ impl Pipeline {
             }
             if output.queue.front().is_some_and(|q| q.epoch < epoch) {
                 let link = &shared.links[shared.output_link(index)];
-                output.queue.drop_before(epoch, DropReason::Reset, link);
+                output.queue.drop_before(epoch, DropReason::Reset, link, bin);
             }
             if let Some(front) = output.queue.front()
                 && next.is_none_or(|(seq, _)| front.seq < seq)
@@ -352,7 +358,7 @@ impl Pipeline {
         let queued = queue.pop(&shared.links[shared.output_link(index)])?;
         let blocks = queue.level.blocks();
         let freed = !blocks && shared.blocked[index].swap(blocks, Ordering::Relaxed);
-        drop(outputs);
+        drop(held);
         if freed {
             shared.wait.notify();
         }

@@ -1,6 +1,7 @@
 //! A bounded queue of packets at the edge of a pipeline (rule S8).
 
 use super::clock::Ticks;
+use super::held::Bin;
 use super::life::Epoch;
 use super::stats::{DropReason, LinkStats};
 use crate::graph::{QueueLimits, QueuePolicy};
@@ -96,7 +97,12 @@ impl Queue {
     /// Appends a packet by the queue's policy and counts it. A `block` queue takes it even above
     /// its limit: who feeds it has asked for room before. Gives the drop that the policy led to;
     /// what follows the hole is marked as a break.
-    pub(crate) fn push(&mut self, mut queued: Queued, stats: &LinkStats) -> Option<DropReason> {
+    pub(crate) fn push(
+        &mut self,
+        mut queued: Queued,
+        stats: &LinkStats,
+        bin: &mut Bin,
+    ) -> Option<DropReason> {
         stats.enter(duration_ns(&queued.packet));
         let mut dropped = None;
         if !self.level.has_room() || self.level.limits.policy == QueuePolicy::KeepLatest {
@@ -105,17 +111,18 @@ impl Queue {
                 QueuePolicy::DropNewest => {
                     stats.drop(DropReason::DropNewest, duration_ns(&queued.packet));
                     self.hole = true;
+                    bin.add(queued.packet);
                     return Some(DropReason::DropNewest);
                 }
                 QueuePolicy::DropOldest => {
                     while !self.level.has_room() {
-                        self.drop_front(DropReason::DropOldest, stats);
+                        self.drop_front(DropReason::DropOldest, stats, bin);
                         dropped = Some(DropReason::DropOldest);
                     }
                 }
                 QueuePolicy::KeepLatest => {
                     while !self.items.is_empty() {
-                        self.drop_front(DropReason::KeepLatest, stats);
+                        self.drop_front(DropReason::KeepLatest, stats, bin);
                         dropped = Some(DropReason::KeepLatest);
                     }
                 }
@@ -152,10 +159,11 @@ impl Queue {
         Some(queued)
     }
 
-    fn drop_front(&mut self, reason: DropReason, stats: &LinkStats) {
+    fn drop_front(&mut self, reason: DropReason, stats: &LinkStats, bin: &mut Bin) {
         if let Some(queued) = self.items.pop_front() {
             self.level.remove(&queued.packet);
             stats.drop(reason, duration_ns(&queued.packet));
+            bin.add(queued.packet);
         }
     }
 
@@ -165,20 +173,21 @@ impl Queue {
         epoch: Epoch,
         reason: DropReason,
         stats: &LinkStats,
+        bin: &mut Bin,
     ) -> u64 {
         let mut count = 0;
         while self.items.front().is_some_and(|q| q.epoch < epoch) {
-            self.drop_front(reason, stats);
+            self.drop_front(reason, stats, bin);
             count += 1;
         }
         count
     }
 
     /// Drops everything, and says how many packets that was.
-    pub(crate) fn clear(&mut self, reason: DropReason, stats: &LinkStats) -> u64 {
+    pub(crate) fn clear(&mut self, reason: DropReason, stats: &LinkStats, bin: &mut Bin) -> u64 {
         let count = self.items.len() as u64;
         while !self.items.is_empty() {
-            self.drop_front(reason, stats);
+            self.drop_front(reason, stats, bin);
         }
         count
     }
@@ -218,7 +227,7 @@ mod tests {
         ] {
             let (mut queue, stats) = (Queue::new(limits(2, policy)), LinkStats::default());
             (0..5).for_each(|n| {
-                queue.push(queued(n), &stats);
+                queue.push(queued(n), &stats, &mut Bin::default());
             });
             assert!(conserves(&queue, &stats));
             let left: Vec<u64> = std::iter::from_fn(|| queue.pop(&stats)).map(|q| q.seq).collect();
@@ -236,14 +245,14 @@ mod tests {
         ] {
             let (mut queue, stats) = (Queue::new(limits(2, policy)), LinkStats::default());
             (0..3).for_each(|n| {
-                queue.push(queued(n), &stats);
+                queue.push(queued(n), &stats, &mut Bin::default());
             });
             let mut seen = Vec::new();
             if policy == QueuePolicy::DropNewest {
                 seen.extend(queue.pop(&stats).map(|q| q.packet.is_discont()));
             }
             if policy == QueuePolicy::Block || policy == QueuePolicy::DropNewest {
-                queue.push(queued(3), &stats);
+                queue.push(queued(3), &stats, &mut Bin::default());
             }
             seen.extend(std::iter::from_fn(|| queue.pop(&stats)).map(|q| q.packet.is_discont()));
             assert_eq!(seen, breaks, "{policy:?}");
@@ -258,7 +267,7 @@ mod tests {
         ] {
             let (mut queue, stats) = (Queue::new(tight), LinkStats::default());
             assert!(queue.level.has_room());
-            queue.push(queued(0), &stats);
+            queue.push(queued(0), &stats, &mut Bin::default());
             assert!(queue.level.blocks());
         }
     }
@@ -281,12 +290,12 @@ mod tests {
             let mut last = None;
             for (n, op) in ops.into_iter().enumerate() {
                 match op {
-                    0..2 => { queue.push(queued(n), &stats); }
+                    0..2 => { queue.push(queued(n), &stats, &mut Bin::default()); }
                     2 => if let Some(q) = queue.pop(&stats) {
                         prop_assert!(last.is_none_or(|l| l < q.seq), "out of order");
                         last = Some(q.seq);
                     },
-                    _ => { queue.clear(DropReason::Reset, &stats); }
+                    _ => { queue.clear(DropReason::Reset, &stats, &mut Bin::default()); }
                 }
                 prop_assert!(conserves(&queue, &stats));
             }

@@ -594,7 +594,8 @@ impl Runner {
         if self.leaving.is_empty() {
             return;
         }
-        let mut outputs = shared.outputs();
+        let mut held = shared.outputs();
+        let (outputs, bin) = held.parts();
         // Read under the lock: who resets, closes or cancels goes through the outputs afterwards.
         let (state, epoch) = shared.life.get();
         if epoch != self.epoch || matches!(state, State::Closed | State::Cancelled) {
@@ -613,11 +614,12 @@ impl Runner {
                     if closing && queue.level.blocks() {
                         shared.links[link].enter(duration_ns(&packet));
                         shared.drop(link, DropReason::Closed, &packet);
+                        bin.add(packet);
                         continue;
                     }
                     self.seq += 1;
                     let queued = Queued { packet, epoch: self.epoch, stamp, seq: self.seq };
-                    if let Some(reason) = queue.push(queued, &shared.links[link]) {
+                    if let Some(reason) = queue.push(queued, &shared.links[link], bin) {
                         shared.drop_event(link, reason, 1);
                     }
                     let blocks = !closing && queue.level.blocks();
@@ -626,7 +628,7 @@ impl Runner {
                 Leaving::End { output } => outputs[output].ended = true,
             }
         }
-        drop(outputs);
+        drop(held);
         shared.wait.notify_waiting();
     }
 

@@ -1,6 +1,7 @@
 //! What all threads see of a pipeline, and how they run it.
 
 use super::event::{Event, EventQueue};
+use super::held::Held;
 use super::input::Input;
 use super::inside;
 use super::life::{Epoch, Life, State};
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) mail: Arc<Mail>,
     pub(crate) live: LiveParams,
     pub(super) events: Mutex<EventQueue>,
+    /// There are events that nobody was told of.
+    pub(super) news: AtomicBool,
     pub(super) error: OnceLock<Error>,
     pub(crate) finished: AtomicBool,
     pub(crate) rewinding: AtomicBool,
@@ -66,24 +69,25 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn input(&self, index: usize) -> MutexGuard<'_, Input> {
-        lock(&self.inputs[index])
+    pub(crate) fn input(&self, index: usize) -> Held<'_, Input> {
+        Held::new(lock(&self.inputs[index]))
     }
 
     /// An input in the current epoch: what a reset has made stale is dropped.
-    pub(crate) fn input_now(&self, index: usize) -> MutexGuard<'_, Input> {
-        let mut input = self.input(index);
+    pub(crate) fn input_now(&self, index: usize) -> Held<'_, Input> {
+        let mut held = self.input(index);
         let epoch = self.life.epoch();
-        if input.epoch != epoch {
-            let count = input.begin(epoch, &self.links[self.input_link(index)]);
+        if held.epoch != epoch {
+            let (input, bin) = held.parts();
+            let count = input.begin(epoch, &self.links[self.input_link(index)], bin);
             self.backlog.fetch_sub(count as usize, Ordering::AcqRel);
             self.discarded.fetch_add(count, Ordering::AcqRel);
         }
-        input
+        held
     }
 
-    pub(crate) fn outputs(&self) -> MutexGuard<'_, Vec<Output>> {
-        lock(&self.outputs)
+    pub(crate) fn outputs(&self) -> Held<'_, Vec<Output>> {
+        Held::new(lock(&self.outputs))
     }
 
     pub(crate) fn input_link(&self, input: usize) -> usize {
@@ -124,10 +128,19 @@ impl Shared {
         state.is_terminal() || current != epoch || self.mail.is_pending() || self.live.is_pending()
     }
 
+    /// Notes an event. Whoever waits is told by [`tell`](Self::tell), once no lock is held: being
+    /// told may mean that a function of the program is called.
     pub(crate) fn event(&self, event: Event) {
         let note = lock(&self.events).push(event.clone());
         if note {
             self.log.event(&self.name, &event);
+            self.news.store(true, Ordering::Release);
+        }
+    }
+
+    /// Tells whoever waits of events that nobody was told of.
+    pub(super) fn tell(&self) {
+        if self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::AcqRel) {
             self.wait.notify();
         }
     }
@@ -163,11 +176,19 @@ impl Shared {
     /// As [`run`](Self::run), for who has the turn already.
     pub(super) fn run_with<R>(
         &self,
+        guard: Guard<'_, Runner>,
+        drive: Drive,
+        after: impl Fn(&mut Runner) -> R,
+    ) -> R {
+        inside::within(self, || self.run_inside(guard, drive, after))
+    }
+
+    fn run_inside<R>(
+        &self,
         mut guard: Guard<'_, Runner>,
         drive: Drive,
         after: impl Fn(&mut Runner) -> R,
     ) -> R {
-        let _inside = inside::enter(self);
         let mut asked = false;
         loop {
             let (result, worked) = guard.with(|runner| {
@@ -191,7 +212,8 @@ impl Shared {
                 None => {
                     // Where nothing was done and nobody was sent away nothing has changed: telling
                     // of it would wake those who wait for a ticket, the caller first, without end.
-                    if worked || asked {
+                    let news = self.news.swap(false, Ordering::AcqRel);
+                    if worked || asked || news {
                         self.wait.notify();
                     }
                     return result;
@@ -212,10 +234,11 @@ impl Shared {
 
     /// Drops what waits at the outputs.
     pub(super) fn clear_outputs(&self, reason: DropReason) {
-        let mut outputs = self.outputs();
+        let mut held = self.outputs();
+        let (outputs, bin) = held.parts();
         for (index, output) in outputs.iter_mut().enumerate() {
             let link = self.output_link(index);
-            let count = output.queue.clear(reason, &self.links[link]);
+            let count = output.queue.clear(reason, &self.links[link], bin);
             self.blocked[index].store(false, Ordering::Relaxed);
             if count > 0 && reason != DropReason::Reset {
                 self.drop_event(link, reason, count);

@@ -10,8 +10,15 @@ use std::time::Instant;
 pub(crate) struct Wait {
     changes: AtomicU64,
     waiting: AtomicUsize,
-    wakers: Mutex<Vec<Waker>>,
+    wakers: Mutex<Wakers>,
     changed: Condvar,
+}
+
+#[derive(Default)]
+struct Wakers {
+    registered: Vec<Waker>,
+    /// Room for those that register while others are being woken.
+    spare: Vec<Waker>,
 }
 
 impl Wait {
@@ -25,14 +32,18 @@ impl Wait {
     pub(crate) fn notify(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) > 0 {
-            let wakers = {
+            let mut wakers = {
                 let mut wakers = self.lock();
                 self.changed.notify_all();
-                let wakers = std::mem::take(&mut *wakers);
-                self.waiting.fetch_sub(wakers.len(), Ordering::SeqCst);
-                wakers
+                let spare = std::mem::take(&mut wakers.spare);
+                let registered = std::mem::replace(&mut wakers.registered, spare);
+                self.waiting.fetch_sub(registered.len(), Ordering::SeqCst);
+                registered
             };
-            wakers.into_iter().for_each(Waker::wake);
+            if wakers.capacity() > 0 {
+                wakers.drain(..).for_each(Waker::wake);
+                self.lock().spare = wakers;
+            }
         }
     }
 
@@ -74,13 +85,13 @@ impl Wait {
     /// Leaves a waker for the next change. Register first, look afterwards.
     pub(crate) fn register(&self, waker: &Waker) {
         let mut wakers = self.lock();
-        if !wakers.iter().any(|w| w.will_wake(waker)) {
-            wakers.push(waker.clone());
+        if !wakers.registered.iter().any(|w| w.will_wake(waker)) {
+            wakers.registered.push(waker.clone());
             self.waiting.fetch_add(1, Ordering::SeqCst);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+    fn lock(&self) -> MutexGuard<'_, Wakers> {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

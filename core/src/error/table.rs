@@ -362,6 +362,9 @@ pub mod detail {
     pub const UNSUPPORTED_FEATURE: Detail =
         Detail { id: "unsupported.feature", status: Status::Unsupported };
 
+    /// Too many changes of a node's params wait for their time.
+    pub const LIMIT_CHANGES: Detail = Detail { id: "limit.changes", status: Status::Limit };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -443,5 +446,6 @@ pub mod detail {
         INTERNAL_PANIC,
         STATE_CALLBACK,
         UNSUPPORTED_FEATURE,
+        LIMIT_CHANGES,
     ];
 }

@@ -6,6 +6,7 @@
 //! nothing.
 
 use super::buffer::{Block, Buffer, Origin};
+use crate::error::{Error, Result, detail};
 use crossbeam_queue::ArrayQueue;
 use std::fmt;
 use std::ptr::NonNull;
@@ -86,6 +87,14 @@ impl Pool {
     /// # Real-time
     /// rt-safe when served from the cache; a miss allocates.
     pub fn buffer(&self, len: usize) -> Buffer {
+        self.try_buffer(len).expect("out of memory")
+    }
+
+    /// As [`buffer`](Self::buffer).
+    ///
+    /// # Errors
+    /// `limit.memory` when the allocator has no memory left.
+    pub fn try_buffer(&self, len: usize) -> Result<Buffer> {
         let shared = &*self.shared;
         let class = class_of(len);
         let cached = shared.classes.get(class).and_then(OnceLock::get).and_then(ArrayQueue::pop);
@@ -97,7 +106,9 @@ impl Pool {
             None => {
                 shared.misses.fetch_add(1, Ordering::Relaxed);
                 let size = if class < CLASSES { 1 << (MIN_SHIFT as usize + class) } else { len };
-                Block::allocate(size, class as u8).expect("out of memory")
+                Block::allocate(size, class as u8).ok_or_else(|| {
+                    Error::new(detail::LIMIT_MEMORY, format!("there is no memory for {len} bytes"))
+                })?
             }
         };
         // SAFETY: fresh or cached, the block is ours alone; `refs` is one.
@@ -113,7 +124,7 @@ impl Pool {
             shared.peak_bytes.fetch_max(live, Ordering::Relaxed);
         }
         shared.live_blocks.fetch_add(1, Ordering::Relaxed);
-        Buffer::from_block(block, len)
+        Ok(Buffer::from_block(block, len))
     }
 
     /// Bytes in blocks that packets hold now.
@@ -185,7 +196,9 @@ impl fmt::Debug for Pool {
 
 /// Index of the smallest class that holds `len` bytes; `CLASSES` when none does.
 fn class_of(len: usize) -> usize {
-    let shift = len.max(1).next_power_of_two().trailing_zeros().max(MIN_SHIFT);
+    // What has no next power of two is beyond all classes.
+    let power = len.max(1).checked_next_power_of_two().unwrap_or(1 << (usize::BITS - 1));
+    let shift = power.trailing_zeros().max(MIN_SHIFT);
     ((shift - MIN_SHIFT) as usize).min(CLASSES)
 }
 
