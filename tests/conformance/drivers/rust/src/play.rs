@@ -71,7 +71,7 @@ impl Player {
 
     fn validate(&mut self, line: usize, text: &[u8]) -> Done {
         let problems = match Manifest::from_slice(text) {
-            Ok(manifest) => manifest.validate(self.engine.registry()).problems,
+            Ok(manifest) => manifest.validate(&self.engine.registry()).problems,
             Err(error) => error.problems().to_vec(),
         };
         let problems: Vec<Json> = problems.iter().map(|problem| problem.to_json()).collect();

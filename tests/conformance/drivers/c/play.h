@@ -1,0 +1,21 @@
+/* Does the steps. */
+#ifndef PLAY_H
+#define PLAY_H
+
+#include "report.h"
+#include "steps.h"
+
+typedef struct player_t {
+    rmedia_engine_t engine;
+    /* {0} as long as there is none. */
+    rmedia_pipeline_t pipeline;
+    /* What the pipeline says it is: JSON. */
+    rmedia_string_t description;
+    report_t report;
+    /* The step's line. */
+    size_t line;
+} player_t;
+
+void play(player_t *player, const step_t *step);
+
+#endif
