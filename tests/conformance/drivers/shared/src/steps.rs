@@ -1,24 +1,59 @@
 //! The language of `steps` files: one step a line, words parted by spaces.
 
+use std::ops::Range;
+
 /// One step.
 #[derive(Debug)]
-pub(crate) enum Step<'a> {
+pub enum Step<'a> {
     /// Makes the pipeline from a manifest's text.
-    Create { file: &'a str, untrusted: bool },
+    Create {
+        /// Its file.
+        file: &'a str,
+        /// Whether it comes from somewhere unknown.
+        untrusted: bool,
+    },
     /// Makes the pipeline from a file that the library reads.
-    CreateFile { file: &'a str },
+    CreateFile {
+        /// The file.
+        file: &'a str,
+    },
     /// Says what is wrong in a manifest.
-    Validate { file: &'a str },
+    Validate {
+        /// Its file.
+        file: &'a str,
+    },
     /// Pushes packets; where the input is full, pulls one and tries again if `retry`.
-    Push { port: Option<&'a str>, place: Place, what: What<'a>, retry: bool },
+    Push {
+        /// The input that is named.
+        port: Option<&'a str>,
+        /// Where the first packet lies.
+        place: Place,
+        /// What is pushed.
+        what: What<'a>,
+        /// Whether to make room and try again.
+        retry: bool,
+    },
     /// Ends one input or all.
-    End { port: Option<&'a str> },
+    End {
+        /// The input that is named.
+        port: Option<&'a str>,
+    },
     /// Pulls once.
-    Pull { port: Option<&'a str> },
+    Pull {
+        /// The output that is named.
+        port: Option<&'a str>,
+    },
     /// Pulls until there is nothing.
     Drain,
     /// Sets live params.
-    Set { node: &'a str, at: Option<i64>, json: &'a str },
+    Set {
+        /// The node's id.
+        node: &'a str,
+        /// From that time on, in nanoseconds.
+        at: Option<i64>,
+        /// The params, as text.
+        json: &'a str,
+    },
     /// Runs what can run, sources included.
     Advance,
     /// Forgets everything inside.
@@ -26,39 +61,99 @@ pub(crate) enum Step<'a> {
     /// Makes it ready for another run.
     Rewind,
     /// Ends it, waiting so many milliseconds.
-    Close { ms: u64 },
+    Close {
+        /// How long it may take.
+        ms: u32,
+    },
     /// Stops it at once.
     Cancel,
 }
 
 /// Where the first packet of a push lies.
 #[derive(Debug, Default, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) pts: Option<i64>,
-    pub(crate) discont: bool,
+pub struct Place {
+    /// Its time in nanoseconds.
+    pub pts: Option<i64>,
+    /// Whether the stream breaks before it.
+    pub discont: bool,
 }
 
 /// What is pushed.
 #[derive(Debug)]
-pub(crate) enum What<'a> {
+pub enum What<'a> {
+    /// Samples.
     Audio(Sound<'a>),
+    /// Text.
     Text(&'a str),
+    /// JSON, as text.
     Json(&'a str),
+    /// The bytes of a file.
     Bytes(&'a str),
 }
 
 /// Samples of a file, and how they are cut.
 #[derive(Debug, Default)]
-pub(crate) struct Sound<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) rate: u32,
-    pub(crate) channels: u16,
-    pub(crate) sample: &'a str,
-    pub(crate) planar: bool,
+pub struct Sound<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// Frames a second.
+    pub rate: u32,
+    /// Channels.
+    pub channels: u16,
+    /// Name of the sample format.
+    pub sample: &'a str,
+    /// Whether each channel goes to a plane of its own.
+    pub planar: bool,
+    /// Whether all packets are parts of one.
+    pub sliced: bool,
     /// Frames of the file that are left out.
-    pub(crate) skip: usize,
+    pub skip: usize,
     /// `all`, or frame counts; `*` at the end repeats them to the end of the file.
-    pub(crate) chunks: &'a str,
+    pub chunks: &'a str,
+}
+
+impl Sound<'_> {
+    /// Where the pieces of `chunks` lie in a file of so many frames.
+    ///
+    /// # Errors
+    /// For pieces that are not numbers, or not in the file.
+    pub fn pieces(&self, frames: usize) -> Result<Vec<Range<usize>>, String> {
+        let (chunks, skip) = (self.chunks, self.skip);
+        if chunks == "all" {
+            return Ok(std::iter::once(skip.min(frames)..frames).collect());
+        }
+        let (list, repeat) = match chunks.strip_suffix(",*") {
+            Some(list) => (list, true),
+            None => (chunks, false),
+        };
+        let sizes: Vec<usize> = list.split(',').map(number).collect::<Result<_, _>>()?;
+        let mut pieces = Vec::new();
+        let mut at = skip;
+        loop {
+            for size in &sizes {
+                let end = at + size;
+                if repeat && end >= frames {
+                    pieces.push(at..frames);
+                    return Ok(pieces);
+                }
+                if end > frames {
+                    return Err(format!("the file has {frames} frames, not {end}"));
+                }
+                pieces.push(at..end);
+                at = end;
+            }
+            if !repeat {
+                return Ok(pieces);
+            }
+        }
+    }
+}
+
+/// Puts the samples of each channel into a plane; `size` is that of a sample.
+pub fn planes(interleaved: &[u8], size: usize, channels: usize) -> Vec<u8> {
+    let frame = (size * channels).max(1);
+    let channel = |c: usize| interleaved.chunks_exact(frame).map(move |f| &f[c * size..][..size]);
+    (0..channels).flat_map(channel).flatten().copied().collect()
 }
 
 /// Cuts the first word off.
@@ -77,7 +172,10 @@ fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
 }
 
 /// Reads a step.
-pub(crate) fn parse(line: &str) -> Result<Step<'_>, String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse(line: &str) -> Result<Step<'_>, String> {
     let mut rest = line;
     let op = word(&mut rest);
     Ok(match op {
@@ -138,6 +236,7 @@ fn parse_sound(mut rest: &str) -> Result<Sound<'_>, String> {
             Some(("skip", value)) => sound.skip = number(value)?,
             Some(("chunks", value)) => sound.chunks = value,
             None if option == "planar" => sound.planar = true,
+            None if option == "sliced" => sound.sliced = true,
             _ => return Err(format!("audio has no '{option}'")),
         }
     }
