@@ -108,7 +108,7 @@ def add_audio(feed: Feed, words: list[str]) -> None:
     """Adds samples. How they are cut makes no difference here."""
     if "planar" in words:
         raise Refused("its audio is interleaved")
-    said = dict(word.split("=", 1) for word in words[1:])
+    said = dict(word.split("=", 1) for word in words[1:] if word != "sliced")
     form = (int(said["rate"]), int(said["channels"]), said["sample"])
     if feed.form not in (form, (0, 0, "")):
         raise Refused("an input gets audio of one format")
