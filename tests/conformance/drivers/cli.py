@@ -74,6 +74,8 @@ def read_plan(text: str) -> Plan:
             plan.manifest = rest
             if op == "create" and rest.endswith(" untrusted"):
                 raise Refused("it can't be told that a manifest is untrusted")
+            if " memory=" in rest:
+                raise Refused("it has no limit of its own on memory")
         elif op == "validate":
             plan.validate.append((number, rest))
         elif op == "push":

@@ -147,9 +147,13 @@ class Player:
 
     def create(self, rest: str) -> None:
         """Makes the pipeline from a text."""
-        file, _, how = rest.partition(" ")
+        file, *said = rest.split()
+        for word in said:
+            if word.startswith("memory="):
+                self.engine.release()
+                self.engine = make_engine(self.library, int(word[7:]))
         text = Path(file).read_text(encoding="utf-8")
-        self.made(capi.Pipeline(self.library, text, self.engine, untrusted=how == "untrusted"))
+        self.made(capi.Pipeline(self.library, text, self.engine, untrusted="untrusted" in said))
 
     def create_file(self, rest: str) -> None:
         """Makes the pipeline from a file that the library reads."""
@@ -374,6 +378,14 @@ def events(take: Callable[[], capi.Json]) -> Iterator[capi.Json]:
         yield event
 
 
+def make_engine(library: capi.Library, memory: int = 0) -> capi.Engine:
+    """An engine that knows the suite's nodes."""
+    engine = capi.Engine(library, memory)
+    engine.add_host_node(HALF)
+    engine.add_host_node(FAIL)
+    return engine
+
+
 def main() -> None:
     """Plays the case."""
     *given, case, out = sys.argv[1:]
@@ -381,19 +393,17 @@ def main() -> None:
     folder = Path(out).absolute()
     # Manifests and steps name files relative to the case.
     os.chdir(case)
-    with capi.Engine(library) as engine:
-        engine.add_host_node(HALF)
-        engine.add_host_node(FAIL)
-        player = Player(library, engine, folder)
-        for number, line in enumerate(Path("steps").read_text(encoding="utf-8").splitlines(), 1):
-            op, _, rest = line.strip().partition(" ")
-            if op and not op.startswith("#"):
-                player.line = number
-                player.play(op, rest.lstrip())
-        print(json.dumps(player.finish(), ensure_ascii=False))
-        if player.pipeline is not None:
-            player.pipeline.release()
-            player.serve()
+    player = Player(library, make_engine(library), folder)
+    for number, line in enumerate(Path("steps").read_text(encoding="utf-8").splitlines(), 1):
+        op, _, rest = line.strip().partition(" ")
+        if op and not op.startswith("#"):
+            player.line = number
+            player.play(op, rest.lstrip())
+    print(json.dumps(player.finish(), ensure_ascii=False))
+    if player.pipeline is not None:
+        player.pipeline.release()
+        player.serve()
+    player.engine.release()
     left = capi.live(library)
     if any(left.values()):
         raise RuntimeError(f"not everything was released: {left}")

@@ -1,7 +1,6 @@
 /* Plays a conformance case through the C library: `driver CASE OUT` does the steps in `CASE/steps`,
  * writes raw output into `OUT` and prints one line of JSON. */
 #include "audio.h"
-#include "nodes.h"
 #include "play.h"
 
 #include <stdio.h>
@@ -27,13 +26,10 @@ int main(int argc, char **argv) {
     if (argc != 3)
         die("two arguments: the case's folder and a folder for what comes out");
     player_t player = {.report.out = realpath(argv[2], NULL)};
-    rmedia_error_t error;
     /* Manifests and steps name files relative to the case. */
     if (player.report.out == NULL || chdir(argv[1]) != 0)
         die("'%s' or '%s' is no folder", argv[1], argv[2]);
-    if (rmedia_engine_create(NULL, &player.engine, &error) != RMEDIA_OK)
-        die("%s", rmedia_error_message(error));
-    nodes_add(player.engine);
+    play_begin(&player, 0);
     text_t steps = file_read("steps");
     for (char *line = steps.data, *next; line != NULL; line = next) {
         next = strchr(line, '\n');

@@ -1,5 +1,6 @@
 #include "play.h"
 #include "audio.h"
+#include "nodes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -48,12 +49,24 @@ static void put_names(text_t *facts, span_t ports) {
     text_put(facts, "]");
 }
 
+void play_begin(player_t *player, uint64_t memory) {
+    rmedia_engine_options_t options = RMEDIA_ENGINE_OPTIONS_INIT;
+    rmedia_error_t error;
+    rmedia_engine_destroy(player->engine);
+    options.memory_limit = memory;
+    if (rmedia_engine_create(&options, &player->engine, &error) != RMEDIA_OK)
+        die("%s", rmedia_error_message(error));
+    nodes_add(player->engine);
+}
+
 static void play_create(player_t *player, const step_t *step) {
     rmedia_pipeline_options_t options = RMEDIA_PIPELINE_OPTIONS_INIT;
     rmedia_error_t error;
     int32_t status;
     if (player->pipeline.id != 0)
         die("a case has one pipeline");
+    if (step->memory != 0)
+        play_begin(player, step->memory);
     options.engine = player->engine;
     options.flags = step->untrusted ? RMEDIA_PIPELINE_UNTRUSTED : 0;
     if (step->kind == STEP_CREATE) {

@@ -16,6 +16,9 @@ typedef struct player_t {
     size_t line;
 } player_t;
 
+/* Makes an engine that knows the suite's nodes, in the place of the one that there was. */
+void play_begin(player_t *player, uint64_t memory);
+
 void play(player_t *player, const step_t *step);
 
 #endif

@@ -107,7 +107,13 @@ static void parse_set(char *rest, step_t *step) {
 
 static void parse_create(char *rest, step_t *step) {
     step->words = word(&rest);
-    step->untrusted = strcmp(rest, "untrusted") == 0;
+    while (*rest != '\0') {
+        const char *said = word(&rest), *value = option(said, "memory");
+        if (value != NULL)
+            step->memory = (uint64_t)number(value);
+        else
+            step->untrusted = true;
+    }
 }
 
 step_t step_parse(char *line) {

@@ -29,6 +29,8 @@ typedef struct step_t {
     /* A manifest's file; what is pushed: its file or its text. */
     const char *words;
     bool untrusted;
+    /* create: the most bytes that packets may hold; 0: as the library has it. */
+    uint64_t memory;
     /* push: try again where it is full. */
     bool retry;
     /* push: kind, flags, time, format, rate, channels. */

@@ -34,8 +34,10 @@ std::string planes(const sound &audio, const std::string &interleaved) {
 
 } // namespace
 
-player::player(std::filesystem::path out)
-    : engine_(rmedia::engine::create()), report_(std::move(out)) {
+player::player(std::filesystem::path out) : report_(std::move(out)) { begin(0); }
+
+void player::begin(std::uint64_t memory) {
+    engine_ = rmedia::engine::create(memory);
     engine_.add<half>();
     engine_.add<fail>();
 }
@@ -166,6 +168,7 @@ void player::play(std::size_t line, const step &step) {
     const std::string &op = step.op;
     try {
         if (op == "create") {
+            if (step.memory != 0) begin(step.memory);
             auto options = rmedia::pipeline_options(engine_);
             if (step.untrusted) options.untrusted();
             create(rmedia::pipeline::from_text(read_file(step.words), options));

@@ -15,6 +15,8 @@ class player {
     std::string finish() { return report_.finish(pipeline_); }
 
   private:
+    /// Makes an engine that knows the suite's nodes.
+    void begin(std::uint64_t memory);
     void create(rmedia::pipeline made);
     void validate(const std::string &manifest);
     void push(const step &step);

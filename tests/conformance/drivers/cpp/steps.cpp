@@ -121,7 +121,14 @@ step step::parse(std::string line) {
         read.port = port_name(rest);
     } else if (read.op == "create") {
         read.words = word(rest);
-        read.untrusted = rest == "untrusted";
+        while (!rest.empty()) {
+            const std::string said = word(rest);
+            if (said.rfind("memory=", 0) == 0) {
+                read.memory = static_cast<std::uint64_t>(number(said.substr(7)));
+            } else {
+                read.untrusted = true;
+            }
+        }
     } else if (read.op == "set") {
         read.node = word(rest);
         if (rest.rfind("at=", 0) == 0) {

@@ -43,6 +43,8 @@ struct step {
     std::string kind;
     sound audio;
     bool untrusted = false;
+    /// create: the most bytes that packets may hold; 0: as the library has it.
+    std::uint64_t memory = 0;
     std::string node;
     /// A file, or the text that is pushed or set.
     std::string words;

@@ -69,7 +69,11 @@ impl Player {
 impl conformance_shared::Player for Player {
     fn play(&mut self, line: usize, step: Step<'_>) -> Done {
         match step {
-            Step::Create { file, untrusted } => {
+            Step::Create { file, untrusted, memory } => {
+                if let Some(bytes) = memory {
+                    self.engine = Engine::new(bytes)?;
+                    self.nodes = Nodes::add_to(&self.engine)?;
+                }
                 let text = std::fs::read_to_string(file)?;
                 let options = Options { engine: Some(&self.engine), untrusted };
                 let made = Pipeline::from_text_with(&text, &options);

@@ -57,7 +57,10 @@ impl Player {
 impl conformance_shared::Player for Player {
     fn play(&mut self, line: usize, step: Step<'_>) -> Done {
         match step {
-            Step::Create { file, untrusted } => {
+            Step::Create { file, untrusted, memory } => {
+                if let Some(bytes) = memory {
+                    self.engine = Engine::with_memory_limit(nodes::registry()?, bytes);
+                }
                 let bytes = std::fs::read(file)?;
                 let manifest =
                     Manifest::from_slice(&bytes).map(|m| if untrusted { m.untrusted() } else { m });

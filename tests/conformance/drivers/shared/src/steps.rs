@@ -11,6 +11,8 @@ pub enum Step<'a> {
         file: &'a str,
         /// Whether it comes from somewhere unknown.
         untrusted: bool,
+        /// The most bytes that packets may hold.
+        memory: Option<u64>,
     },
     /// Makes the pipeline from a file that the library reads.
     CreateFile {
@@ -179,7 +181,7 @@ pub fn parse(line: &str) -> Result<Step<'_>, String> {
     let mut rest = line;
     let op = word(&mut rest);
     Ok(match op {
-        "create" => Step::Create { file: word(&mut rest), untrusted: rest == "untrusted" },
+        "create" => parse_create(rest)?,
         "create-file" => Step::CreateFile { file: rest },
         "validate" => Step::Validate { file: rest },
         "push" | "offer" => parse_push(rest, op == "push")?,
@@ -194,6 +196,18 @@ pub fn parse(line: &str) -> Result<Step<'_>, String> {
         "cancel" => Step::Cancel,
         op => return Err(format!("there is no step '{op}'")),
     })
+}
+
+fn parse_create(mut rest: &str) -> Result<Step<'_>, String> {
+    let (file, mut untrusted, mut memory) = (word(&mut rest), false, None);
+    while !rest.is_empty() {
+        match word(&mut rest).split_once('=') {
+            Some(("memory", bytes)) => memory = Some(number(bytes)?),
+            None => untrusted = true,
+            Some((other, _)) => return Err(format!("create has no '{other}'")),
+        }
+    }
+    Ok(Step::Create { file, untrusted, memory })
 }
 
 fn parse_set(mut rest: &str) -> Result<Step<'_>, String> {
