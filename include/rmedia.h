@@ -55,8 +55,8 @@
 extern "C" {
 #endif
 
-/** Version of this header: major, minor, patch in the bits 31–24, 23–8 and 7–0. */
-#define RMEDIA_ABI_VERSION (1 << 8)
+/** Version of this header: major, minor and patch in the bits 31–24, 23–8 and 7–0. */
+#define RMEDIA_ABI_VERSION (1u << 8)
 
 /** Done. */
 #define RMEDIA_OK 0
@@ -118,135 +118,135 @@ extern "C" {
 #define RMEDIA_STATE_CANCELLED 4
 
 /** Samples. */
-#define RMEDIA_KIND_AUDIO 1
+#define RMEDIA_KIND_AUDIO 1u
 
 /** An uncompressed picture. */
-#define RMEDIA_KIND_VIDEO 2
+#define RMEDIA_KIND_VIDEO 2u
 
 /** A unit of compressed media. */
-#define RMEDIA_KIND_ENCODED 3
+#define RMEDIA_KIND_ENCODED 3u
 
 /** An array of numbers, row by row. */
-#define RMEDIA_KIND_TENSOR 4
+#define RMEDIA_KIND_TENSOR 4u
 
 /** Text, UTF-8. */
-#define RMEDIA_KIND_TEXT 5
+#define RMEDIA_KIND_TEXT 5u
 
 /** A JSON value. */
-#define RMEDIA_KIND_JSON 6
+#define RMEDIA_KIND_JSON 6u
 
 /** A small finding of a node; its fields by rmedia_packet_json. Can't be made from outside. */
-#define RMEDIA_KIND_RECORD 7
+#define RMEDIA_KIND_RECORD 7u
 
 /** Bytes without meaning to the engine. */
-#define RMEDIA_KIND_BYTES 8
+#define RMEDIA_KIND_BYTES 8u
 
 /** A file by its path. */
-#define RMEDIA_KIND_FILE 9
+#define RMEDIA_KIND_FILE 9u
 
 /** 32-bit float, full scale ±1. */
-#define RMEDIA_SAMPLE_F32 0
+#define RMEDIA_SAMPLE_F32 0u
 
 /** Signed 16-bit. */
-#define RMEDIA_SAMPLE_I16 1
+#define RMEDIA_SAMPLE_I16 1u
 
 /** Signed 24-bit in three bytes, little-endian. */
-#define RMEDIA_SAMPLE_I24 2
+#define RMEDIA_SAMPLE_I24 2u
 
 /** Signed 32-bit. */
-#define RMEDIA_SAMPLE_I32 3
+#define RMEDIA_SAMPLE_I32 3u
 
 /** Unsigned 8-bit, silence at 128. */
-#define RMEDIA_SAMPLE_U8 4
+#define RMEDIA_SAMPLE_U8 4u
 
 /** 8 bits of red, green, blue. */
-#define RMEDIA_PIXEL_RGB24 0
+#define RMEDIA_PIXEL_RGB24 0u
 
 /** 8 bits of blue, green, red. */
-#define RMEDIA_PIXEL_BGR24 1
+#define RMEDIA_PIXEL_BGR24 1u
 
 /** 8 bits of red, green, blue, alpha. */
-#define RMEDIA_PIXEL_RGBA 2
+#define RMEDIA_PIXEL_RGBA 2u
 
 /** 8 bits of blue, green, red, alpha. */
-#define RMEDIA_PIXEL_BGRA 3
+#define RMEDIA_PIXEL_BGRA 3u
 
 /** 8 bits of luma. */
-#define RMEDIA_PIXEL_GRAY8 4
+#define RMEDIA_PIXEL_GRAY8 4u
 
 /** Planes Y, U, V; U and V at half the width and height. */
-#define RMEDIA_PIXEL_I420 5
+#define RMEDIA_PIXEL_I420 5u
 
 /** Planes Y and UV; UV at half the width and height. */
-#define RMEDIA_PIXEL_NV12 6
+#define RMEDIA_PIXEL_NV12 6u
 
 /** Elements of tensors: 32-bit float. */
-#define RMEDIA_DTYPE_F32 0
+#define RMEDIA_DTYPE_F32 0u
 
 /** 64-bit float. */
-#define RMEDIA_DTYPE_F64 1
+#define RMEDIA_DTYPE_F64 1u
 
 /** 16-bit float. */
-#define RMEDIA_DTYPE_F16 2
+#define RMEDIA_DTYPE_F16 2u
 
 /** Signed 8-bit. */
-#define RMEDIA_DTYPE_I8 3
+#define RMEDIA_DTYPE_I8 3u
 
 /** Signed 16-bit. */
-#define RMEDIA_DTYPE_I16 4
+#define RMEDIA_DTYPE_I16 4u
 
 /** Signed 32-bit. */
-#define RMEDIA_DTYPE_I32 5
+#define RMEDIA_DTYPE_I32 5u
 
 /** Signed 64-bit. */
-#define RMEDIA_DTYPE_I64 6
+#define RMEDIA_DTYPE_I64 6u
 
 /** Unsigned 8-bit. */
-#define RMEDIA_DTYPE_U8 7
+#define RMEDIA_DTYPE_U8 7u
 
 /** One byte, 0 or 1. */
-#define RMEDIA_DTYPE_BOOL 8
+#define RMEDIA_DTYPE_BOOL 8u
 
 /** `pts_ns` holds the packet's time. Without it a packet goes on where its input stands. */
-#define RMEDIA_PACKET_PTS 1
+#define RMEDIA_PACKET_PTS 1u
 
 /** The stream breaks before this packet. */
-#define RMEDIA_PACKET_DISCONT (1 << 1)
+#define RMEDIA_PACKET_DISCONT (1u << 1)
 
 /** Audio: each channel lies in a plane of its own. */
-#define RMEDIA_PACKET_PLANAR (1 << 2)
+#define RMEDIA_PACKET_PLANAR (1u << 2)
 
 /** Encoded: decoding can begin here. */
-#define RMEDIA_PACKET_KEY (1 << 3)
+#define RMEDIA_PACKET_KEY (1u << 3)
 
 /** Encoded: `dts_ns` holds the time of decoding. */
-#define RMEDIA_PACKET_DTS (1 << 4)
+#define RMEDIA_PACKET_DTS (1u << 4)
 
 /**
  * The manifest comes from somewhere unknown: no nodes that use files, no variables, tighter limits.
  */
-#define RMEDIA_PIPELINE_UNTRUSTED 1
+#define RMEDIA_PIPELINE_UNTRUSTED 1u
 
 /** Release wrapped memory wherever its last reference goes. */
-#define RMEDIA_RELEASE_DIRECT 0
+#define RMEDIA_RELEASE_DIRECT 0u
 
 /** Release wrapped memory in rmedia_engine_run_releases. */
-#define RMEDIA_RELEASE_DEFERRED 1
+#define RMEDIA_RELEASE_DEFERRED 1u
 
 /** Work on `packet`, which came to the input `port`; emit what comes of it. */
-#define RMEDIA_JOB_PROCESS 1
+#define RMEDIA_JOB_PROCESS 1u
 
 /** Emit what is still inside; afterwards the node is as new. */
-#define RMEDIA_JOB_DRAIN 2
+#define RMEDIA_JOB_DRAIN 2u
 
 /** Forget what is inside. */
-#define RMEDIA_JOB_RESET 3
+#define RMEDIA_JOB_RESET 3u
 
 /** Take `params` as they are now. */
-#define RMEDIA_JOB_PARAMS 4
+#define RMEDIA_JOB_PARAMS 4u
 
 /** The node is not needed any more; no job of it follows. */
-#define RMEDIA_JOB_CLOSE 5
+#define RMEDIA_JOB_CLOSE 5u
 
 /** A call or a value is not what the function takes. */
 #define RMEDIA_E_INVALID_ARGUMENT (-1)
@@ -385,7 +385,8 @@ typedef struct rmedia_packet_info_t {
     const char *codec;
     /**
      * The payload: samples, pixels, elements, bytes, UTF-8 text, JSON text, or a path. NULL when a
-     * packet is made without content. View: NULL for json and record packets.
+     * packet is made without content. View: NULL for json and record packets; texts and paths have
+     * no zero byte at their end.
      */
     const void *data;
     /**
@@ -436,7 +437,7 @@ typedef struct rmedia_node_type_t {
     rmedia_free_fn free;
     /**
      * Makes a node with these params (a JSON object, complete with defaults) and stores what the
-     * other functions get as `node`.
+     * other functions get as `node`. Without it they get `user`.
      */
     int32_t (*create)(void *user, struct rmedia_job_t job, const char *params, void **node);
     /**
@@ -483,7 +484,7 @@ typedef struct rmedia_job_info_t {
 
 /**
  * The ABI of the loaded library: RMEDIA_ABI_VERSION of the header that it was built with. A program
- * fits while the upper 16 bits (major, minor) are those of its own header.
+ * fits while major and minor (the upper 24 bits) are those of its own header.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
@@ -498,11 +499,12 @@ RMEDIA_API const char *rmedia_version(void);
 
 /**
  * Whether the loaded library has a feature: "media" (reading and writing media files),
- * "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+ * "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
-RMEDIA_API int32_t rmedia_has_feature(const char *name);
+RMEDIA_API
+int32_t rmedia_has_feature(const char *name);
 
 /**
  * The name of a status, e.g. "InvalidManifest"; "Unknown" for a number that is none. Lives as long
@@ -521,7 +523,8 @@ RMEDIA_API const char *rmedia_status_name(int32_t status);
 RMEDIA_API int32_t rmedia_live(struct rmedia_string_t *json);
 
 /**
- * The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error.
+ * The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. The
+ * functions of errors work in a forked child, too.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
@@ -611,7 +614,8 @@ int32_t rmedia_pipeline_create_from_file(const char *path,
 
 /**
  * Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
- * last thread that leaves it. {0} is fine.
+ * last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
+ * ends, and then the function's `free` is called. {0} is fine.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */
@@ -642,6 +646,28 @@ int32_t rmedia_pipeline_output(struct rmedia_pipeline_t pipeline,
                                struct rmedia_error_t *error);
 
 /**
+ * Gives the name of an input by its index.
+ *
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ * Errors: NOT_FOUND for an index that there is not.
+ */
+RMEDIA_API
+int32_t rmedia_pipeline_input_name(struct rmedia_pipeline_t pipeline,
+                                   uint32_t index,
+                                   struct rmedia_string_t *name);
+
+/**
+ * Gives the name of an output by its index.
+ *
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ * Errors: NOT_FOUND for an index that there is not.
+ */
+RMEDIA_API
+int32_t rmedia_pipeline_output_name(struct rmedia_pipeline_t pipeline,
+                                    uint32_t index,
+                                    struct rmedia_string_t *name);
+
+/**
  * Gives what runs as JSON: {nodes: [{id, node_type}], inputs: {name: what it takes}, outputs:
  * {name: what it gives}, adapters, determinate, indeterminate}. Inputs and outputs stand in the
  * order of their indices.
@@ -658,9 +684,9 @@ int32_t rmedia_pipeline_describe(struct rmedia_pipeline_t pipeline,
  * FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
  * or milliseconds), HOST for rmedia_engine_next_job.
  *
- * Ownership: takes the caller's reference on RMEDIA_OK, and when the pipeline fails while it works
- * on the packet. Otherwise it stays with the caller; releasing the handle after a failure is right
- * in every case. While the call runs, the handle is good for nothing else.
+ * Ownership: takes the caller's reference on RMEDIA_OK. Otherwise it stays with the caller, who
+ * pushes it again or releases it: that is right after every failure, also where the pipeline failed
+ * while it worked on the packet. While the call runs, the handle is good for nothing else.
  * Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
  * timeout. Real-time: with RMEDIA_TRY, if its nodes are. Since: 0.1.
  * Errors: STATE after the end, CLOSED, CANCELLED, the failure of a node; FORMAT for a packet that
@@ -679,7 +705,8 @@ int32_t rmedia_pipeline_push(struct rmedia_pipeline_t pipeline,
  * without waiting. A push without a time goes on where the input stands.
  *
  * Thread: any. Blocks: as its nodes do. Real-time: if its nodes are, after warm-up. Since: 0.1.
- * Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range.
+ * Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range; LIMIT above the
+ * engine's memory limit.
  */
 RMEDIA_API
 int32_t rmedia_pipeline_push_f32(struct rmedia_pipeline_t pipeline,
@@ -795,7 +822,7 @@ RMEDIA_API int32_t rmedia_pipeline_state(struct rmedia_pipeline_t pipeline, int3
  * say what became of it. When one value is wrong nothing is set.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
- * Errors: NOT_FOUND for a node that is not there; ARGUMENT for what can't be set so, or live.
+ * Errors: NOT_FOUND for a node that is not there; INVALID_ARGUMENT for what can't be set so, or live.
  */
 RMEDIA_API
 int32_t rmedia_pipeline_set_params(struct rmedia_pipeline_t pipeline,
@@ -876,7 +903,7 @@ int32_t rmedia_packet_create(const struct rmedia_packet_info_t *info,
  *
  * Ownership: the caller gets one reference.
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
- * Errors: ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
+ * Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
  * fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
  * file packets.
  */
@@ -928,7 +955,7 @@ RMEDIA_API int32_t rmedia_packet_data(struct rmedia_packet_t packet, void **data
  *
  * Ownership: the caller gets one reference to the new packet and keeps that to the old one.
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
- * Errors: FORMAT for other kinds; ARGUMENT for a part that is not inside.
+ * Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
  */
 RMEDIA_API
 int32_t rmedia_packet_slice(struct rmedia_packet_t packet,
@@ -950,7 +977,7 @@ RMEDIA_API int32_t rmedia_packet_json(struct rmedia_packet_t packet, struct rmed
  * default engine, {0}. `options` may be NULL.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
- * Errors: ARGUMENT for a NULL `engine`; UNSUPPORTED for unknown flags.
+ * Errors: INVALID_ARGUMENT for a NULL `engine`; UNSUPPORTED for unknown flags.
  */
 RMEDIA_API
 int32_t rmedia_engine_create(const struct rmedia_engine_options_t *options,
@@ -959,7 +986,8 @@ int32_t rmedia_engine_create(const struct rmedia_engine_options_t *options,
 
 /**
  * Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
- * later ones where the last reference goes. {0} is fine and does nothing.
+ * later ones where the last reference goes. Threads that wait in rmedia_engine_next_job return. {0}
+ * is fine and does nothing.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */
@@ -1024,7 +1052,7 @@ RMEDIA_API int32_t rmedia_engine_wait_handle(struct rmedia_engine_t engine, int3
  *
  * Ownership: takes `type->user` on success; `type->free` gives it back.
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
- * Errors: ARGUMENT for a declaration that is none, a missing `process`, or a name that is taken.
+ * Errors: INVALID_ARGUMENT for a declaration that is none, a missing `process`, or a name that is taken.
  */
 RMEDIA_API
 int32_t rmedia_engine_add_node(struct rmedia_engine_t engine,
@@ -1037,7 +1065,7 @@ int32_t rmedia_engine_add_node(struct rmedia_engine_t engine,
  * may be open at a time. Outputs go on in the order of their inputs, in whatever order jobs end.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
- * Errors: ARGUMENT for a declaration that is none, or a name that is taken.
+ * Errors: INVALID_ARGUMENT for a declaration that is none, or a name that is taken.
  */
 RMEDIA_API
 int32_t rmedia_engine_add_host_node(struct rmedia_engine_t engine,
@@ -1046,7 +1074,9 @@ int32_t rmedia_engine_add_host_node(struct rmedia_engine_t engine,
 
 /**
  * Takes the next job of the engine's host nodes; RMEDIA_EMPTY when none comes within `timeout_ms`
- * (0: don't wait, -1: for ever). Jobs of one node come in order. Several threads may serve.
+ * (0: don't wait, -1: for ever), or the engine is destroyed. Jobs of one node come in order. Several
+ * threads may serve; one that waits here is a server, and pulls of other threads rely on it for a
+ * second after its last job.
  *
  * Ownership: the caller gets the job, and ends it with rmedia_job_done or rmedia_job_fail; the
  * packet is lent until then.
@@ -1065,7 +1095,7 @@ int32_t rmedia_engine_next_job(struct rmedia_engine_t engine,
  *
  * Ownership: takes the caller's reference on success.
  * Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
- * Errors: ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
+ * Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
  */
 RMEDIA_API
 int32_t rmedia_job_emit(struct rmedia_job_t job,

@@ -3,6 +3,7 @@
 use remotemedia::packet::{Audio, AudioFormat, Pool};
 use remotemedia::{Manifest, Packet, Pipeline};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// Frames of a 20 ms packet at 48 kHz.
 pub const FRAMES: usize = 960;
@@ -45,4 +46,11 @@ pub fn packet(pool: &Pool, value: f32) -> Packet {
         Audio::from_pool(pool, AudioFormat::f32(48_000, 1), FRAMES).expect("a good format");
     audio.f32_mut().expect("fresh memory is not shared").fill(value);
     Packet::audio(audio)
+}
+
+/// CPU time of this process so far: user and system, from the kernel's own accounting.
+pub fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let nanos = stat.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0);
+    Duration::from_nanos(nanos)
 }

@@ -7,7 +7,7 @@
 
 use std::ffi::{c_char, c_void};
 
-/// Version of this header: major, minor, patch in the bits 31–24, 23–8 and 7–0.
+/// Version of this header: major, minor and patch in the bits 31–24, 23–8 and 7–0.
 pub const RMEDIA_ABI_VERSION: u32 = 1 << 8;
 
 /// The engine. The default one is {0}: it always exists and can't be destroyed.
@@ -216,7 +216,8 @@ pub struct rmedia_packet_info_t {
     /// Encoded: codec in lower case, e.g. "opus". File: media type, or NULL. View: NULL.
     pub codec: *const c_char,
     /// The payload: samples, pixels, elements, bytes, UTF-8 text, JSON text, or a path. NULL when a
-    /// packet is made without content. View: NULL for json and record packets.
+    /// packet is made without content. View: NULL for json and record packets; texts and paths have
+    /// no zero byte at their end.
     pub data: *const c_void,
     /// Bytes of the payload. RMEDIA_NUL_TERMINATED is good for texts. 0 with audio, video or tensor
     /// stands for the size that the format asks for.
@@ -281,7 +282,7 @@ pub struct rmedia_node_type_t {
     /// Called once when the type is not needed any more.
     pub free: rmedia_free_fn,
     /// Makes a node with these params (a JSON object, complete with defaults) and stores what the
-    /// other functions get as `node`.
+    /// other functions get as `node`. Without it they get `user`.
     pub create: Option<
         unsafe extern "C" fn(
             user: *mut c_void,

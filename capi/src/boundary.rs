@@ -118,10 +118,12 @@ pub(crate) fn check_flags(flags: u32, known: u32) -> Result<()> {
 
 /// Status of a call on a handle that may be zero: releasing nothing is fine.
 pub(crate) fn released(id: u64, release: impl FnOnce(u64) -> bool) -> i32 {
-    call(|| match id == 0 || release(id) {
-        true => Ok(RMEDIA_OK),
-        false => Ok(Status::BadHandle.code()),
-    })
+    call(|| Ok(released_anywhere(id, release)))
+}
+
+/// As `released`, also in a forked child.
+pub(crate) fn released_anywhere(id: u64, release: impl FnOnce(u64) -> bool) -> i32 {
+    if id == 0 || release(id) { RMEDIA_OK } else { Status::BadHandle.code() }
 }
 
 thread_local! {
@@ -173,6 +175,11 @@ pub(crate) fn check_process() -> Result<()> {
             Ok(())
         }
     }
+}
+
+/// Whether this is the child of a process that had used the library.
+pub(crate) fn is_forked() -> bool {
+    PROCESS.load(Ordering::Relaxed) == FORKED
 }
 
 #[cfg(unix)]

@@ -182,7 +182,7 @@ pub unsafe extern "C" fn rmedia_pipeline_state(
 /// say what became of it. When one value is wrong nothing is set.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: NOT_FOUND for a node that is not there; ARGUMENT for what can't be set so, or live.
+/// Errors: NOT_FOUND for a node that is not there; INVALID_ARGUMENT for what can't be set so, or live.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type; texts end with a zero byte.

@@ -59,7 +59,7 @@ pub(crate) fn find(engine: rmedia_engine_t) -> Result<Arc<EngineEntry>> {
 /// default engine, {0}. `options` may be NULL.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: ARGUMENT for a NULL `engine`; UNSUPPORTED for unknown flags.
+/// Errors: INVALID_ARGUMENT for a NULL `engine`; UNSUPPORTED for unknown flags.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type.
@@ -91,7 +91,8 @@ pub unsafe extern "C" fn rmedia_engine_create(
 }
 
 /// Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
-/// later ones where the last reference goes. {0} is fine and does nothing.
+/// later ones where the last reference goes. Threads that wait in rmedia_engine_next_job return. {0}
+/// is fine and does nothing.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -105,6 +106,7 @@ pub extern "C" fn rmedia_engine_destroy(engine: rmedia_engine_t) -> i32 {
             return Err(bad_handle("engine"));
         }
         entry.releases.go_direct();
+        entry.host.stop();
         Ok(RMEDIA_OK)
     })
 }

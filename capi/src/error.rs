@@ -1,9 +1,9 @@
 //! Error objects.
 
 use crate::abi::rmedia_error_t;
-use crate::boundary::{check_process, released};
+use crate::boundary::released_anywhere;
 use crate::handle::{Object, Table};
-use remotemedia::error::Error;
+use remotemedia::error::{Error, Status};
 use std::ffi::{CString, c_char};
 use std::ptr;
 use std::sync::OnceLock;
@@ -40,21 +40,17 @@ pub(crate) fn c_string(text: impl Into<String>) -> CString {
 
 /// A text of a live error. The pin ends here; the error stays as long as its handle.
 fn text(error: rmedia_error_t, make: impl FnOnce(&Failure) -> &CString) -> *const c_char {
-    if check_process().is_err() {
-        return ptr::null();
-    }
     ERRORS.pin(error.id).map_or(ptr::null(), |failure| make(&failure).as_ptr())
 }
 
-/// The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error.
+/// The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. The
+/// functions of errors work in a forked child, too.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_status(error: rmedia_error_t) -> i32 {
-    crate::boundary::call(|| match ERRORS.pin(error.id) {
-        Some(failure) => Ok(failure.error.status().code()),
-        None => Err(crate::boundary::bad_handle("error")),
-    })
+    let status = ERRORS.pin(error.id).map(|failure| failure.error.status());
+    status.unwrap_or(Status::BadHandle).code()
 }
 
 /// The stable id of what went wrong, e.g. "manifest.unknown_param"; NULL for no error. Lives as
@@ -89,5 +85,5 @@ pub extern "C" fn rmedia_error_json(error: rmedia_error_t) -> *const c_char {
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_error_release(error: rmedia_error_t) -> i32 {
-    released(error.id, |id| ERRORS.release(id))
+    released_anywhere(error.id, |id| ERRORS.release(id))
 }

@@ -13,6 +13,7 @@
 //! # Real-time
 //! Nothing here locks or allocates, except an insertion that needs a new chunk of slots.
 
+use crate::boundary::is_forked;
 use crossbeam_queue::ArrayQueue;
 use std::cell::UnsafeCell;
 use std::hash::{BuildHasher, RandomState};
@@ -225,6 +226,10 @@ impl<T: Object> Table<T> {
 
     /// Adds a chunk, unless somebody else has done so meanwhile. False: there are too many.
     fn add_chunk(&self, seen: usize) -> bool {
+        // In a forked child the lock may be held by a thread that is not there.
+        if is_forked() {
+            return false;
+        }
         let _one_at_a_time = self.grow.lock().unwrap_or_else(PoisonError::into_inner);
         let count = self.count.load(Ordering::Acquire);
         if count != seen {

@@ -22,6 +22,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CString, c_char};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 /// Adds a node type whose jobs the program takes with rmedia_engine_next_job. `declaration` is as
@@ -29,7 +30,7 @@ use std::time::{Duration, Instant};
 /// may be open at a time. Outputs go on in the order of their inputs, in whatever order jobs end.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: ARGUMENT for a declaration that is none, or a name that is taken.
+/// Errors: INVALID_ARGUMENT for a declaration that is none, or a name that is taken.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type; `declaration` ends with a zero byte.
@@ -43,9 +44,8 @@ pub unsafe extern "C" fn rmedia_engine_add_host_node(
     unsafe {
         call_with(error, || {
             let declared = Declaration::from_json(text(declaration, "declaration")?)?;
-            let max_in_flight = declared.descriptor.max_in_flight.max(1);
-            let descriptor =
-                Box::leak(Box::new(Descriptor { max_in_flight, ..*declared.descriptor }));
+            let declared = declared.with_tickets();
+            let descriptor = declared.descriptor;
             let entry = engine::find(engine)?;
             let name = format!("{}/{}", declared.namespace, descriptor.name);
             let added = QueueType {
@@ -62,7 +62,9 @@ pub unsafe extern "C" fn rmedia_engine_add_host_node(
 }
 
 /// Takes the next job of the engine's host nodes; RMEDIA_EMPTY when none comes within `timeout_ms`
-/// (0: don't wait, -1: for ever). Jobs of one node come in order. Several threads may serve.
+/// (0: don't wait, -1: for ever), or the engine is destroyed. Jobs of one node come in order. Several
+/// threads may serve; one that waits here is a server, and pulls of other threads rely on it for a
+/// second after its last job.
 ///
 /// Ownership: the caller gets the job, and ends it with rmedia_job_done or rmedia_job_fail; the
 /// packet is lent until then.
@@ -145,7 +147,11 @@ pub(crate) struct Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.queue.lock().open -= 1;
+        let mut state = self.queue.lock();
+        state.open -= 1;
+        if let Some((_, at)) = &mut state.server {
+            *at = Instant::now();
+        }
     }
 }
 
@@ -174,9 +180,16 @@ struct State {
     takers: usize,
     /// Jobs that were taken and have not ended.
     open: usize,
+    /// The thread that has last waited for jobs, and when it has last taken or ended one.
+    server: Option<(ThreadId, Instant)>,
+    /// The engine is gone.
+    stopped: bool,
     /// Full names of the types whose jobs come here.
     types: BTreeSet<String>,
 }
+
+/// A thread that waited for jobs is taken to come back within that time.
+pub(crate) const SERVES_AGAIN: Duration = Duration::from_secs(1);
 
 impl HostQueue {
     pub(crate) fn new(wake: Arc<Wake>) -> Self {
@@ -193,10 +206,21 @@ impl HostQueue {
         !self.lock().waiting.is_empty()
     }
 
-    /// Whether a job waits that nobody will take but whoever asks.
+    /// Whether a job waits that nobody will take but whoever asks. A thread that has just served
+    /// will serve again: between two of its jobs there is nobody at the queue for a moment.
     pub(crate) fn is_forsaken(&self) -> bool {
         let state = self.lock();
-        !state.waiting.is_empty() && state.takers == 0 && state.open == 0
+        if state.waiting.is_empty() || state.takers > 0 || state.open > 0 {
+            return false;
+        }
+        let me = thread::current().id();
+        state.server.is_none_or(|(server, at)| server == me || at.elapsed() >= SERVES_AGAIN)
+    }
+
+    /// Lets those that wait for a job go: none will come.
+    pub(crate) fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
     }
 
     fn add(&self, job: Waiting) {
@@ -211,6 +235,9 @@ impl HostQueue {
         let mut state = self.lock();
         state.takers += 1;
         let job = loop {
+            if state.stopped {
+                break None;
+            }
             if let Some(job) = state.waiting.pop_front() {
                 state.open += 1;
                 job.node.seen.store(true, Ordering::Relaxed);
@@ -230,6 +257,9 @@ impl HostQueue {
             };
         };
         state.takers -= 1;
+        if deadline != Deadline::Now {
+            state.server = Some((thread::current().id(), Instant::now()));
+        }
         job
     }
 

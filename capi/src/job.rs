@@ -49,10 +49,17 @@ pub(crate) enum Outcome {
 }
 
 impl Job {
-    /// A job for a node with so many outputs; `spare` is memory for what it emits.
-    pub(crate) fn new(outputs: usize, spare: Vec<Emission>) -> Self {
-        let state = State { emissions: spare, ..State::default() };
-        Self { outputs: outputs as u32, taken: None, state: Mutex::new(state) }
+    /// A job for a node with so many outputs.
+    pub(crate) fn new(outputs: usize) -> Self {
+        Self { outputs: outputs as u32, taken: None, state: Mutex::default() }
+    }
+
+    /// Makes a job that has ended new, with its memory.
+    pub(crate) fn renew(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut emissions = std::mem::take(&mut state.emissions);
+        emissions.clear();
+        *state = State { emissions, ..State::default() };
     }
 
     pub(crate) fn queued(outputs: usize, ticket: Option<Ticket>, taken: Taken) -> Self {
@@ -81,6 +88,14 @@ impl Job {
         }
         state.emissions.push(Emission { port: port as usize, packet });
         Ok(())
+    }
+
+    /// If the packet was lent, emitting it has taken that reference.
+    fn emitted(&self, packet: rmedia_packet_t) {
+        let mut state = self.lock();
+        if state.lent == Some(packet) {
+            state.lent = None;
+        }
     }
 
     /// Ends it. Says whether its handle goes with it: that of a job in its call goes when its
@@ -138,9 +153,11 @@ impl Job {
         }
     }
 
-    /// What it has emitted, with the memory that was given to it.
-    pub(crate) fn take_emissions(&self) -> Vec<Emission> {
-        std::mem::take(&mut self.lock().emissions)
+    /// Hands on what it has emitted, and keeps the memory.
+    pub(crate) fn drain_emissions(&self, mut each: impl FnMut(usize, Packet)) {
+        for Emission { port, packet } in self.lock().emissions.drain(..) {
+            each(port, packet);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -164,7 +181,7 @@ fn over() -> Error {
 ///
 /// Ownership: takes the caller's reference on success.
 /// Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
-/// Errors: ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
+/// Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
 ///
 /// # Safety
 /// `error` is NULL or may be written.
@@ -181,7 +198,10 @@ pub unsafe extern "C" fn rmedia_job_emit(
             let job = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
             if let Some((place, value)) = PACKETS.take(packet.id) {
                 return match job.emit(port, value) {
-                    Ok(()) => Ok(RMEDIA_OK),
+                    Ok(()) => {
+                        job.emitted(packet);
+                        Ok(RMEDIA_OK)
+                    }
                     Err((error, value)) => {
                         place.fill(value);
                         Err(error)
@@ -193,6 +213,7 @@ pub unsafe extern "C" fn rmedia_job_emit(
             job.emit(port, Packet::clone(&shared)).map_err(|(error, _)| error)?;
             drop(shared);
             PACKETS.release(packet.id);
+            job.emitted(packet);
             Ok(RMEDIA_OK)
         })
     }

@@ -16,7 +16,7 @@ use serde_json::json;
 use std::ffi::{CStr, c_char};
 
 /// The ABI of the loaded library: RMEDIA_ABI_VERSION of the header that it was built with. A program
-/// fits while the upper 16 bits (major, minor) are those of its own header.
+/// fits while major and minor (the upper 24 bits) are those of its own header.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -38,11 +38,14 @@ pub extern "C" fn rmedia_version() -> *const c_char {
 }
 
 /// Features, and whether this build has them.
-const FEATURES: [(&CStr, bool); 2] =
-    [(c"media", cfg!(feature = "media")), (c"wait_handle", cfg!(target_os = "linux"))];
+const FEATURES: [(&CStr, bool); 3] = [
+    (c"media", cfg!(feature = "media")),
+    (c"fft", cfg!(feature = "fft")),
+    (c"wait_handle", cfg!(target_os = "linux")),
+];
 
 /// Whether the loaded library has a feature: "media" (reading and writing media files),
-/// "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+/// "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 ///

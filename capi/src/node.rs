@@ -1,7 +1,7 @@
 //! Host nodes by function: node types whose nodes are functions of the program.
 
 use crate::abi::{RMEDIA_OK, rmedia_engine_t, rmedia_error_t, rmedia_node_type_t};
-use crate::boundary::{call_with, check_flags, invalid, null, text};
+use crate::boundary::{call_with, callback, check_flags, invalid, null, text};
 use crate::error::c_string;
 use crate::job::{JOBS, Job, Outcome};
 use crate::{engine, packet, sized};
@@ -9,7 +9,7 @@ use remotemedia::Packet;
 use remotemedia::error::{Error, Result, detail};
 use remotemedia::node::params::{Json, Map, ParamSpec};
 use remotemedia::node::{
-    AnyNode, Context, Declaration, Descriptor, Emission, Flow, MediaFormat, NodeType, Ports,
+    AnyNode, Context, Declaration, Descriptor, Flow, MediaFormat, NodeType, Ports,
 };
 use std::any::Any;
 use std::ffi::{CString, c_void};
@@ -21,7 +21,7 @@ use std::sync::Arc;
 ///
 /// Ownership: takes `type->user` on success; `type->free` gives it back.
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: ARGUMENT for a declaration that is none, a missing `process`, or a name that is taken.
+/// Errors: INVALID_ARGUMENT for a declaration that is none, a missing `process`, or a name that is taken.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type; the functions are as their types say.
@@ -78,7 +78,7 @@ impl Drop for Functions {
     fn drop(&mut self) {
         if let (Some(free), true) = (self.functions.free, *self.armed.get_mut()) {
             // SAFETY: no node and no type refers to the functions any more.
-            unsafe { free(self.functions.user) };
+            callback(|| unsafe { free(self.functions.user) });
         }
     }
 }
@@ -109,21 +109,26 @@ impl NodeType for FunctionType {
     }
     fn create(&self, params: &Map<String, Json>) -> Result<Box<dyn AnyNode>> {
         let params = complete(self.declaration.params, params);
-        let mut node = ptr::null_mut();
         let outputs = self.declaration.descriptor.outputs.len();
-        if let Some(create) = self.host.functions.create {
-            let job = Arc::new(Job::new(0, Vec::new()));
-            let handle = job.open()?;
-            // SAFETY: the program vouches for its function; `node` may be written.
-            let status =
-                unsafe { create(self.host.functions.user, handle, params.as_ptr(), &mut node) };
-            JOBS.release(handle.id);
-            if let Outcome::Failed(error) = job.close(status, || None) {
-                return Err(error);
-            }
+        let (host, job) = (self.host.clone(), Arc::new(Job::new(outputs)));
+        let Some(create) = host.functions.create else {
+            let node = host.functions.user;
+            return Ok(Box::new(FunctionNode { host, node, outputs, job }));
+        };
+        let mut node = ptr::null_mut();
+        let making = Arc::new(Job::new(0));
+        let handle = making.open()?;
+        let user = host.functions.user;
+        // SAFETY: the program vouches for its function; `node` may be written.
+        let status = callback(|| unsafe { create(user, handle, params.as_ptr(), &mut node) });
+        JOBS.release(handle.id);
+        // One that said OK is destroyed, also where its job failed.
+        let made = (status >= 0).then(|| FunctionNode { host, node, outputs, job });
+        match (making.close(status, || None), made) {
+            (Outcome::Failed(error), _) => Err(error),
+            (_, Some(made)) => Ok(Box::new(made)),
+            (_, None) => Err(Error::new(detail::NODE_FAILED, "the node could not be made")),
         }
-        let host = self.host.clone();
-        Ok(Box::new(FunctionNode { host, node, outputs, spare: Vec::new() }))
     }
     fn prepare(&self, params: &Map<String, Json>) -> Box<dyn Any + Send> {
         Box::new(complete(self.declaration.params, params))
@@ -134,8 +139,8 @@ struct FunctionNode {
     host: Arc<Functions>,
     node: *mut c_void,
     outputs: usize,
-    /// Memory for what the next call emits.
-    spare: Vec<Emission>,
+    /// The job of the last call.
+    job: Arc<Job>,
 }
 
 // SAFETY: the engine calls a node from one thread at a time, and the program says that its
@@ -150,13 +155,18 @@ impl FunctionNode {
         packet: Option<Packet>,
         function: impl FnOnce(crate::abi::rmedia_job_t, crate::abi::rmedia_packet_t) -> i32,
     ) -> Result<Flow> {
-        let job = Arc::new(Job::new(self.outputs, std::mem::take(&mut self.spare)));
+        // Of the last call, unless somebody still has it: nothing is allocated then.
+        match Arc::get_mut(&mut self.job) {
+            Some(job) => job.renew(),
+            None => self.job = Arc::new(Job::new(self.outputs)),
+        }
+        let job = self.job.clone();
         let lent = packet.map(packet::handle).transpose()?;
         job.lend(lent);
         let handle = job.open().inspect_err(|_| {
             job.close(RMEDIA_OK, || None);
         })?;
-        let status = function(handle, lent.unwrap_or_default());
+        let status = callback(|| function(handle, lent.unwrap_or_default()));
         let outcome = job.close(status, || cx.try_ticket());
         if !matches!(outcome, Outcome::InFlight) {
             JOBS.release(handle.id);
@@ -165,10 +175,7 @@ impl FunctionNode {
             Outcome::InFlight => Ok(Flow::Pending),
             Outcome::Failed(error) => Err(error),
             Outcome::Done => {
-                self.spare = job.take_emissions();
-                for Emission { port, packet } in self.spare.drain(..) {
-                    cx.emit(port, packet);
-                }
+                job.drain_emissions(|port, packet| cx.emit(port, packet));
                 Ok(Flow::Done)
             }
         }
@@ -212,7 +219,7 @@ impl AnyNode for FunctionNode {
     fn reset(&mut self) {
         if let Some(reset) = self.host.functions.reset {
             // SAFETY: as in `process`.
-            unsafe { reset(self.node) };
+            callback(|| unsafe { reset(self.node) });
         }
     }
 
@@ -221,7 +228,7 @@ impl AnyNode for FunctionNode {
             (self.host.functions.set_params, prepared.downcast::<CString>())
         {
             // SAFETY: as in `process`; the text lives as long as the call.
-            unsafe { set(self.node, params.as_ptr()) };
+            callback(|| unsafe { set(self.node, params.as_ptr()) });
         }
     }
 
@@ -234,7 +241,7 @@ impl Drop for FunctionNode {
     fn drop(&mut self) {
         if let Some(destroy) = self.host.functions.destroy {
             // SAFETY: the last call with this `node`.
-            unsafe { destroy(self.node) };
+            callback(|| unsafe { destroy(self.node) });
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod describe;
 
+pub(crate) use describe::check_memory;
+
 use crate::abi::{
     RMEDIA_OK, RMEDIA_RELEASE_DEFERRED, RMEDIA_RELEASE_DIRECT, rmedia_error_t,
     rmedia_packet_info_t, rmedia_packet_t, rmedia_release_fn, rmedia_string_t,
@@ -67,7 +69,7 @@ pub unsafe extern "C" fn rmedia_packet_create(
 ///
 /// Ownership: the caller gets one reference.
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-/// Errors: ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
+/// Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
 /// fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
 /// file packets.
 ///
@@ -189,7 +191,7 @@ pub unsafe extern "C" fn rmedia_packet_data(
 ///
 /// Ownership: the caller gets one reference to the new packet and keeps that to the old one.
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
-/// Errors: FORMAT for other kinds; ARGUMENT for a part that is not inside.
+/// Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
 ///
 /// # Safety
 /// Pointers are NULL or good for their type.

@@ -11,11 +11,11 @@ use crate::boundary::{
 };
 use crate::engine::{self, EngineEntry};
 use crate::handle::{Object, Pin, Table};
-use crate::host::{Deadline, deadline};
-use crate::packet::PACKETS;
+use crate::host::{Deadline, SERVES_AGAIN, deadline};
+use crate::packet::{PACKETS, check_memory};
 use crate::wake::{Wake, waker};
 use crate::{sized, string};
-use remotemedia::error::{Error, Result};
+use remotemedia::error::{Error, Result, detail};
 use remotemedia::packet::AudioFormat;
 use remotemedia::{Audio, Manifest, Packet, Pipeline, Pull, PushError, Reason};
 use std::ffi::c_char;
@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A pipeline with what C adds to it.
 pub(crate) struct PipelineEntry {
@@ -112,7 +112,7 @@ impl PipelineEntry {
                 Pull::End => (RMEDIA_END, RMEDIA_ANY),
                 Pull::Idle(reason) => self.idle(reason),
             };
-            if !self.waits(status, seen, until) {
+            if !self.waits(status, about, seen, until) {
                 self.look_again();
                 return Ok(Pulled::Nothing(status, about));
             }
@@ -120,14 +120,27 @@ impl PipelineEntry {
     }
 
     /// Waits for a change where waiting helps. False: it doesn't, or time is up.
-    fn waits(&self, status: i32, seen: u64, until: Deadline) -> bool {
+    fn waits(&self, status: i32, about: u32, seen: u64, until: Deadline) -> bool {
         if !matches!(status, RMEDIA_IN_FLIGHT | RMEDIA_BUSY) {
             return false;
         }
-        match until {
-            Deadline::Now => false,
-            Deadline::At(at) => self.pipeline.wait_for_change(seen, Some(at)),
-            Deadline::Never => self.pipeline.wait_for_change(seen, None),
+        let end = match until {
+            Deadline::Now => return false,
+            Deadline::At(at) => Some(at),
+            Deadline::Never => None,
+        };
+        let hosted = self.hosted.get(about as usize) == Some(&true);
+        if !(status == RMEDIA_IN_FLIGHT && hosted) {
+            return self.pipeline.wait_for_change(seen, end);
+        }
+        // Whether somebody still serves the node is looked at from time to time.
+        let look = Instant::now() + SERVES_AGAIN;
+        match end {
+            Some(end) if end <= look => self.pipeline.wait_for_change(seen, Some(end)),
+            _ => {
+                self.pipeline.wait_for_change(seen, Some(look));
+                true
+            }
         }
     }
 
@@ -156,12 +169,12 @@ impl PipelineEntry {
                 Err(PushError::Refused(packet, error)) => return Err((Err(error), Some(packet))),
                 Err(PushError::Failed(error)) => return Err((Err(error), None)),
             };
-            let status = match self.pipeline.why_full().map(|reason| self.idle(reason).0) {
-                Ok(RMEDIA_NEED_INPUT) => RMEDIA_FULL,
-                Ok(status) => status,
+            let (status, about) = match self.pipeline.why_full().map(|reason| self.idle(reason)) {
+                Ok((RMEDIA_NEED_INPUT, about)) => (RMEDIA_FULL, about),
+                Ok(idle) => idle,
                 Err(error) => return Err((Err(error), Some(packet))),
             };
-            if !self.waits(status, seen, until) {
+            if !self.waits(status, about, seen, until) {
                 self.look_again();
                 return Err((Ok(status), Some(packet)));
             }
@@ -268,14 +281,15 @@ unsafe fn create(
 }
 
 /// Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
-/// last thread that leaves it. {0} is fine.
+/// last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
+/// ends, and then the function's `free` is called. {0} is fine.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_pipeline_destroy(pipeline: rmedia_pipeline_t) -> i32 {
     released(pipeline.id, |id| match PIPELINES.pin(id) {
         Some(entry) => {
-            entry.wake.set_wakeup(None);
+            entry.wake.stop();
             entry.pipeline.cancel();
             PIPELINES.release(id)
         }
@@ -333,6 +347,57 @@ pub unsafe extern "C" fn rmedia_pipeline_output(
     }
 }
 
+/// Gives the name of an input by its index.
+///
+/// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+/// Errors: NOT_FOUND for an index that there is not.
+///
+/// # Safety
+/// `name` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_pipeline_input_name(
+    pipeline: rmedia_pipeline_t,
+    index: u32,
+    name: *mut rmedia_string_t,
+) -> i32 {
+    call(|| {
+        let entry = find(pipeline)?;
+        // SAFETY: by contract.
+        unsafe { give_name(entry.pipeline.inputs().nth(index as usize), name) }
+    })
+}
+
+/// Gives the name of an output by its index.
+///
+/// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+/// Errors: NOT_FOUND for an index that there is not.
+///
+/// # Safety
+/// `name` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_pipeline_output_name(
+    pipeline: rmedia_pipeline_t,
+    index: u32,
+    name: *mut rmedia_string_t,
+) -> i32 {
+    call(|| {
+        let entry = find(pipeline)?;
+        // SAFETY: by contract.
+        unsafe { give_name(entry.pipeline.outputs().nth(index as usize), name) }
+    })
+}
+
+/// # Safety
+/// `to` is null or may be written.
+unsafe fn give_name(name: Option<&str>, to: *mut rmedia_string_t) -> Result<i32> {
+    // SAFETY: by contract.
+    unsafe { out(to, "name")? }.id = 0;
+    let message = "the pipeline has no port of that index";
+    let name = name.ok_or_else(|| Error::new(detail::ARGUMENT_UNKNOWN_PORT, message))?;
+    // SAFETY: by contract.
+    unsafe { string::give(to, name) }
+}
+
 /// Gives what runs as JSON: {nodes: [{id, node_type}], inputs: {name: what it takes}, outputs:
 /// {name: what it gives}, adapters, determinate, indeterminate}. Inputs and outputs stand in the
 /// order of their indices.
@@ -358,9 +423,9 @@ pub unsafe extern "C" fn rmedia_pipeline_describe(
 /// FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
 /// or milliseconds), HOST for rmedia_engine_next_job.
 ///
-/// Ownership: takes the caller's reference on RMEDIA_OK, and when the pipeline fails while it works
-/// on the packet. Otherwise it stays with the caller; releasing the handle after a failure is right
-/// in every case. While the call runs, the handle is good for nothing else.
+/// Ownership: takes the caller's reference on RMEDIA_OK. Otherwise it stays with the caller, who
+/// pushes it again or releases it: that is right after every failure, also where the pipeline failed
+/// while it worked on the packet. While the call runs, the handle is good for nothing else.
 /// Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
 /// timeout. Real-time: with RMEDIA_TRY, if its nodes are. Since: 0.1.
 /// Errors: STATE after the end, CLOSED, CANCELLED, the failure of a node; FORMAT for a packet that
@@ -403,12 +468,8 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
                         PACKETS.release(packet.id);
                         Ok(status)
                     }
-                    Err((outcome, back)) => {
-                        if back.is_none() {
-                            PACKETS.release(packet.id);
-                        }
-                        outcome
-                    }
+                    // The caller releases its reference after a failure, whatever became of it.
+                    Err((outcome, _)) => outcome,
                 }
             })
         })
@@ -419,7 +480,8 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
 /// without waiting. A push without a time goes on where the input stands.
 ///
 /// Thread: any. Blocks: as its nodes do. Real-time: if its nodes are, after warm-up. Since: 0.1.
-/// Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range.
+/// Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range; LIMIT above the
+/// engine's memory limit.
 ///
 /// # Safety
 /// `samples` has `frames` × `channels` samples; `error` is NULL or may be written.
@@ -446,6 +508,7 @@ pub unsafe extern "C" fn rmedia_pipeline_push_f32(
                 if samples.is_null() && count > 0 {
                     return Err(null("samples"));
                 }
+                check_memory(count * 4, &entry.engine.engine)?;
                 let mut audio = Audio::from_pool(entry.engine.engine.pool(), format, frames)?;
                 if let (Some(to), true) = (audio.f32_mut(), count > 0) {
                     to.copy_from_slice(slice::from_raw_parts(samples, count));

@@ -104,6 +104,11 @@ pub(crate) unsafe fn write<T: Sized_>(to: *mut T, name: &str, value: &T) -> Resu
     // SAFETY: not null; the rest by contract. The first member is left as it is.
     unsafe {
         let size = size_of_callers(to)?;
+        if size == size_of::<T>() {
+            // The usual case, in one piece; the value's own first member says the same.
+            to.write_unaligned(*value);
+            return Ok(());
+        }
         let known = size_of::<T>().min(size);
         let from = std::ptr::from_ref(value).cast::<u8>();
         from.add(4).copy_to_nonoverlapping(to.cast::<u8>().add(4), known - 4);

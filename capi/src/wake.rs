@@ -78,19 +78,29 @@ impl Wake {
     }
 
     /// Sets, replaces or (`None`) clears the wakeup function. When it returns, no call of the former
-    /// one is running or will begin; from inside that very call it returns at once.
+    /// one is running or will begin; from inside such a call it returns at once.
     pub(crate) fn set_wakeup(&self, wakeup: Option<Wakeup>) {
+        let former = self.replace(wakeup);
+        let address = std::ptr::from_ref(self).addr();
+        // Two calls that waited for each other's end from inside would do so for ever.
+        if former.is_some() && !CALLING.with_borrow(|calling| calling.contains(&address)) {
+            let mut state = self.lock();
+            while state.running > 0 {
+                state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    /// Clears the wakeup function without waiting for a call that is running; it is freed after it.
+    pub(crate) fn stop(&self) {
+        self.replace(None);
+    }
+
+    fn replace(&self, wakeup: Option<Wakeup>) -> Option<Arc<Wakeup>> {
         let wanted = wakeup.is_some() || self.descriptor.get().is_some();
         let mut state = self.lock();
-        let former = std::mem::replace(&mut state.wakeup, wakeup.map(Arc::new));
         self.wanted.store(wanted, Ordering::Release);
-        let address = std::ptr::from_ref(self).addr();
-        let inside = CALLING.with_borrow(|c| c.iter().filter(|a| **a == address).count());
-        while former.is_some() && state.running > inside {
-            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(state);
-        drop(former);
+        std::mem::replace(&mut state.wakeup, wakeup.map(Arc::new))
     }
 
     /// Tells of something to do.

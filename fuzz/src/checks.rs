@@ -2,6 +2,7 @@
 
 use remotemedia_core::error::Error;
 use remotemedia_core::manifest::{Format, Manifest};
+use remotemedia_core::node::Declaration;
 use remotemedia_core::nodes::builtin;
 use serde_json::json;
 
@@ -9,8 +10,12 @@ use serde_json::json;
 pub type Check = fn(&[u8]);
 
 /// The targets by their names.
-pub const TARGETS: &[(&str, Check)] =
-    &[("manifest_json", manifest_json), ("manifest_yaml", manifest_yaml), ("params", params)];
+pub const TARGETS: &[(&str, Check)] = &[
+    ("manifest_json", manifest_json),
+    ("manifest_yaml", manifest_yaml),
+    ("params", params),
+    ("declaration", declaration),
+];
 
 /// JSON text as a manifest.
 pub fn manifest_json(data: &[u8]) {
@@ -36,6 +41,17 @@ pub fn params(data: &[u8]) {
     for node in &graph.nodes {
         // Panics when the params that validation let through can't be read.
         let _ = node.node_type.prepare(&node.params);
+    }
+}
+
+/// JSON text as the declaration of a node type, which is then used by a manifest.
+pub fn declaration(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Ok(declared) = Declaration::from_json(text) {
+        assert!(!declared.descriptor.inputs.is_empty() && !declared.descriptor.name.is_empty());
+        for param in declared.params {
+            assert!(param.default.as_ref().is_none_or(|d| param.kind.normalise(d).is_ok()));
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 //! What every input must bear, whatever it is. The targets in `bin/` feed these functions with
-//! libFuzzer; a test of the core crate feeds them with the inputs in `corpus/`.
+//! libFuzzer; tests of the crates feed them with the inputs in `corpus/` and with random ones.
 
+pub mod calls;
 pub mod checks;

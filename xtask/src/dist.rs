@@ -5,7 +5,7 @@
 //! neither a SONAME nor symbol versions, and exports more than the header declares.
 
 use crate::Failure;
-use crate::header::HEADER;
+use crate::header::{HEADER, functions};
 use crate::process::{Run, create_folder, target_dir};
 use crate::tools;
 use std::fmt::Write as _;
@@ -22,16 +22,13 @@ pub(crate) struct Dist {
     pub(crate) archive: PathBuf,
 }
 
-/// Makes the distribution; `features` is `None` for all nodes, or `Some("")` for none but those
-/// that need no media files.
-pub(crate) fn run(root: &Path, features: Option<&str>) -> Result<Dist, Failure> {
+/// Makes the distribution; a minimal one has no optional features.
+pub(crate) fn run(root: &Path, minimal: bool) -> Result<Dist, Failure> {
     tools::need(root, &[&tools::GCC])?;
     let version = version(root)?;
-    let name = match features {
-        None => format!("rmedia-{}-{}", version.full, platform()),
-        Some(_) => format!("rmedia-minimal-{}-{}", version.full, platform()),
-    };
-    let staticlib = build(root, features)?;
+    let what = if minimal { "rmedia-minimal" } else { "rmedia" };
+    let name = format!("{what}-{}-{}", version.full, platform());
+    let staticlib = build(root, minimal)?;
     let out = target_dir(root).join("dist");
     let folder = out.join(&name);
     if folder.exists() {
@@ -72,16 +69,32 @@ fn version(root: &Path) -> Result<Version, Failure> {
     Ok(Version { full, major, minor })
 }
 
+/// The library's version, e.g. `0.1`, as the symbol list has it.
+pub(crate) fn version_name(root: &Path) -> Result<String, Failure> {
+    let version = version(root)?;
+    Ok(format!("{}.{}", version.major, version.minor))
+}
+
+/// The name that programs record.
+pub(crate) fn soname(root: &Path) -> Result<String, Failure> {
+    Ok(version(root)?.soname())
+}
+
+/// The version of the library's symbols: the node of `rmedia.map`.
+pub(crate) fn symbol_version(root: &Path) -> Result<String, Failure> {
+    let map = read(&root.join("capi/dist/rmedia.map"))?;
+    let node = map.lines().find_map(|line| line.strip_suffix(" {"));
+    node.map(str::to_owned).ok_or_else(|| "rmedia.map has no node".to_owned())
+}
+
 fn platform() -> String {
     format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS)
 }
 
 /// Builds the static library.
-fn build(root: &Path, features: Option<&str>) -> Result<PathBuf, Failure> {
-    let mut cargo = Run::cargo(root, "build --release --locked --package remotemedia-capi");
-    if let Some(features) = features {
-        cargo = cargo.args(["--no-default-features", "--features", features]);
-    }
+fn build(root: &Path, minimal: bool) -> Result<PathBuf, Failure> {
+    let cargo = Run::cargo(root, "build --release --locked --package remotemedia-capi");
+    let cargo = if minimal { cargo.args(["--no-default-features"]) } else { cargo };
     cargo.go()?;
     Ok(target_dir(root).join("release/librmedia_capi.a"))
 }
@@ -89,13 +102,7 @@ fn build(root: &Path, features: Option<&str>) -> Result<PathBuf, Failure> {
 /// Names of the functions that the header declares, sorted.
 pub(crate) fn symbols(root: &Path) -> Result<Vec<String>, Failure> {
     let header = read(&root.join(HEADER))?;
-    let mut names: Vec<String> = header
-        .lines()
-        .filter_map(|line| line.strip_prefix("RMEDIA_API "))
-        .filter_map(|line| line.split('(').next())
-        .filter_map(|line| line.rsplit([' ', '*']).next())
-        .map(str::to_owned)
-        .collect();
+    let mut names: Vec<String> = functions(&header).into_iter().map(str::to_owned).collect();
     names.sort();
     Ok(names)
 }
@@ -206,6 +213,13 @@ pub(crate) fn folder(root: &Path) -> Result<PathBuf, Failure> {
 pub(crate) fn shared_library(folder: &Path) -> Result<PathBuf, Failure> {
     let link = folder.join("lib/librmedia.so");
     std::fs::canonicalize(&link).map_err(|e| format!("{}: {e}", link.display()))
+}
+
+/// Bytes of the shared library.
+pub(crate) fn size(folder: &Path) -> Result<u64, Failure> {
+    let library = shared_library(folder)?;
+    let meta = std::fs::metadata(&library).map_err(|e| format!("{}: {e}", library.display()))?;
+    Ok(meta.len())
 }
 
 fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {

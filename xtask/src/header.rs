@@ -12,6 +12,19 @@ const SOURCES: &[&str] = &[
     "node", "host", "job",
 ];
 
+/// Constants that are compared and combined with `uint32_t`.
+const UNSIGNED: &[&str] = &[
+    "#define RMEDIA_ABI_VERSION ",
+    "#define RMEDIA_DTYPE_",
+    "#define RMEDIA_JOB_",
+    "#define RMEDIA_KIND_",
+    "#define RMEDIA_PACKET_",
+    "#define RMEDIA_PIPELINE_",
+    "#define RMEDIA_PIXEL_",
+    "#define RMEDIA_RELEASE_",
+    "#define RMEDIA_SAMPLE_",
+];
+
 /// What every function's documentation says.
 const TAGS: &[&str] = &["Thread: ", "Blocks: ", "Real-time: ", "Since: "];
 
@@ -89,6 +102,13 @@ fn tidy(text: &str) -> String {
                 let (name, value) = define.rsplit_once(' ').unwrap_or((define, ""));
                 out.push(format!("{name} ({value})"));
             }
+            (define, ..)
+                if UNSIGNED.iter().any(|name| define.starts_with(name))
+                    && !define.contains("_INIT") =>
+            {
+                let at = define.find(" << ").unwrap_or(define.len());
+                out.push(format!("{}u{}", &define[..at], &define[at..]));
+            }
             _ => out.push((*line).to_owned()),
         }
         at += 1;
@@ -99,17 +119,28 @@ fn tidy(text: &str) -> String {
 /// Every function says which threads may call it, whether it waits, and since when it is there.
 fn check_tags(text: &str) -> Result<(), Failure> {
     let mut faults = Vec::new();
-    for (begin, _) in text.match_indices("\nRMEDIA_API ") {
-        let declaration = &text[begin + 1..];
-        let name = declaration.split('(').next().unwrap_or_default();
-        let name = name.rsplit([' ', '*']).next().unwrap_or_default();
-        let comment = text[..begin].rfind("/**").map_or("", |at| &text[at..begin]);
+    for (begin, name) in declarations(text) {
+        let before = text[..begin].trim_end();
+        let comment = before.rfind("/**").map_or("", |at| &before[at..]);
         let missing: Vec<_> = TAGS.iter().filter(|tag| !comment.contains(*tag)).collect();
         if !comment.ends_with("*/") || !missing.is_empty() {
             faults.push(format!("{name} does not say {missing:?}"));
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ")) }
+}
+
+/// Names of the functions that a header declares, in its order.
+pub(crate) fn functions(header: &str) -> Vec<&str> {
+    declarations(header).map(|(_, name)| name).collect()
+}
+
+/// Where each function's declaration begins, and its name.
+fn declarations(header: &str) -> impl Iterator<Item = (usize, &str)> {
+    header.match_indices("\nRMEDIA_API").map(|(at, _)| {
+        let declaration = header[at..].split('(').next().unwrap_or_default();
+        (at, declaration.rsplit([' ', '*', '\n']).next().unwrap_or_default())
+    })
 }
 
 #[cfg(test)]
@@ -120,6 +151,7 @@ mod tests {
     fn a_function_without_its_tags_is_found() {
         let good = "/**\n * Does it.\n * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.\n */\nRMEDIA_API int32_t rmedia_do(void);\n";
         assert_eq!(check_tags(good), Ok(()));
+        assert_eq!(functions(good), ["rmedia_do"]);
         let bad = good.replace("Blocks: no. ", "");
         assert!(check_tags(&bad).is_err_and(|e| e.contains("rmedia_do") && e.contains("Blocks")));
     }
@@ -128,6 +160,9 @@ mod tests {
     fn short_comments_and_negative_numbers_are_tidied() {
         let text = "/**\n * Fails.\n */\n#define A -1\n\n\nint b;\n";
         assert_eq!(tidy(text), "/** Fails. */\n#define A (-1)\n\nint b;\n");
+        let text = "#define RMEDIA_KIND_AUDIO 1\n#define RMEDIA_PACKET_KEY (1 << 3)\n";
+        let unsigned = "#define RMEDIA_KIND_AUDIO 1u\n#define RMEDIA_PACKET_KEY (1u << 3)\n";
+        assert_eq!(tidy(text), unsigned);
     }
 
     #[test]

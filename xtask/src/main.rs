@@ -1,12 +1,16 @@
 //! The project's own commands. `cargo xtask help` lists them.
 #![allow(clippy::print_stdout, reason = "a command line tool speaks on stdout")]
 
+mod abi;
 mod bench;
+mod bench_capi;
 mod demo;
 mod difference;
+mod dist;
 mod errors;
 mod fuzz;
 mod header;
+mod languages;
 mod layers;
 mod process;
 mod test;
@@ -28,8 +32,13 @@ The project's own commands:
                                  tests, docs, models, demo
   cargo xtask bench engine [--rounds N]
                                  what the engine costs per packet, beside libavfilter and GStreamer
+  cargo xtask bench capi [--rounds N]
+                                 what the C API costs over the SDK; size and start of the library
   cargo xtask layers             check who uses whom
   cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
+  cargo xtask dist [--minimal]   make the C library's archive; --minimal: without media files and FFT
+  cargo xtask try                build the archive's examples as its README says, and run them
+  cargo xtask abi [--bless]      compare the ABI with the committed one, or commit what was added
   cargo xtask header [--check]   write the C header, or see if it is current
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
   cargo xtask help               this text";
@@ -43,9 +52,15 @@ fn main() -> ExitCode {
         ["demo", "--check"] => demo::run(&root, true),
         ["test"] => test::run(&root),
         ["bench", "engine", rest @ ..] => bench::run(&root, rest),
+        ["bench", "capi", rest @ ..] => bench_capi::run(&root, rest),
         ["layers"] => layers::run(&root),
         ["errors"] => errors::write(&root),
         ["errors", "--check"] => errors::check_current(&root),
+        ["dist"] => dist::run(&root, false).map(|_| ()),
+        ["dist", "--minimal"] => dist::run(&root, true).map(|_| ()),
+        ["try"] => dist::run(&root, false).and_then(|dist| languages::examples(&root, &dist)),
+        ["abi"] => dist::folder(&root).and_then(|dist| abi::check(&root, &dist)),
+        ["abi", "--bless"] => abi::bless(&root),
         ["header"] => header::write(&root),
         ["header", "--check"] => header::check_current(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),

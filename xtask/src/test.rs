@@ -2,7 +2,7 @@
 //! the last line counts the tests.
 
 use crate::process::{Run, target_dir};
-use crate::{Failure, demo, errors, layers};
+use crate::{Failure, demo, errors, header, languages, layers, tools};
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,6 +11,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     let mut report = Report::default();
     report.step("format", |_| Run::cargo(root, "fmt --all --check").go());
     report.step("error table is current", |_| errors::check_current(root));
+    report.step("C header is current", |_| header::check_current(root));
     report.step("layers", |_| layers::run(root));
     report.step("lints", |_| {
         Run::cargo(root, "clippy --workspace --all-targets --locked -- -D warnings").go()
@@ -24,6 +25,25 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
             .env("RUSTDOCFLAGS", "-D warnings")
             .go()
     });
+    report.step("Python lints and types", |_| languages::python_lints(root));
+    let mut dist = None;
+    report.step("C library and its ABI", |_| {
+        dist = Some(languages::library(root)?);
+        Ok(())
+    });
+    if let Some(dist) = &dist {
+        report.step("C and C++ examples", |_| languages::examples(root, dist));
+        report.step("C API misused, leaked, raced", |count| {
+            tools::need(root, &[&tools::GCC, &tools::VALGRIND])?;
+            languages::script(root, dist, "capi/tests/run.py", &["--stress", "5"], count)
+        });
+        report.step("C++ binding", |count| {
+            tools::need(root, &[&tools::GXX, &tools::CLANGXX])?;
+            languages::script(root, dist, "bindings/cpp/tests/run.py", &[], count)
+        });
+        report.step("ctypes", |_| languages::ctypes(root, dist));
+        report.step("conformance", |count| languages::conformance(root, dist, count));
+    }
     report.step("model of the turn", |count| loom(root, count));
     report.step("demo against ffmpeg", |_| demo::check(root));
     report.close()
@@ -40,14 +60,14 @@ fn loom(root: &Path, count: &mut Count) -> Result<(), Failure> {
 
 /// Tests that passed and failed.
 #[derive(Default)]
-struct Count {
+pub(crate) struct Count {
     passed: u64,
     failed: u64,
 }
 
 impl Count {
     /// Adds what a line of a test program's output says, if it is its summary.
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let Some(summary) = line.trim_start().strip_prefix("test result: ") else { return };
         let number = |what: &str| {
             let before = summary.split(what).next().unwrap_or_default();

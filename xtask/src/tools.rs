@@ -30,6 +30,17 @@ pub(crate) const FFMPEG: Tool =
 pub(crate) const GCC: Tool =
     Tool { name: "gcc", probe: Probe::Program("gcc"), packages: &["gcc", "libc6-dev"] };
 pub(crate) const GXX: Tool = Tool { name: "g++", probe: Probe::Program("g++"), packages: &["g++"] };
+pub(crate) const CLANGXX: Tool = Tool {
+    name: "clang++",
+    probe: Probe::Program("clang++-19"),
+    packages: &["clang-19", "libclang-rt-19-dev"],
+};
+pub(crate) const CMAKE: Tool =
+    Tool { name: "cmake", probe: Probe::Program("cmake"), packages: &["cmake", "make"] };
+pub(crate) const VALGRIND: Tool =
+    Tool { name: "valgrind", probe: Probe::Program("valgrind"), packages: &["valgrind"] };
+pub(crate) const ABIGAIL: Tool =
+    Tool { name: "abidiff", probe: Probe::Program("abidiff"), packages: &["abigail-tools"] };
 pub(crate) const PKG_CONFIG: Tool =
     Tool { name: "pkg-config", probe: Probe::Program("pkg-config"), packages: &["pkg-config"] };
 pub(crate) const LIBAVFILTER: Tool = Tool {

@@ -3,7 +3,7 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use remotemedia::{Audio, Engine, Packet, Pipeline, Pull};
-use remotemedia_benches::{packet, pass_through};
+use remotemedia_benches::{cpu_time, packet, pass_through};
 use serde_json::json;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -66,11 +66,4 @@ fn first_sample(pipeline: &Pipeline) -> Option<f32> {
 
 fn sample(packet: &Packet) -> Option<f32> {
     packet.as_audio().and_then(Audio::f32).and_then(|s| s.first().copied())
-}
-
-/// CPU time of this process so far: user and system, from the kernel's own accounting.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanos = stat.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    Duration::from_nanos(nanos)
 }

@@ -86,7 +86,8 @@ pub(super) unsafe fn create(info: &rmedia_packet_info_t, engine: &Engine) -> Res
     Ok(timed(info, payload))
 }
 
-fn check_memory(size: usize, engine: &Engine) -> Result<()> {
+/// Refuses what would pass the engine's memory limit.
+pub(crate) fn check_memory(size: usize, engine: &Engine) -> Result<()> {
     let limit = engine.memory_limit();
     if engine.pool().live_bytes().saturating_add(size as u64) <= limit {
         return Ok(());

@@ -79,19 +79,22 @@ fn each<S: Pcm, D: Pcm>(from: &[S], into: &mut [D]) {
     }
 }
 
-/// One channel of interleaved samples into a plane.
-#[multiversion(targets("x86_64+avx+avx2"))]
+/// One channel of interleaved samples into a plane. Where the stride is not known samples are moved
+/// one by one, and wider registers would help nothing.
 fn take_channel<S: Pcm, D: Pcm>(from: &[S], channels: usize, channel: usize, into: &mut [D]) {
     if channels == 2 {
-        // A fixed stride is what lets the compiler use shuffles.
-        for (d, s) in into.iter_mut().zip(from.as_chunks::<2>().0) {
-            *d = sample(s[channel & 1]);
-        }
-    } else {
-        for (d, s) in into.iter_mut().zip(from[channel.min(from.len())..].iter().step_by(channels))
-        {
-            *d = sample(*s);
-        }
+        return take_of_two(from, channel, into);
+    }
+    for (d, s) in into.iter_mut().zip(from[channel.min(from.len())..].iter().step_by(channels)) {
+        *d = sample(*s);
+    }
+}
+
+/// One of two channels: a fixed stride is what lets the compiler use shuffles.
+#[multiversion(targets("x86_64+avx+avx2"))]
+fn take_of_two<S: Pcm, D: Pcm>(from: &[S], channel: usize, into: &mut [D]) {
+    for (d, s) in into.iter_mut().zip(from.as_chunks::<2>().0) {
+        *d = sample(s[channel & 1]);
     }
 }
 
@@ -103,8 +106,7 @@ fn zip_two<S: Pcm, D: Pcm>(left: &[S], right: &[S], into: &mut [D]) {
     }
 }
 
-/// A plane into one channel of interleaved samples.
-#[multiversion(targets("x86_64+avx+avx2"))]
+/// A plane into one channel of interleaved samples, one by one.
 fn put_channel<S: Pcm, D: Pcm>(from: &[S], into: &mut [D], channels: usize, channel: usize) {
     for (d, s) in into.chunks_exact_mut(channels).zip(from) {
         d[channel] = sample(*s);

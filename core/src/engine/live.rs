@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result, detail};
 use crate::graph::{Graph, GraphNode};
-use crate::node::params::ParamSpec;
+use crate::manifest::check_params;
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
 use std::any::Any;
@@ -124,37 +124,35 @@ impl LiveParams {
     }
 }
 
-/// Checks names, liveness and values; gives them under canonical names.
+/// Checks names, liveness and values as a manifest's; gives them under canonical names.
 fn validate(node: &GraphNode, values: &Map<String, Json>) -> Result<Map<String, Json>> {
-    let specs = node.node_type.params();
-    let mut out = Map::new();
-    for (name, value) in values {
-        let spec = find(specs, name).ok_or_else(|| {
-            let names: Vec<_> = specs.iter().filter(|s| s.live).map(|s| s.name).collect();
-            let hint = match names.as_slice() {
+    let (specs, type_name) = (node.node_type.params(), node.node_type.descriptor().name);
+    let mut problems = Vec::new();
+    let out = check_params(specs, values, type_name, "", &mut |problem| problems.push(problem));
+    // What is not given stays as it is.
+    let wrong = problems.into_iter().find(|p| p.detail != detail::MANIFEST_MISSING_PARAM);
+    if let Some(problem) = wrong {
+        let detail = match problem.detail {
+            detail::MANIFEST_UNKNOWN_PARAM => detail::PARAM_UNKNOWN,
+            detail::MANIFEST_PARAM_TYPE => detail::PARAM_TYPE,
+            _ => detail::PARAM_VALUE,
+        };
+        let error = Error::new(detail, problem.message).in_node(&*node.id);
+        return Err(match problem.hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        });
+    }
+    match specs.iter().find(|spec| !spec.live && out.contains_key(spec.name)) {
+        None => Ok(out),
+        Some(spec) => {
+            let message = format!("param '{}' can't change while the pipeline runs", spec.name);
+            let live: Vec<_> = specs.iter().filter(|s| s.live).map(|s| s.name).collect();
+            let hint = match live.as_slice() {
                 [] => "this node type has no live params".to_owned(),
                 names => format!("its live params are {}", names.join(", ")),
             };
-            Error::new(detail::MANIFEST_UNKNOWN_PARAM, format!("there is no param '{name}'"))
-                .in_node(&*node.id)
-                .with_hint(hint)
-        })?;
-        if !spec.live {
-            let message = format!("param '{}' can't change while the pipeline runs", spec.name);
-            return Err(Error::new(detail::PARAM_NOT_LIVE, message).in_node(&*node.id));
+            Err(Error::new(detail::PARAM_NOT_LIVE, message).in_node(&*node.id).with_hint(hint))
         }
-        let value = spec.kind.normalise(value).map_err(|expected| {
-            Error::new(
-                detail::MANIFEST_PARAM_VALUE,
-                format!("param '{}' takes {expected}, not {value}", spec.name),
-            )
-            .in_node(&*node.id)
-        })?;
-        out.insert(spec.name.to_owned(), value);
     }
-    Ok(out)
-}
-
-fn find<'a>(specs: &'a [ParamSpec], name: &str) -> Option<&'a ParamSpec> {
-    specs.iter().find(|s| s.name == name || s.aliases.contains(&name))
 }

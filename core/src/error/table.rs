@@ -282,6 +282,16 @@ pub mod detail {
     pub const PARAM_NOT_LIVE: Detail =
         Detail { id: "param.not_live", status: Status::InvalidArgument };
 
+    /// The node has no param of that name.
+    pub const PARAM_UNKNOWN: Detail =
+        Detail { id: "param.unknown", status: Status::InvalidArgument };
+
+    /// A param was set to a value of another type than it takes.
+    pub const PARAM_TYPE: Detail = Detail { id: "param.type", status: Status::InvalidArgument };
+
+    /// A param was set to a value outside its range or list.
+    pub const PARAM_VALUE: Detail = Detail { id: "param.value", status: Status::InvalidArgument };
+
     /// A node refused or could not process its input.
     pub const NODE_FAILED: Detail = Detail { id: "node.failed", status: Status::Node };
 
@@ -410,6 +420,9 @@ pub mod detail {
         STATE_CANCELLED,
         STATE_REENTRANT,
         PARAM_NOT_LIVE,
+        PARAM_UNKNOWN,
+        PARAM_TYPE,
+        PARAM_VALUE,
         NODE_FAILED,
         NODE_PANICKED,
         NODE_TICKET_DROPPED,

@@ -9,16 +9,18 @@
 //! }
 //! ```
 //!
-//! The names live as long as the process, as those of Rust types do: a declaration is registered
-//! once, not once per pipeline.
+//! What a declaration says lives as long as the process, as what a Rust type says does; the same text
+//! gives the same declaration again.
 
 use super::caps::{AudioCaps, Caps, Kinds, Numbers, Samples};
 use super::descriptor::{Descriptor, Port};
 use super::params::{ChoiceSpec, ParamKind, ParamSpec};
+use super::registry::BUILTIN;
 use crate::error::{Error, Result, detail};
 use crate::packet::{Kind, SampleFormat};
-use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// What a declaration says.
 #[derive(Debug, Clone, Copy)]
@@ -40,242 +42,258 @@ impl Declaration {
     /// # Errors
     /// `registry.declaration`: what is wrong in it.
     pub fn from_json(text: &str) -> Result<Self> {
-        let declared: Declared = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
-        declared.check()?;
-        let (namespace, name) =
-            declared.name.split_once('/').unwrap_or((DEFAULT_NAMESPACE, &declared.name));
-        let (namespace, name) = (keep(namespace), keep(name));
-        let params = declared.params.iter().map(DeclaredParam::spec).collect::<Result<Vec<_>>>()?;
-        let inputs = declared.inputs.iter().map(DeclaredPort::port).collect::<Result<Vec<_>>>()?;
-        let outputs = declared.outputs.iter().map(DeclaredPort::port);
-        let outputs = outputs.collect::<Result<Vec<_>>>()?;
+        static KNOWN: Mutex<BTreeMap<String, Declaration>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(declaration) = known.get(text) {
+            return Ok(*declaration);
+        }
+        let declaration = Self::read(text)?;
+        known.insert(text.to_owned(), declaration);
+        Ok(declaration)
+    }
+
+    /// The same, for a type all of whose nodes hand their work elsewhere: at least one ticket may be
+    /// open.
+    #[must_use]
+    pub fn with_tickets(self) -> Self {
+        static KNOWN: Mutex<BTreeMap<usize, &'static Descriptor>> = Mutex::new(BTreeMap::new());
+        if self.descriptor.max_in_flight > 0 {
+            return self;
+        }
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let descriptor =
+            known.entry(std::ptr::from_ref(self.descriptor).addr()).or_insert_with(|| {
+                Box::leak(Box::new(Descriptor { max_in_flight: 1, ..*self.descriptor }))
+            });
+        Self { descriptor, ..self }
+    }
+
+    fn read(text: &str) -> Result<Self> {
+        let value = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let mut fields = Fields::of(value, "the declaration")?;
+        let written = fields.text("name")?;
+        let (namespace, name) = names(&written)?;
+        let inputs = ports(&mut fields, "inputs")?;
+        if inputs.is_empty() {
+            return Err(wrong(format!("{written} has no inputs")));
+        }
+        let outputs = ports(&mut fields, "outputs")?;
+        let params = fields.list("params", param)?;
+        distinct("param", params.iter().map(|p| p.name))?;
+        let max_in_flight = fields.optional("max_in_flight", "a whole number", as_index)?;
+        let max_in_flight = max_in_flight.unwrap_or(0);
+        if max_in_flight > MAX_IN_FLIGHT {
+            return Err(wrong(format!("max_in_flight is above {MAX_IN_FLIGHT}")));
+        }
         let descriptor = Descriptor {
             name,
-            aliases: keep_all(&declared.aliases),
-            summary: keep(&declared.summary),
-            category: keep(&declared.category),
+            aliases: fields.texts("aliases")?.leak(),
+            summary: keep(&fields.text_or("summary", "")?),
+            category: keep(&fields.text_or("category", "other")?),
             inputs: inputs.leak(),
             outputs: outputs.leak(),
-            realtime: declared.realtime,
-            keeps_time: declared.keeps_time,
-            determinate: declared.determinate,
-            files: declared.files,
-            max_in_flight: declared.max_in_flight,
+            realtime: fields.flag("realtime", false)?,
+            keeps_time: fields.flag("keeps_time", false)?,
+            determinate: fields.flag("determinate", true)?,
+            files: fields.flag("files", false)?,
+            max_in_flight,
         };
+        fields.end()?;
         let descriptor: &'static Descriptor = Box::leak(Box::new(descriptor));
         Ok(Self { namespace, descriptor, params: params.leak() })
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Declared {
-    name: String,
-    #[serde(default)]
-    aliases: Vec<String>,
-    #[serde(default)]
-    summary: String,
-    #[serde(default = "other")]
-    category: String,
-    #[serde(default)]
-    inputs: Vec<DeclaredPort>,
-    #[serde(default)]
-    outputs: Vec<DeclaredPort>,
-    #[serde(default)]
-    params: Vec<DeclaredParam>,
-    #[serde(default)]
-    realtime: bool,
-    #[serde(default)]
-    keeps_time: bool,
-    #[serde(default = "yes")]
-    determinate: bool,
-    #[serde(default)]
-    files: bool,
-    #[serde(default)]
-    max_in_flight: usize,
-}
-
 /// Most tickets that a declared type may keep open.
 const MAX_IN_FLIGHT: usize = 4096;
 
-impl Declared {
-    fn check(&self) -> Result<()> {
-        let name = self.name.strip_prefix("rmedia/");
-        if name.is_some() {
-            return Err(wrong("the namespace 'rmedia' is that of the built-in types".to_owned()));
-        }
-        let parts: Vec<&str> = self.name.split('/').collect();
-        if parts.len() > 2 || parts.iter().any(|p| p.is_empty()) {
-            let message = format!("'{}' is no name of the form Name or namespace/Name", self.name);
-            return Err(wrong(message));
-        }
-        if self.inputs.is_empty() {
-            return Err(wrong(format!("{} has no inputs", self.name)));
-        }
-        if self.max_in_flight > MAX_IN_FLIGHT {
-            return Err(wrong(format!("max_in_flight is above {MAX_IN_FLIGHT}")));
-        }
-        for ports in [&self.inputs, &self.outputs] {
-            distinct("port", ports.iter().map(|p| p.name.as_str()))?;
-        }
-        distinct("param", self.params.iter().map(|p| p.name.as_str()))
+/// Namespace and name of a type.
+fn names(written: &str) -> Result<(&'static str, &'static str)> {
+    let (namespace, name) = written.split_once('/').unwrap_or((DEFAULT_NAMESPACE, written));
+    if namespace == BUILTIN {
+        return Err(wrong(format!("the namespace '{BUILTIN}' is that of the built-in types")));
     }
+    if namespace.is_empty() || name.is_empty() || name.contains('/') {
+        return Err(wrong(format!("'{written}' is no name of the form Name or namespace/Name")));
+    }
+    Ok((keep(namespace), keep(name)))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeclaredPort {
-    name: String,
-    /// Names of kinds; absent: any.
-    kinds: Option<Vec<String>>,
-    /// Sample rates; absent: any.
-    rates: Option<Vec<u32>>,
-    /// Numbers of channels; absent: any.
-    channels: Option<Vec<u32>>,
-    /// Sample formats; absent: any.
-    samples: Option<Vec<String>>,
-    planar: Option<bool>,
-    #[serde(default)]
-    like_input: bool,
-    #[serde(default)]
-    any: bool,
-    #[serde(default)]
-    doc: String,
+fn ports(fields: &mut Fields, key: &'static str) -> Result<Vec<Port>> {
+    let ports = fields.list(key, port)?;
+    distinct("port", ports.iter().map(|p| p.name))?;
+    Ok(ports)
 }
 
-impl DeclaredPort {
-    fn port(&self) -> Result<Port> {
-        let mut kinds = self.kinds.iter().flatten().map(|name| {
-            let kind = Kind::ALL.into_iter().find(|k| k.name() == name);
-            kind.map(Kinds::one).ok_or_else(|| {
-                let names: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
-                wrong(format!("'{name}' is no kind of packet: {}", names.join(", ")))
-            })
-        });
-        let kinds = match kinds.next() {
-            Some(first) => kinds.try_fold(first?, |set, kind| Ok::<_, Error>(set.or(kind?)))?,
-            None => Kinds::ANY,
-        };
-        let mut samples = self.samples.iter().flatten().map(|name| {
-            let format = SampleFormat::from_name(name);
-            format.map(Samples::one).ok_or_else(|| wrong(format!("'{name}' is no sample format")))
-        });
-        let samples = match samples.next() {
-            Some(first) => samples.try_fold(first?, |set, one| Ok::<_, Error>(set.or(one?)))?,
-            None => Samples::ANY,
-        };
-        let numbers = |list: &Option<Vec<u32>>| match list {
-            Some(list) if !list.is_empty() => Numbers::List(list.clone().into()),
-            _ => Numbers::Any,
-        };
-        let audio = AudioCaps {
-            rates: numbers(&self.rates),
-            channels: numbers(&self.channels),
-            samples,
-            planar: self.planar,
-        };
-        Ok(Port {
-            name: keep(&self.name),
-            caps: Caps { kinds, audio },
-            like_input: self.like_input,
-            any: self.any,
-            doc: keep(&self.doc),
+fn port(value: Json) -> Result<Port> {
+    let mut fields = Fields::of(value, "a port")?;
+    let name = keep(&fields.text("name")?);
+    let kinds = fields.texts("kinds")?.into_iter().map(|name| {
+        let kind = Kind::ALL.into_iter().find(|k| k.name() == name);
+        kind.map(Kinds::one).ok_or_else(|| {
+            let names: Vec<_> = Kind::ALL.iter().map(|k| k.name()).collect();
+            wrong(format!("'{name}' is no kind of packet: {}", names.join(", ")))
+        })
+    });
+    let kinds = kinds.collect::<Result<Vec<_>>>()?.into_iter().reduce(Kinds::or);
+    let samples = fields.texts("samples")?.into_iter().map(|name| {
+        let format = SampleFormat::from_name(name);
+        format.map(Samples::one).ok_or_else(|| wrong(format!("'{name}' is no sample format")))
+    });
+    let samples = samples.collect::<Result<Vec<_>>>()?.into_iter().reduce(Samples::or);
+    let audio = AudioCaps {
+        rates: fields.numbers("rates")?,
+        channels: fields.numbers("channels")?,
+        samples: samples.unwrap_or(Samples::ANY),
+        planar: fields.optional("planar", "true or false", Json::as_bool)?,
+    };
+    let port = Port {
+        name,
+        caps: Caps { kinds: kinds.unwrap_or(Kinds::ANY), audio },
+        like_input: fields.flag("like_input", false)?,
+        any: fields.flag("any", false)?,
+        doc: keep(&fields.text_or("doc", "")?),
+    };
+    fields.end()?;
+    Ok(port)
+}
+
+fn param(value: Json) -> Result<ParamSpec> {
+    let mut fields = Fields::of(value, "a param")?;
+    let name = keep(&fields.text("name")?);
+    let choices = fields.texts("choices")?;
+    let kind = match fields.text_or("type", "any")?.as_str() {
+        "bool" => ParamKind::Bool,
+        "int" => ParamKind::Int { min: i64::MIN, max: i64::MAX },
+        "float" => ParamKind::Float { min: f64::MIN, max: f64::MAX },
+        "text" => ParamKind::Text,
+        "choice" if choices.is_empty() => {
+            return Err(wrong(format!("the choice '{name}' has no choices")));
+        }
+        "choice" => {
+            let choice = |name| ChoiceSpec { name, aliases: &[], doc: "" };
+            ParamKind::Choice(choices.into_iter().map(choice).collect::<Vec<_>>().leak())
+        }
+        "any" => ParamKind::Any,
+        other => {
+            let types = "bool, int, float, text, choice, any";
+            return Err(wrong(format!("'{other}' is no type of a param: {types}")));
+        }
+    };
+    let low = fields.optional("min", "a number", Json::as_f64)?;
+    let high = fields.optional("max", "a number", Json::as_f64)?;
+    let ranged = matches!(kind, ParamKind::Int { .. } | ParamKind::Float { .. });
+    if !ranged && (low.is_some() || high.is_some()) {
+        return Err(wrong(format!("the param '{name}' is no number and has no range")));
+    }
+    let kind = kind.with_range(low, high);
+    let required = fields.flag("required", false)?;
+    let (kind, default) = match fields.take("default") {
+        Some(default) => {
+            let normal = kind
+                .normalise(&default)
+                .map_err(|expected| wrong(format!("the default of '{name}' is not {expected}")))?;
+            (kind, Some(normal))
+        }
+        None if required => (kind, None),
+        None => (ParamKind::Optional(Box::new(kind)), Some(Json::Null)),
+    };
+    let unit = fields.optional("unit", "text", |v| v.as_str().map(keep))?;
+    let spec = ParamSpec {
+        name,
+        aliases: fields.texts("aliases")?.leak(),
+        doc: keep(&fields.text_or("doc", "")?),
+        kind,
+        default,
+        unit,
+        live: fields.flag("live", false)?,
+    };
+    fields.end()?;
+    Ok(spec)
+}
+
+/// The fields of an object, taken one by one; what is left at the end is not known.
+struct Fields {
+    map: Map<String, Json>,
+    /// What the object is, for messages.
+    what: &'static str,
+}
+
+impl Fields {
+    fn of(value: Json, what: &'static str) -> Result<Self> {
+        match value {
+            Json::Object(map) => Ok(Self { map, what }),
+            other => Err(wrong(format!("{what} is an object, not {other}"))),
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Json> {
+        self.map.remove(key)
+    }
+
+    fn optional<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&Json) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let Some(value) = self.take(key) else { return Ok(None) };
+        let found = read(&value);
+        found.map(Some).ok_or_else(|| wrong(format!("'{key}' is {expected}, not {value}")))
+    }
+
+    fn text(&mut self, key: &str) -> Result<String> {
+        let text = self.optional(key, "text", |v| v.as_str().map(str::to_owned))?;
+        text.ok_or_else(|| wrong(format!("{} has no '{key}'", self.what)))
+    }
+
+    fn text_or(&mut self, key: &str, default: &str) -> Result<String> {
+        let text = self.optional(key, "text", |v| v.as_str().map(str::to_owned))?;
+        Ok(text.unwrap_or_else(|| default.to_owned()))
+    }
+
+    fn flag(&mut self, key: &str, default: bool) -> Result<bool> {
+        Ok(self.optional(key, "true or false", Json::as_bool)?.unwrap_or(default))
+    }
+
+    fn list<T>(&mut self, key: &str, read: impl FnMut(Json) -> Result<T>) -> Result<Vec<T>> {
+        match self.take(key) {
+            None => Ok(Vec::new()),
+            Some(Json::Array(items)) => items.into_iter().map(read).collect(),
+            Some(other) => Err(wrong(format!("'{key}' is a list, not {other}"))),
+        }
+    }
+
+    fn texts(&mut self, key: &str) -> Result<Vec<&'static str>> {
+        self.list(key, |item| match item {
+            Json::String(text) => Ok(keep(&text)),
+            other => Err(wrong(format!("'{key}' is a list of texts, with {other} in it"))),
         })
     }
-}
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeclaredParam {
-    name: String,
-    #[serde(default)]
-    aliases: Vec<String>,
-    #[serde(rename = "type", default)]
-    kind: DeclaredKind,
-    default: Option<Json>,
-    #[serde(default)]
-    required: bool,
-    min: Option<f64>,
-    max: Option<f64>,
-    #[serde(default)]
-    choices: Vec<String>,
-    unit: Option<String>,
-    #[serde(default)]
-    live: bool,
-    #[serde(default)]
-    doc: String,
-}
+    /// A set of numbers; none: all.
+    fn numbers(&mut self, key: &str) -> Result<Numbers> {
+        let list = self.list(key, |item| {
+            let number = item.as_u64().and_then(|n| u32::try_from(n).ok());
+            number.ok_or_else(|| wrong(format!("'{key}' is a list of numbers, with {item} in it")))
+        })?;
+        Ok(if list.is_empty() { Numbers::Any } else { Numbers::List(list.into()) })
+    }
 
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-enum DeclaredKind {
-    Bool,
-    Int,
-    Float,
-    Text,
-    Choice,
-    #[default]
-    Any,
-}
-
-impl DeclaredParam {
-    fn spec(&self) -> Result<ParamSpec> {
-        let kind = match self.kind {
-            DeclaredKind::Bool => ParamKind::Bool,
-            DeclaredKind::Int => ParamKind::Int { min: i64::MIN, max: i64::MAX },
-            DeclaredKind::Float => ParamKind::Float { min: f64::MIN, max: f64::MAX },
-            DeclaredKind::Text => ParamKind::Text,
-            DeclaredKind::Choice if self.choices.is_empty() => {
-                return Err(wrong(format!("the choice '{}' has no choices", self.name)));
-            }
-            DeclaredKind::Choice => {
-                let choice = |name: &String| ChoiceSpec { name: keep(name), aliases: &[], doc: "" };
-                let choices: Vec<ChoiceSpec> = self.choices.iter().map(choice).collect();
-                ParamKind::Choice(choices.leak())
-            }
-            DeclaredKind::Any => ParamKind::Any,
-        };
-        let ranged = matches!(kind, ParamKind::Int { .. } | ParamKind::Float { .. });
-        if !ranged && (self.min.is_some() || self.max.is_some()) {
-            return Err(wrong(format!("the param '{}' is no number and has no range", self.name)));
+    fn end(self) -> Result<()> {
+        match self.map.keys().next() {
+            None => Ok(()),
+            Some(key) => Err(wrong(format!("{} has no field '{key}'", self.what))),
         }
-        let kind = kind.with_range(self.min, self.max);
-        let (kind, default) = match &self.default {
-            Some(default) => {
-                let normal = kind.normalise(default).map_err(|expected| {
-                    wrong(format!("the default of '{}' is not {expected}", self.name))
-                })?;
-                (kind, Some(normal))
-            }
-            None if self.required => (kind, None),
-            None => (ParamKind::Optional(Box::new(kind)), Some(Json::Null)),
-        };
-        Ok(ParamSpec {
-            name: keep(&self.name),
-            aliases: keep_all(&self.aliases),
-            doc: keep(&self.doc),
-            kind,
-            default,
-            unit: self.unit.as_deref().map(keep),
-            live: self.live,
-        })
     }
 }
 
-fn yes() -> bool {
-    true
-}
-
-fn other() -> String {
-    "other".to_owned()
+fn as_index(value: &Json) -> Option<usize> {
+    value.as_u64().and_then(|n| usize::try_from(n).ok())
 }
 
 fn keep(text: &str) -> &'static str {
     Box::leak(text.into())
-}
-
-fn keep_all(texts: &[String]) -> &'static [&'static str] {
-    texts.iter().map(|text| keep(text)).collect::<Vec<_>>().leak()
 }
 
 fn distinct<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {

@@ -93,6 +93,11 @@ impl Node for AudioResample {
     };
 
     fn ports(params: &Self::Params, ports: &mut Ports) -> Result<()> {
+        if params.latency == LatencyParam::Offline && !cfg!(feature = "fft") {
+            let message = "this build has no FFT, which `latency: offline` works with";
+            return Err(Error::new(detail::UNSUPPORTED_FEATURE, message)
+                .with_hint("use `latency: auto`, or a build with the feature `fft`"));
+        }
         if let Some(rate) = params.target_rate {
             ports.outputs[0].caps.audio.rates = Numbers::one(rate);
         }

@@ -6,7 +6,8 @@
 //! * `fir`: a bank of polyphase filters. Every output frame is one dot product, so the lag is
 //!   half a filter and nothing else. For live use.
 //! * `fft`: overlap-add over long blocks (the crate `rubato`). A steeper filter at less cost, with
-//!   a block's lag. For files.
+//!   a block's lag. For files. Without the feature `fft`, and for ratios that have no good block
+//!   length, a filter bank does its work.
 //!
 //! | latency | quality | engine | rejection | passband (of the lower Nyquist frequency) |
 //! |---|---|---|---|---|
@@ -19,9 +20,11 @@
 //! The stopband begins at the lower Nyquist frequency, except where the lag allowed is too short for
 //! that: then the passband keeps its 85 % and what aliases lies above it.
 
+#[cfg(feature = "fft")]
 mod fft;
 mod fir;
 
+#[cfg(feature = "fft")]
 use fft::Fft;
 use fir::Fir;
 
@@ -61,6 +64,7 @@ pub struct Resampler {
 
 enum Engine {
     Fir(Fir),
+    #[cfg(feature = "fft")]
     Fft(Box<Fft>),
 }
 
@@ -107,15 +111,20 @@ impl Resampler {
     pub fn new(from: u32, to: u32, channels: usize, quality: Quality, latency: Latency) -> Self {
         assert!(from > 0 && to > 0 && channels > 0, "rates and channels are at least one");
         let ratio = Ratio::new(from, to);
-        let blocks = match latency {
-            Latency::Offline => Fft::new(ratio, channels, quality),
-            Latency::Low | Latency::Auto => None,
-        };
-        let engine = match blocks {
-            Some(fft) => Engine::Fft(Box::new(fft)),
-            None => Engine::Fir(Fir::new(from, ratio, channels, fir::Shape::new(quality, latency))),
-        };
-        Self { engine, ratio, channels, taken: 0, given: 0 }
+        #[cfg(feature = "fft")]
+        if latency == Latency::Offline
+            && let Some(fft) = Fft::new(ratio, channels, quality)
+        {
+            return Self {
+                engine: Engine::Fft(Box::new(fft)),
+                ratio,
+                channels,
+                taken: 0,
+                given: 0,
+            };
+        }
+        let fir = Fir::new(from, ratio, channels, fir::Shape::new(quality, latency));
+        Self { engine: Engine::Fir(fir), ratio, channels, taken: 0, given: 0 }
     }
 
     /// How many input frames the output lags behind: those that have to come before the output for
@@ -123,6 +132,7 @@ impl Resampler {
     pub fn lag(&self) -> usize {
         match &self.engine {
             Engine::Fir(fir) => fir.lag(),
+            #[cfg(feature = "fft")]
             Engine::Fft(fft) => fft.lag(),
         }
     }
@@ -131,6 +141,7 @@ impl Resampler {
     pub fn output_frames(&self, input: usize) -> usize {
         match &self.engine {
             Engine::Fir(fir) => fir.output_frames(input),
+            #[cfg(feature = "fft")]
             Engine::Fft(fft) => fft.output_frames(input),
         }
     }
@@ -151,6 +162,7 @@ impl Resampler {
         self.given += out_frames as u64;
         match &mut self.engine {
             Engine::Fir(fir) => fir.process(input, output),
+            #[cfg(feature = "fft")]
             Engine::Fft(fft) => fft.process(input, output),
         }
     }
@@ -171,6 +183,7 @@ impl Resampler {
         assert_eq!(output.len(), self.tail_frames() * self.channels, "what `tail_frames` says");
         match &mut self.engine {
             Engine::Fir(fir) => fir.finish(output),
+            #[cfg(feature = "fft")]
             Engine::Fft(fft) => fft.finish(output),
         }
         self.reset();
@@ -181,6 +194,7 @@ impl Resampler {
         (self.taken, self.given) = (0, 0);
         match &mut self.engine {
             Engine::Fir(fir) => fir.reset(),
+            #[cfg(feature = "fft")]
             Engine::Fft(fft) => fft.reset(),
         }
     }
