@@ -52,7 +52,7 @@ _Type = Any
 
 #: A length: the text ends at its first zero byte.
 RMEDIA_NUL_TERMINATED = ctypes.c_size_t(-1).value
-#: Version of this header: major, minor, patch in the bits 31–24, 23–8 and 7–0.
+#: Version of this header: major, minor and patch in the bits 31–24, 23–8 and 7–0.
 RMEDIA_ABI_VERSION = 1 << 8
 #: Done.
 RMEDIA_OK = 0
@@ -323,7 +323,8 @@ class rmedia_packet_info_t(ctypes.Structure):
     #: Encoded: codec in lower case, e.g. "opus". File: media type, or NULL. View: NULL.
     codec: bytes | None
     #: The payload: samples, pixels, elements, bytes, UTF-8 text, JSON text, or a path. NULL when a
-    #: packet is made without content. View: NULL for json and record packets.
+    #: packet is made without content. View: NULL for json and record packets; texts and paths have
+    #: no zero byte at their end.
     data: int | None
     #: Bytes of the payload. RMEDIA_NUL_TERMINATED is good for texts. 0 with audio, video or tensor
     #: stands for the size that the format asks for.
@@ -400,7 +401,7 @@ class rmedia_node_type_t(ctypes.Structure):
     #: Called once when the type is not needed any more.
     free: int | None
     #: Makes a node with these params (a JSON object, complete with defaults) and stores what the
-    #: other functions get as `node`.
+    #: other functions get as `node`. Without it they get `user`.
     create: int | None
     #: Works on a packet of the input port of that index. The packet is lent for the job; it may be
     #: emitted as it is, and is kept longer with rmedia_packet_retain.
@@ -512,7 +513,7 @@ class Library:
     @_function(c_uint32)
     def rmedia_abi_version(self) -> int:
         """The ABI of the loaded library: RMEDIA_ABI_VERSION of the header that it was built with. A program
-        fits while the upper 16 bits (major, minor) are those of its own header.
+        fits while major and minor (the upper 24 bits) are those of its own header.
 
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """
@@ -529,7 +530,7 @@ class Library:
     @_function(c_int32, c_char_p)
     def rmedia_has_feature(self, name: bytes | None) -> int:
         """Whether the loaded library has a feature: "media" (reading and writing media files),
-        "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+        "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
 
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """
@@ -555,7 +556,8 @@ class Library:
 
     @_function(c_int32, rmedia_error_t)
     def rmedia_error_status(self, error: rmedia_error_t) -> int:
-        """The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error.
+        """The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. The
+        functions of errors work in a forked child, too.
 
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """
@@ -671,7 +673,8 @@ class Library:
     @_function(c_int32, rmedia_pipeline_t)
     def rmedia_pipeline_destroy(self, pipeline: rmedia_pipeline_t) -> int:
         """Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
-        last thread that leaves it. {0} is fine.
+        last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
+        ends, and then the function's `free` is called. {0} is fine.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
@@ -719,6 +722,34 @@ class Library:
         """
         ...
 
+    @_function(c_int32, rmedia_pipeline_t, c_uint32, POINTER(rmedia_string_t))
+    def rmedia_pipeline_input_name(
+        self,
+        pipeline: rmedia_pipeline_t,
+        index: int,
+        name: Pointer,
+    ) -> int:
+        """Gives the name of an input by its index.
+
+        Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+        Errors: NOT_FOUND for an index that there is not.
+        """
+        ...
+
+    @_function(c_int32, rmedia_pipeline_t, c_uint32, POINTER(rmedia_string_t))
+    def rmedia_pipeline_output_name(
+        self,
+        pipeline: rmedia_pipeline_t,
+        index: int,
+        name: Pointer,
+    ) -> int:
+        """Gives the name of an output by its index.
+
+        Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+        Errors: NOT_FOUND for an index that there is not.
+        """
+        ...
+
     @_function(c_int32, rmedia_pipeline_t, POINTER(rmedia_string_t))
     def rmedia_pipeline_describe(self, pipeline: rmedia_pipeline_t, json: Pointer) -> int:
         """Gives what runs as JSON: {nodes: [{id, node_type}], inputs: {name: what it takes}, outputs:
@@ -750,9 +781,9 @@ class Library:
         FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
         or milliseconds), HOST for rmedia_engine_next_job.
 
-        Ownership: takes the caller's reference on RMEDIA_OK, and when the pipeline fails while it works
-        on the packet. Otherwise it stays with the caller; releasing the handle after a failure is right
-        in every case. While the call runs, the handle is good for nothing else.
+        Ownership: takes the caller's reference on RMEDIA_OK. Otherwise it stays with the caller, who
+        pushes it again or releases it: that is right after every failure, also where the pipeline failed
+        while it worked on the packet. While the call runs, the handle is good for nothing else.
         Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
         timeout. Real-time: with RMEDIA_TRY, if its nodes are. Since: 0.1.
         Errors: STATE after the end, CLOSED, CANCELLED, the failure of a node; FORMAT for a packet that
@@ -785,7 +816,8 @@ class Library:
         without waiting. A push without a time goes on where the input stands.
 
         Thread: any. Blocks: as its nodes do. Real-time: if its nodes are, after warm-up. Since: 0.1.
-        Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range.
+        Errors: as rmedia_pipeline_push; FORMAT for a rate or channels out of range; LIMIT above the
+        engine's memory limit.
         """
         ...
 
@@ -931,7 +963,7 @@ class Library:
         say what became of it. When one value is wrong nothing is set.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-        Errors: NOT_FOUND for a node that is not there; ARGUMENT for what can't be set so, or live.
+        Errors: NOT_FOUND for a node that is not there; INVALID_ARGUMENT for what can't be set so, or live.
         """
         ...
 
@@ -1028,7 +1060,7 @@ class Library:
 
         Ownership: the caller gets one reference.
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-        Errors: ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
+        Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
         fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
         file packets.
         """
@@ -1091,7 +1123,7 @@ class Library:
 
         Ownership: the caller gets one reference to the new packet and keeps that to the old one.
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
-        Errors: FORMAT for other kinds; ARGUMENT for a part that is not inside.
+        Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
         """
         ...
 
@@ -1115,14 +1147,15 @@ class Library:
         default engine, {0}. `options` may be NULL.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-        Errors: ARGUMENT for a NULL `engine`; UNSUPPORTED for unknown flags.
+        Errors: INVALID_ARGUMENT for a NULL `engine`; UNSUPPORTED for unknown flags.
         """
         ...
 
     @_function(c_int32, rmedia_engine_t)
     def rmedia_engine_destroy(self, engine: rmedia_engine_t) -> int:
         """Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
-        later ones where the last reference goes. {0} is fine and does nothing.
+        later ones where the last reference goes. Threads that wait in rmedia_engine_next_job return. {0}
+        is fine and does nothing.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
@@ -1211,7 +1244,7 @@ class Library:
 
         Ownership: takes `type->user` on success; `type->free` gives it back.
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-        Errors: ARGUMENT for a declaration that is none, a missing `process`, or a name that is taken.
+        Errors: INVALID_ARGUMENT for a declaration that is none, a missing `process`, or a name that is taken.
         """
         ...
 
@@ -1227,7 +1260,7 @@ class Library:
         may be open at a time. Outputs go on in the order of their inputs, in whatever order jobs end.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
-        Errors: ARGUMENT for a declaration that is none, or a name that is taken.
+        Errors: INVALID_ARGUMENT for a declaration that is none, or a name that is taken.
         """
         ...
 
@@ -1246,7 +1279,9 @@ class Library:
         error: Pointer,
     ) -> int:
         """Takes the next job of the engine's host nodes; RMEDIA_EMPTY when none comes within `timeout_ms`
-        (0: don't wait, -1: for ever). Jobs of one node come in order. Several threads may serve.
+        (0: don't wait, -1: for ever), or the engine is destroyed. Jobs of one node come in order. Several
+        threads may serve; one that waits here is a server, and pulls of other threads rely on it for a
+        second after its last job.
 
         Ownership: the caller gets the job, and ends it with rmedia_job_done or rmedia_job_fail; the
         packet is lent until then.
@@ -1274,7 +1309,7 @@ class Library:
 
         Ownership: takes the caller's reference on success.
         Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
-        Errors: ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
+        Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
         """
         ...
 
@@ -1796,6 +1831,19 @@ class Pipeline(_Handle):
     def output(self, name: str) -> int:
         """Index of an output."""
         return self._index(self.library.rmedia_pipeline_output, name)
+
+    def input_name(self, index: int) -> str:
+        """Name of an input."""
+        return self._name(self.library.rmedia_pipeline_input_name, index)
+
+    def output_name(self, index: int) -> str:
+        """Name of an output."""
+        return self._name(self.library.rmedia_pipeline_output_name, index)
+
+    def _name(self, call: Callable[..., int], index: int) -> str:
+        string = rmedia_string_t()
+        _checked(self.library, call(self.handle, index, ctypes.byref(string)))
+        return _taken(self.library, string)
 
     def push(
         self, packet: Packet, input: str | int | None = None, timeout_ms: int = RMEDIA_TRY

@@ -86,7 +86,7 @@ def value(text: str) -> str:
     if text in LIMITS:
         limit = LIMITS[text]
         return "ctypes.c_size_t(-1).value" if limit is None else str(limit)
-    number = text.strip("()")
+    number = re.sub(r"(\d)u\b", r"\1", text.strip("()"))
     if not re.fullmatch(r"-?\d+( << \d+)?", number):
         raise SystemExit(f"'{text}' is no constant that this script knows")
     return number

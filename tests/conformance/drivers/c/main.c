@@ -45,7 +45,6 @@ int main(int argc, char **argv) {
         play(&player, &step);
     }
     report_print(&player.report, player.pipeline);
-    rmedia_string_release(player.description);
     rmedia_pipeline_destroy(player.pipeline);
     rmedia_engine_destroy(player.engine);
     check_released();

@@ -29,24 +29,28 @@ static void note_push(player_t *player, int32_t status, rmedia_error_t error, si
         report_step(&player->report, player->line, status == RMEDIA_OK ? "ok" : "full", facts);
 }
 
-/* A member of the pipeline's description. */
-static span_t described(const player_t *player, const char *key) {
-    span_t found, all = {rmedia_string_data(player->description),
-                         rmedia_string_size(player->description)};
-    if (!json_member(all, key, &found))
-        die("the description has no '%s'", key);
-    return found;
-}
+/* Gives the name of an input or output; {0} where there is none of that index. */
+typedef int32_t (*namer_t)(rmedia_pipeline_t, uint32_t, rmedia_string_t *);
 
 /* Adds the names of all ports as a JSON list. */
-static void put_names(text_t *facts, span_t ports) {
-    span_t name;
+static void put_names(text_t *facts, rmedia_pipeline_t pipeline, namer_t namer) {
+    rmedia_string_t name;
     text_put(facts, "[");
-    for (size_t i = 0; json_key(ports, i, &name); i++) {
+    for (uint32_t i = 0; namer(pipeline, i, &name) == RMEDIA_OK; i++) {
         text_put(facts, i > 0 ? "," : "");
-        text_quote(facts, name);
+        text_quote(facts, span(rmedia_string_data(name)));
+        rmedia_string_release(name);
     }
     text_put(facts, "]");
+}
+
+/* Notes a packet of that output, and lets go of it. */
+static void note_packet(player_t *player, uint32_t output, rmedia_packet_t packet) {
+    rmedia_string_t name;
+    if (rmedia_pipeline_output_name(player->pipeline, output, &name) != RMEDIA_OK)
+        die("there is no output %u", (unsigned)output);
+    report_packet(&player->report, player->line, rmedia_string_data(name), packet);
+    rmedia_string_release(name);
 }
 
 void play_begin(player_t *player, uint64_t memory) {
@@ -80,13 +84,11 @@ static void play_create(player_t *player, const step_t *step) {
         report_error(&player->report, player->line, error, NULL);
         return;
     }
-    if (rmedia_pipeline_describe(player->pipeline, &player->description) != RMEDIA_OK)
-        die("the pipeline does not describe itself");
     text_t facts = {0};
     text_put(&facts, "\"inputs\":");
-    put_names(&facts, described(player, "inputs"));
+    put_names(&facts, player->pipeline, rmedia_pipeline_input_name);
     text_put(&facts, ",\"outputs\":");
-    put_names(&facts, described(player, "outputs"));
+    put_names(&facts, player->pipeline, rmedia_pipeline_output_name);
     report_step(&player->report, player->line, "ok", facts.data);
     text_free(&facts);
 }
@@ -122,17 +124,21 @@ static bool pulled(player_t *player, int32_t status, rmedia_packet_t packet, uin
     }
     if ((size_t)status >= sizeof NAMES / sizeof *NAMES)
         die("a pull of this suite never answers %s", rmedia_status_name(status));
-    span_t name = {0}, ports = described(player, status == RMEDIA_NEED_INPUT ? "inputs" : "outputs");
-    bool named = status != RMEDIA_IN_FLIGHT && json_key(ports, from, &name);
     if (status == RMEDIA_OK) {
-        report_packet(&player->report, player->line, name, packet);
+        note_packet(player, from, packet);
         return true;
     }
     text_t facts = {0};
-    if (named && (status == RMEDIA_NEED_INPUT || status == RMEDIA_FULL)) {
+    rmedia_string_t name = {0};
+    if (status == RMEDIA_NEED_INPUT)
+        rmedia_pipeline_input_name(player->pipeline, from, &name);
+    else if (status == RMEDIA_FULL)
+        rmedia_pipeline_output_name(player->pipeline, from, &name);
+    if (name.id != 0) {
         text_put(&facts, "\"waits_for\":[");
-        text_quote(&facts, name);
+        text_quote(&facts, span(rmedia_string_data(name)));
         text_put(&facts, "]");
+        rmedia_string_release(name);
     }
     report_step(&player->report, player->line, NAMES[status], facts.data);
     text_free(&facts);
@@ -176,9 +182,7 @@ static int32_t push_one(player_t *player, const step_t *step, uint32_t input,
             rmedia_packet_release(packet);
             return status;
         }
-        span_t name;
-        json_key(described(player, "outputs"), from, &name);
-        report_packet(&player->report, player->line, name, freed);
+        note_packet(player, from, freed);
     }
 }
 

@@ -9,8 +9,6 @@ typedef struct player_t {
     rmedia_engine_t engine;
     /* {0} as long as there is none. */
     rmedia_pipeline_t pipeline;
-    /* What the pipeline says it is: JSON. */
-    rmedia_string_t description;
     report_t report;
     /* The step's line. */
     size_t line;

@@ -35,12 +35,12 @@ void report_error(report_t *report, size_t line, rmedia_error_t error, const cha
 }
 
 /* Appends to the output's file. */
-static void raw(const report_t *report, span_t output, const char *data, size_t size) {
+static void raw(const report_t *report, const char *output, const char *data, size_t size) {
     text_t path = {0};
     text_put(&path, report->out);
     text_put(&path, "/");
-    for (size_t i = 0; i < output.size; i++)
-        text_add(&path, output.data[i] == '/' ? "_" : &output.data[i], 1);
+    for (; *output != '\0'; output++)
+        text_add(&path, *output == '/' ? "_" : output, 1);
     text_put(&path, ".raw");
     FILE *file = fopen(path.data, "ab");
     if (file == NULL || fwrite(data, 1, size, file) != size || fclose(file) != 0)
@@ -49,7 +49,7 @@ static void raw(const report_t *report, span_t output, const char *data, size_t 
 }
 
 /* Adds what there is to tell of the payload. */
-static void payload(report_t *report, span_t output, rmedia_packet_t packet,
+static void payload(report_t *report, const char *output, rmedia_packet_t packet,
                     const rmedia_packet_info_t *info) {
     text_t *packets = &report->packets, bytes = {0};
     rmedia_string_t json;
@@ -84,13 +84,13 @@ static void payload(report_t *report, span_t output, rmedia_packet_t packet,
     }
 }
 
-void report_packet(report_t *report, size_t line, span_t output, rmedia_packet_t packet) {
+void report_packet(report_t *report, size_t line, const char *output, rmedia_packet_t packet) {
     rmedia_packet_info_t info = RMEDIA_PACKET_INFO_INIT;
     if (rmedia_packet_view(packet, &info) != RMEDIA_OK)
         die("a packet that was pulled is none");
     text_t *packets = &report->packets;
     text_format(packets, "%s{\"line\":%zu,\"output\":", packets->size > 0 ? "," : "", line);
-    text_quote(packets, output);
+    text_quote(packets, span(output));
     text_format(packets, ",\"kind\":\"%s\",\"pts_ns\":", KINDS[info.kind]);
     if (info.flags & RMEDIA_PACKET_PTS)
         text_format(packets, "%" PRId64, info.pts_ns);

@@ -18,7 +18,8 @@ void report_step(report_t *report, size_t line, const char *status, const char *
 void report_error(report_t *report, size_t line, rmedia_error_t error, const char *facts);
 
 /* Notes a packet that was pulled, and lets go of it. */
-void report_packet(report_t *report, size_t line, span_t output, rmedia_packet_t packet);
+void report_packet(report_t *report, size_t line, const char *output,
+                   rmedia_packet_t packet);
 
 /* Prints the line, with what the pipeline tells about itself. */
 void report_print(const report_t *report, rmedia_pipeline_t pipeline);

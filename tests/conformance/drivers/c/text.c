@@ -129,13 +129,3 @@ bool json_member(span_t object, const char *key, span_t *value) {
     }
     return false;
 }
-
-bool json_key(span_t object, size_t index, span_t *key) {
-    const char *at = object.data + 1, *end = object.data + object.size;
-    span_t value;
-    while (member(&at, end, key, &value)) {
-        if (index-- == 0)
-            return true;
-    }
-    return false;
-}

@@ -30,7 +30,5 @@ void text_free(text_t *text);
 span_t span(const char *words);
 /* The value of a key in a JSON object, as it stands there. */
 bool json_member(span_t object, const char *key, span_t *value);
-/* The key of that index in a JSON object, without its quotes; ports have no escapes in them. */
-bool json_key(span_t object, size_t index, span_t *key);
 
 #endif
