@@ -1307,7 +1307,8 @@ class Library:
         """Emits a packet on the output port of that index (0 is the default port). It counts when the job
         succeeds.
 
-        Ownership: takes the caller's reference on success.
+        Ownership: takes the caller's reference on success; but none of the packet that was lent with the
+        job, which may be emitted as often as wanted.
         Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
         Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
         """
@@ -1717,6 +1718,7 @@ class Job:
         self.port = info.port
         #: The packet to work on; a reference of its own.
         self.packet: Packet | None = None
+        self._lent = info.packet.id
         if info.packet.id:
             library.rmedia_packet_retain(info.packet)
             self.packet = Packet(library, info.packet)
@@ -1731,10 +1733,13 @@ class Job:
             self.fail(str(error) or type(error).__name__)
 
     def emit(self, packet: Packet, port: int = 0) -> None:
-        """Emits a packet, which is gone then. It counts when the job is done."""
+        """Emits a packet, which is gone then; but that of the job stays. It counts when the job is
+        done."""
         call = self.library.rmedia_job_emit
         _call(self.library, call, self.handle, port, packet.handle)
-        packet.handle = rmedia_packet_t()
+        # Of the packet that was lent no reference is taken.
+        if packet.handle.id != self._lent:
+            packet.handle = rmedia_packet_t()
 
     def done(self) -> None:
         """Ends it well."""

@@ -278,6 +278,21 @@ class HostNodes(WithLibrary):
         with self.assertRaisesRegex(capi.Error, "dropped"):
             self.pipeline.pull()
 
+    def test_the_packet_of_a_job_is_emitted_often_and_stays(self) -> None:
+        self.push(1.0)
+        job = self.engine.next_job()
+        assert job is not None and job.packet is not None
+        kept = job.packet.retain()
+        with job:
+            job.emit(job.packet)
+            job.emit(kept)
+        self.assertEqual(list(kept.view()), [1.0])
+        kept.release()
+        for _ in range(2):
+            packet = self.pipeline.pull().packet
+            assert packet is not None
+            self.assertEqual(list(packet.view()), [1.0])
+
     def test_a_pull_that_waits_lets_other_threads_run(self) -> None:
         self.push(1.0)
         job = self.engine.next_job()

@@ -94,9 +94,9 @@ impl conformance_shared::Player for Player {
         }
     }
 
-    fn finish(self) -> Done<Json> {
+    fn finish(mut self) -> Done<Json> {
         let mut line = self.report.finish();
-        if let Some(Running { pipeline, .. }) = &self.pipeline {
+        if let Some(Running { pipeline, .. }) = self.pipeline.take() {
             let mut events: Vec<Json> = Vec::new();
             while let Some(event) = pipeline.next_event()? {
                 events.push(serde_json::from_str(&event)?);
@@ -105,7 +105,13 @@ impl conformance_shared::Player for Player {
             line["metrics"] = serde_json::from_str(&pipeline.metrics()?)?;
             line["state"] = pipeline.state()?.name().into();
         }
-        Ok(line)
+        self.nodes.serve(&self.engine)?;
+        drop(self.engine);
+        let live: Json = serde_json::from_str(&remotemedia_binding::live()?)?;
+        match live.as_object().is_some_and(|kinds| kinds.values().all(|count| count == 0)) {
+            true => Ok(line),
+            false => Err(format!("not everything was released: {live}").into()),
+        }
     }
 }
 
