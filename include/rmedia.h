@@ -1093,8 +1093,7 @@ int32_t rmedia_engine_next_job(struct rmedia_engine_t engine,
  * Emits a packet on the output port of that index (0 is the default port). It counts when the job
  * succeeds.
  *
- * Ownership: takes the caller's reference on success; but none of the packet that was lent with the
- * job, which may be emitted as often as wanted.
+ * Ownership: takes the caller's reference on success.
  * Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
  * Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
  */

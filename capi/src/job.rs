@@ -90,8 +90,12 @@ impl Job {
         Ok(())
     }
 
-    fn is_lent(&self, packet: rmedia_packet_t) -> bool {
-        self.lock().lent == Some(packet)
+    /// If the packet was lent, emitting it has taken that reference.
+    fn emitted(&self, packet: rmedia_packet_t) {
+        let mut state = self.lock();
+        if state.lent == Some(packet) {
+            state.lent = None;
+        }
     }
 
     /// Ends it. Says whether its handle goes with it: that of a job in its call goes when its
@@ -175,8 +179,7 @@ fn over() -> Error {
 /// Emits a packet on the output port of that index (0 is the default port). It counts when the job
 /// succeeds.
 ///
-/// Ownership: takes the caller's reference on success; but none of the packet that was lent with the
-/// job, which may be emitted as often as wanted.
+/// Ownership: takes the caller's reference on success.
 /// Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
 /// Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
 ///
@@ -193,11 +196,12 @@ pub unsafe extern "C" fn rmedia_job_emit(
     unsafe {
         call_with(error, || {
             let job = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
-            // A handle does not tell whose reference is meant: those of the lent packet stay.
-            let is_lent = job.is_lent(packet);
-            if !is_lent && let Some((place, value)) = PACKETS.take(packet.id) {
+            if let Some((place, value)) = PACKETS.take(packet.id) {
                 return match job.emit(port, value) {
-                    Ok(()) => Ok(RMEDIA_OK),
+                    Ok(()) => {
+                        job.emitted(packet);
+                        Ok(RMEDIA_OK)
+                    }
                     Err((error, value)) => {
                         place.fill(value);
                         Err(error)
@@ -208,9 +212,8 @@ pub unsafe extern "C" fn rmedia_job_emit(
             let shared = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
             job.emit(port, Packet::clone(&shared)).map_err(|(error, _)| error)?;
             drop(shared);
-            if !is_lent {
-                PACKETS.release(packet.id);
-            }
+            PACKETS.release(packet.id);
+            job.emitted(packet);
             Ok(RMEDIA_OK)
         })
     }

@@ -765,13 +765,6 @@ inline packet packet_view::share() const {
 }
 #endif
 
-namespace detail {
-/// The library has taken the reference that was emitted; but none of the packet that was lent.
-inline void emitted(packet &packet, rmedia_packet_t lent) noexcept {
-    if (packet.get().id != lent.id) packet.give();
-}
-} // namespace detail
-
 /// A job that was taken from the queue, or that a node's function keeps: it goes on until it is
 /// done or has failed. One that is dropped before fails.
 class host_job {
@@ -806,13 +799,13 @@ class host_job {
     rmedia::status emit(rmedia::packet &&packet, std::uint32_t port, error &e) noexcept {
         rmedia_error_t why{};
         const auto result = e.keep(rmedia_job_emit(get(), port, packet.get(), &why), why);
-        if (result == status::ok) detail::emitted(packet, info_.packet);
+        if (result == status::ok) packet.give();
         return result;
     }
     /// Emits the packet that was lent, as it is.
     rmedia::status forward(std::uint32_t port, error &e) noexcept {
-        rmedia_error_t why{};
-        return e.keep(rmedia_job_emit(get(), port, info_.packet, &why), why);
+        rmedia::packet shared = packet().share(e);
+        return e ? e.status() : emit(std::move(shared), port, e);
     }
     /// Ends the job; what it emitted goes on.
     rmedia::status done() noexcept { return static_cast<rmedia::status>(rmedia_job_done(take())); }
@@ -826,12 +819,9 @@ class host_job {
     void emit(rmedia::packet &&packet, std::uint32_t port = 0) {
         rmedia_error_t why{};
         detail::check(rmedia_job_emit(get(), port, packet.get(), &why), why);
-        detail::emitted(packet, info_.packet);
+        packet.give();
     }
-    void forward(std::uint32_t port = 0) {
-        rmedia_error_t why{};
-        detail::check(rmedia_job_emit(get(), port, info_.packet, &why), why);
-    }
+    void forward(std::uint32_t port = 0) { emit(packet().share(), port); }
 #endif
 
   private:
@@ -851,14 +841,14 @@ class job {
     rmedia::status emit(packet &&packet, std::uint32_t port, error &e) noexcept {
         rmedia_error_t why{};
         const auto result = e.keep(rmedia_job_emit(handle_, port, packet.get(), &why), why);
-        if (result == status::ok) detail::emitted(packet, lent_);
+        if (result == status::ok) packet.give();
         return result;
     }
-    /// Emits the packet that was lent, as it is. One that the node keeps (packet_view::share) stays
-    /// good.
+    /// Emits the packet that was lent, as it is. By a reference of its own: one that the node keeps
+    /// (packet_view::share) stays good.
     rmedia::status forward(std::uint32_t port, error &e) noexcept {
-        rmedia_error_t why{};
-        return e.keep(rmedia_job_emit(handle_, port, lent_, &why), why);
+        packet shared = packet_view(lent_).share(e);
+        return e ? e.status() : emit(std::move(shared), port, e);
     }
     /// Says why the node fails. Return what this returns, or throw instead.
     rmedia::status fail(detail::cstr why) noexcept {
@@ -880,12 +870,9 @@ class job {
     void emit(packet &&packet, std::uint32_t port = 0) {
         rmedia_error_t why{};
         detail::check(rmedia_job_emit(handle_, port, packet.get(), &why), why);
-        detail::emitted(packet, lent_);
+        packet.give();
     }
-    void forward(std::uint32_t port = 0) {
-        rmedia_error_t why{};
-        detail::check(rmedia_job_emit(handle_, port, lent_, &why), why);
-    }
+    void forward(std::uint32_t port = 0) { emit(packet_view(lent_).share(), port); }
 #endif
 
   private:

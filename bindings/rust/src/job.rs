@@ -101,10 +101,7 @@ impl Job {
     pub fn emit(&self, port: u32, packet: Packet) -> Result<()> {
         // SAFETY: `error` may be written.
         call(|error| unsafe { rmedia_job_emit(self.handle, port, packet.handle(), error) })?;
-        // Of the packet that was lent no reference is taken.
-        if self.packet.as_ref() != Some(&packet) {
-            packet.given();
-        }
+        packet.given();
         Ok(())
     }
 
