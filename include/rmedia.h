@@ -227,7 +227,7 @@ extern "C" {
  */
 #define RMEDIA_PIPELINE_UNTRUSTED 1u
 
-/** Release wrapped memory wherever its last reference goes. */
+/** Release wrapped memory wherever what refers to it last goes. */
 #define RMEDIA_RELEASE_DIRECT 0u
 
 /** Release wrapped memory in rmedia_engine_run_releases. */
@@ -332,7 +332,7 @@ typedef struct rmedia_pipeline_t {
     uint64_t id;
 } rmedia_pipeline_t;
 
-/** A reference to a packet. */
+/** A packet: one owner's handle to it. */
 typedef struct rmedia_packet_t {
     /** Opaque; 0 for none. */
     uint64_t id;
@@ -441,8 +441,8 @@ typedef struct rmedia_node_type_t {
      */
     int32_t (*create)(void *user, struct rmedia_job_t job, const char *params, void **node);
     /**
-     * Works on a packet of the input port of that index. The packet is lent for the job; it may be
-     * emitted as it is, and is kept longer with rmedia_packet_retain.
+     * Works on a packet of the input port of that index. The packet is lent for the job: emit it as
+     * it is, or leave it; what is to be kept longer is shared (rmedia_packet_share).
      */
     int32_t (*process)(void *node,
                        struct rmedia_job_t job,
@@ -684,7 +684,7 @@ int32_t rmedia_pipeline_describe(struct rmedia_pipeline_t pipeline,
  * FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
  * or milliseconds), HOST for rmedia_engine_next_job.
  *
- * Ownership: takes the caller's reference on RMEDIA_OK. Otherwise it stays with the caller, who
+ * Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who
  * pushes it again or releases it: that is right after every failure, also where the pipeline failed
  * while it worked on the packet. While the call runs, the handle is good for nothing else.
  * Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
@@ -725,7 +725,7 @@ int32_t rmedia_pipeline_push_f32(struct rmedia_pipeline_t pipeline,
  * the other output), RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST. `from` (may be NULL) gets the
  * index of the packet's output, or of the input, output or node that the status is about.
  *
- * Ownership: the caller gets one reference on RMEDIA_OK.
+ * Ownership: the caller gets the packet on RMEDIA_OK.
  * Thread: any. Blocks: as its nodes do, and up to the timeout. Real-time: with RMEDIA_TRY, if its
  * nodes are. Since: 0.1.
  * Errors: once the pipeline is over, why; after a failure the packets from before it come first.
@@ -884,7 +884,7 @@ int32_t rmedia_pipeline_set_wakeup(struct rmedia_pipeline_t pipeline,
  * content is copied from `info->data` (planes from `stride` apart). With NULL there, audio, video,
  * tensors and bytes are made without content, to be written through rmedia_packet_data.
  *
- * Ownership: the caller gets one reference.
+ * Ownership: the caller gets the packet.
  * Thread: any. Blocks: no. Real-time: yes for audio, video and bytes from warm memory. Since: 0.1.
  * Errors: FORMAT for a format out of range or a size that does not fit it; LIMIT above the
  * engine's memory limit.
@@ -896,12 +896,12 @@ int32_t rmedia_packet_create(const struct rmedia_packet_info_t *info,
 
 /**
  * Makes a packet over memory of the program, without a copy. The memory must stay as it is until
- * `release` is called with `user`: exactly once after a success, when the last reference has gone,
- * on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
+ * `release` is called with `user`: exactly once after a success, when nothing refers to it any
+ * more, on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
  * never after a failure. `release` must not block; inside it calls that wait are refused. Memory
  * that is still held when the process exits is not released.
  *
- * Ownership: the caller gets one reference.
+ * Ownership: the caller gets the packet.
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  * Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
  * fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
@@ -916,15 +916,19 @@ int32_t rmedia_packet_wrap(const struct rmedia_packet_info_t *info,
                            struct rmedia_error_t *error);
 
 /**
- * Adds a reference: the handle must be released once more.
+ * Gives another handle to the same packet, without a copy. Each of them has one owner, and is
+ * released once.
  *
+ * Ownership: the caller gets the new handle.
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
-RMEDIA_API int32_t rmedia_packet_retain(struct rmedia_packet_t packet);
+RMEDIA_API
+int32_t rmedia_packet_share(struct rmedia_packet_t packet,
+                            struct rmedia_packet_t *shared);
 
 /**
- * Takes a reference away. {0} is fine. With the last reference its memory goes back where it came
- * from, which for wrapped memory in direct mode calls the program's function here.
+ * Lets go of a packet. {0} is fine. When nothing refers to its memory any more, it goes back where
+ * it came from, which for wrapped memory in direct mode calls the program's function here.
  *
  * Thread: any. Blocks: no. Real-time: yes for packets of the engine's memory and those released
  * deferred. Since: 0.1.
@@ -932,7 +936,7 @@ RMEDIA_API int32_t rmedia_packet_retain(struct rmedia_packet_t packet);
 RMEDIA_API int32_t rmedia_packet_release(struct rmedia_packet_t packet);
 
 /**
- * Looks into a packet. What `info` points to lives as long as the caller's reference.
+ * Looks into a packet. What `info` points to lives as long as the handle.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */
@@ -941,8 +945,8 @@ int32_t rmedia_packet_view(struct rmedia_packet_t packet,
                            struct rmedia_packet_info_t *info);
 
 /**
- * Gives the payload for writing, while this handle is the packet's only reference and its memory
- * is the engine's. Write before it is pushed; one thread at a time.
+ * Gives the payload for writing, while nothing else refers to its memory and that is the engine's.
+ * Write before it is pushed or shared; one thread at a time.
  *
  * Thread: one at a time. Blocks: no. Real-time: yes. Since: 0.1.
  * Errors: STATE when the memory is shared or the program's; FORMAT for kinds without such memory.
@@ -953,7 +957,7 @@ RMEDIA_API int32_t rmedia_packet_data(struct rmedia_packet_t packet, void **data
  * Makes a packet of a part of an audio packet, without a copy: `frames` frames from the frame
  * `first` on, with its time.
  *
- * Ownership: the caller gets one reference to the new packet and keeps that to the old one.
+ * Ownership: the caller gets the new packet and keeps the old one.
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  * Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
  */
@@ -986,7 +990,7 @@ int32_t rmedia_engine_create(const struct rmedia_engine_options_t *options,
 
 /**
  * Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
- * later ones where the last reference goes. Threads that wait in rmedia_engine_next_job return. {0}
+ * later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return. {0}
  * is fine and does nothing.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
@@ -1093,7 +1097,7 @@ int32_t rmedia_engine_next_job(struct rmedia_engine_t engine,
  * Emits a packet on the output port of that index (0 is the default port). It counts when the job
  * succeeds.
  *
- * Ownership: takes the caller's reference on success.
+ * Ownership: takes the packet on success.
  * Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
  * Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
  */

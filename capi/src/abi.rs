@@ -26,7 +26,7 @@ pub struct rmedia_pipeline_t {
     pub id: u64,
 }
 
-/// A reference to a packet.
+/// A packet: one owner's handle to it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct rmedia_packet_t {
@@ -260,7 +260,7 @@ pub type rmedia_wakeup_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 /// Says that `user` is not needed any more. Called exactly once.
 pub type rmedia_free_fn = Option<unsafe extern "C" fn(user: *mut c_void)>;
 
-/// Release wrapped memory wherever its last reference goes.
+/// Release wrapped memory wherever what refers to it last goes.
 pub const RMEDIA_RELEASE_DIRECT: u32 = 0;
 /// Release wrapped memory in rmedia_engine_run_releases.
 pub const RMEDIA_RELEASE_DEFERRED: u32 = 1;
@@ -291,8 +291,8 @@ pub struct rmedia_node_type_t {
             node: *mut *mut c_void,
         ) -> i32,
     >,
-    /// Works on a packet of the input port of that index. The packet is lent for the job; it may be
-    /// emitted as it is, and is kept longer with rmedia_packet_retain.
+    /// Works on a packet of the input port of that index. The packet is lent for the job: emit it as
+    /// it is, or leave it; what is to be kept longer is shared (rmedia_packet_share).
     pub process: Option<
         unsafe extern "C" fn(
             node: *mut c_void,

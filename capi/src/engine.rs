@@ -91,7 +91,7 @@ pub unsafe extern "C" fn rmedia_engine_create(
 }
 
 /// Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
-/// later ones where the last reference goes. Threads that wait in rmedia_engine_next_job return. {0}
+/// later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return. {0}
 /// is fine and does nothing.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.

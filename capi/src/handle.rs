@@ -6,9 +6,12 @@
 //! and not somebody else's object. Generations begin at random, so that a handle of another copy of
 //! the library is one, too. Slots are used again in the order in which they became free.
 //!
-//! One atomic word per slot says it all: generation, *references* (what the callers own) and *pins*
-//! (calls that are using the object at this moment). The object goes when both are zero, so a
-//! handle that one thread releases while another uses it stays good for that use.
+//! One atomic word per slot says it all: generation, whether the handle is *owned* (nobody has
+//! released it) and *pins* (calls that are using the object at this moment). The object goes when it
+//! is neither, so a handle that one thread releases while another uses it stays good for that use.
+//!
+//! A handle has one owner and is released once: sharing an object makes another handle. So a second
+//! release is always an error, and never takes what somebody else owns.
 //!
 //! # Real-time
 //! Nothing here locks or allocates, except an insertion that needs a new chunk of slots.
@@ -27,17 +30,17 @@ use std::sync::{Mutex, PoisonError};
 const CHUNK: usize = 1024;
 const MAX_CHUNKS: usize = 4096;
 
-const REF: u64 = 1 << 16;
-const MAX_COUNT: u64 = 0xFFFF;
+const OWNED: u64 = 1 << 31;
+const PINS: u64 = OWNED - 1;
 
 const fn generation(word: u64) -> u32 {
     (word >> 32) as u32
 }
-const fn refs(word: u64) -> u64 {
-    (word >> 16) & MAX_COUNT
+const fn is_owned(word: u64) -> bool {
+    word & OWNED != 0
 }
 const fn pins(word: u64) -> u64 {
-    word & MAX_COUNT
+    word & PINS
 }
 
 struct Slot<T> {
@@ -68,15 +71,6 @@ pub(crate) struct Table<T: 'static> {
 // and dropped or moved out by the thread that ends its last use (`Send`).
 unsafe impl<T: Send + Sync> Sync for Table<T> {}
 
-/// Why a reference can't be added.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// The handle stands for nothing.
-    Bad,
-    /// There are 65,535 references already.
-    Full,
-}
-
 impl<T: Object> Table<T> {
     /// An empty table. All zero, so that it takes no place in the library's file.
     pub(crate) const fn new() -> Self {
@@ -93,14 +87,14 @@ impl<T: Object> Table<T> {
         self.live.load(Ordering::Relaxed)
     }
 
-    /// Puts an object in, with one reference. Gives it back when there are too many.
+    /// Puts an object in. Gives it back when there are too many.
     pub(crate) fn insert(&'static self, value: T) -> Result<u64, T> {
         let Some((index, slot)) = self.free_slot() else { return Err(value) };
         // SAFETY: the slot came from the free queue, so nobody refers to it and it holds nothing.
         unsafe { (*slot.value.get()).write(value) };
         // Only who takes a slot from the queue writes its word, so plain reading is enough.
         let generation = generation(slot.word.load(Ordering::Relaxed));
-        slot.word.store(u64::from(generation) << 32 | REF, Ordering::Release);
+        slot.word.store(u64::from(generation) << 32 | OWNED, Ordering::Release);
         self.live.fetch_add(1, Ordering::Relaxed);
         Ok(Self::id(index, generation))
     }
@@ -109,7 +103,7 @@ impl<T: Object> Table<T> {
     pub(crate) fn reserve(&'static self) -> Option<Hole<T>> {
         let (index, slot) = self.free_slot()?;
         let generation = generation(slot.word.load(Ordering::Relaxed));
-        // No reference, so no handle is good yet, and our pin.
+        // No owner, so no handle is good yet, and our pin.
         slot.word.store(u64::from(generation) << 32 | 1, Ordering::Release);
         self.live.fetch_add(1, Ordering::Relaxed);
         Some(Hole { table: self, slot, id: Self::id(index, generation) })
@@ -119,31 +113,15 @@ impl<T: Object> Table<T> {
         u64::from(T::KIND) << 60 | u64::from(index) << 32 | u64::from(generation)
     }
 
-    /// Adds a reference.
-    pub(crate) fn retain(&'static self, id: u64) -> Result<(), Refused> {
-        let slot = self.slot(id).ok_or(Refused::Bad)?;
-        let mut full = false;
-        let step = |word| {
-            full = refs(word) == MAX_COUNT;
-            (is_live(word, id) && !full).then_some(word + REF)
-        };
-        match slot.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) {
-            Ok(_) => Ok(()),
-            Err(_) if full => Err(Refused::Full),
-            Err(_) => Err(Refused::Bad),
-        }
-    }
-
-    /// Takes a reference away; the last one takes the object, as soon as nobody uses it. False: the
-    /// handle stands for nothing.
+    /// Gives a handle up; its object goes as soon as nobody uses it. False: it stands for nothing.
     pub(crate) fn release(&'static self, id: u64) -> bool {
         let Some(slot) = self.slot(id) else { return false };
-        let step = |word| is_live(word, id).then_some(word.wrapping_sub(REF));
+        let step = |word| is_live(word, id).then_some(word & !OWNED);
         match slot.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, step) {
             Ok(before) => {
-                if refs(before) == 1 && pins(before) == 0 {
-                    // SAFETY: this step took references and pins to zero, from which nothing leads
-                    // away: the object is ours.
+                if pins(before) == 0 {
+                    // SAFETY: this step left neither owner nor pin, from which nothing leads away:
+                    // the object is ours.
                     drop(unsafe { self.empty(slot, id) });
                 }
                 true
@@ -155,28 +133,27 @@ impl<T: Object> Table<T> {
     /// Uses the object; it stays while the pin lives.
     pub(crate) fn pin(&'static self, id: u64) -> Option<Pin<T>> {
         let slot = self.slot(id)?;
-        let step = |word| (is_live(word, id) && pins(word) < MAX_COUNT).then_some(word + 1);
+        let step = |word| (is_live(word, id) && pins(word) < PINS).then_some(word + 1);
         slot.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, step).ok()?;
         Some(Pin { table: self, slot, id })
     }
 
-    /// Moves the object out, if this handle is its only reference and nobody uses it. Until it is
-    /// put back the handle stands for nothing.
+    /// Moves the object out, if nobody uses it. Until it is put back the handle stands for nothing.
     pub(crate) fn take(&'static self, id: u64) -> Option<(Hole<T>, T)> {
         let slot = self.slot(id)?;
-        let alone = (id & 0xFFFF_FFFF) << 32 | REF;
-        let held = alone - REF + 1;
+        let alone = (id & 0xFFFF_FFFF) << 32 | OWNED;
+        let held = (alone & !OWNED) + 1;
         slot.word.compare_exchange(alone, held, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        // SAFETY: no reference and our pin alone: nobody else reaches the object any more, and the
-        // hole sees to it that it is not dropped where it lay.
+        // SAFETY: no owner and our pin alone: nobody else reaches the object any more, and the hole
+        // sees to it that it is not dropped where it lay.
         let value = unsafe { (*slot.value.get()).assume_init_read() };
         Some((Hole { table: self, slot, id }, value))
     }
 
-    /// Moves the object out of a slot without references and pins, and frees the slot.
+    /// Moves the object out of a slot without owner and pins, and frees the slot.
     ///
     /// # Safety
-    /// The caller made the step that took both counts to zero, and calls this once.
+    /// The caller made the step that left neither, and calls this once.
     unsafe fn empty(&self, slot: &Slot<T>, id: u64) -> T {
         // SAFETY: by contract the object is the caller's.
         let value = unsafe { (*slot.value.get()).assume_init_read() };
@@ -260,7 +237,7 @@ fn index_of(id: u64) -> usize {
 
 /// Whether a slot in that state holds what the handle stands for.
 fn is_live(word: u64, id: u64) -> bool {
-    generation(word) == id as u32 && refs(word) > 0
+    generation(word) == id as u32 && is_owned(word)
 }
 
 /// An object in use.
@@ -268,13 +245,6 @@ pub(crate) struct Pin<T: Object> {
     table: &'static Table<T>,
     slot: &'static Slot<T>,
     id: u64,
-}
-
-impl<T: Object> Pin<T> {
-    /// How many references there are, at this moment.
-    pub(crate) fn references(&self) -> u64 {
-        refs(self.slot.word.load(Ordering::Acquire))
-    }
 }
 
 impl<T: Object> Deref for Pin<T> {
@@ -289,8 +259,8 @@ impl<T: Object> Deref for Pin<T> {
 impl<T: Object> Drop for Pin<T> {
     fn drop(&mut self) {
         let before = self.slot.word.fetch_sub(1, Ordering::AcqRel);
-        if pins(before) == 1 && refs(before) == 0 {
-            // SAFETY: this step took references and pins to zero; see `release`.
+        if pins(before) == 1 && !is_owned(before) {
+            // SAFETY: this step left neither owner nor pin; see `release`.
             drop(unsafe { self.table.empty(self.slot, self.id) });
         }
     }
@@ -306,9 +276,9 @@ pub(crate) struct Hole<T: Object> {
 impl<T: Object> Hole<T> {
     /// Puts an object in: the handle, which it gives, stands for it.
     pub(crate) fn fill(self, value: T) -> u64 {
-        // SAFETY: the slot is ours alone (no references, our pin) and its object was moved out.
+        // SAFETY: the slot is ours alone (no owner, our pin) and holds no object.
         unsafe { (*self.slot.value.get()).write(value) };
-        let word = (self.id & 0xFFFF_FFFF) << 32 | REF;
+        let word = (self.id & 0xFFFF_FFFF) << 32 | OWNED;
         self.slot.word.store(word, Ordering::Release);
         let id = self.id;
         std::mem::forget(self);

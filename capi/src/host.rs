@@ -234,6 +234,9 @@ impl HostQueue {
     fn next(&self, deadline: Deadline) -> Option<Waiting> {
         let mut state = self.lock();
         state.takers += 1;
+        if deadline != Deadline::Now {
+            state.server = Some((thread::current().id(), Instant::now()));
+        }
         let job = loop {
             if state.stopped {
                 break None;

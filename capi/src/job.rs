@@ -90,14 +90,6 @@ impl Job {
         Ok(())
     }
 
-    /// If the packet was lent, emitting it has taken that reference.
-    fn emitted(&self, packet: rmedia_packet_t) {
-        let mut state = self.lock();
-        if state.lent == Some(packet) {
-            state.lent = None;
-        }
-    }
-
     /// Ends it. Says whether its handle goes with it: that of a job in its call goes when its
     /// function returns.
     fn end(&self, failure: Option<Error>) -> Result<bool> {
@@ -179,7 +171,7 @@ fn over() -> Error {
 /// Emits a packet on the output port of that index (0 is the default port). It counts when the job
 /// succeeds.
 ///
-/// Ownership: takes the caller's reference on success.
+/// Ownership: takes the packet on success.
 /// Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
 /// Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
 ///
@@ -198,22 +190,18 @@ pub unsafe extern "C" fn rmedia_job_emit(
             let job = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
             if let Some((place, value)) = PACKETS.take(packet.id) {
                 return match job.emit(port, value) {
-                    Ok(()) => {
-                        job.emitted(packet);
-                        Ok(RMEDIA_OK)
-                    }
+                    Ok(()) => Ok(RMEDIA_OK),
                     Err((error, value)) => {
                         place.fill(value);
                         Err(error)
                     }
                 };
             }
-            // It has other references: they share what is emitted.
+            // Another thread looks at it at this moment.
             let shared = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
             job.emit(port, Packet::clone(&shared)).map_err(|(error, _)| error)?;
             drop(shared);
             PACKETS.release(packet.id);
-            job.emitted(packet);
             Ok(RMEDIA_OK)
         })
     }

@@ -10,7 +10,7 @@ use crate::abi::{
 };
 use crate::boundary::{bad_handle, call, call_with, invalid, out, released, too_many};
 use crate::engine;
-use crate::handle::{Object, Refused, Table};
+use crate::handle::{Object, Table};
 use crate::release::Release;
 use crate::{sized, string};
 use remotemedia::error::{Error, Result, detail};
@@ -35,7 +35,7 @@ pub(crate) fn handle(packet: Packet) -> Result<rmedia_packet_t> {
 /// content is copied from `info->data` (planes from `stride` apart). With NULL there, audio, video,
 /// tensors and bytes are made without content, to be written through rmedia_packet_data.
 ///
-/// Ownership: the caller gets one reference.
+/// Ownership: the caller gets the packet.
 /// Thread: any. Blocks: no. Real-time: yes for audio, video and bytes from warm memory. Since: 0.1.
 /// Errors: FORMAT for a format out of range or a size that does not fit it; LIMIT above the
 /// engine's memory limit.
@@ -62,12 +62,12 @@ pub unsafe extern "C" fn rmedia_packet_create(
 }
 
 /// Makes a packet over memory of the program, without a copy. The memory must stay as it is until
-/// `release` is called with `user`: exactly once after a success, when the last reference has gone,
-/// on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
+/// `release` is called with `user`: exactly once after a success, when nothing refers to it any
+/// more, on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
 /// never after a failure. `release` must not block; inside it calls that wait are refused. Memory
 /// that is still held when the process exits is not released.
 ///
-/// Ownership: the caller gets one reference.
+/// Ownership: the caller gets the packet.
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 /// Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
 /// fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
@@ -115,20 +115,31 @@ pub unsafe extern "C" fn rmedia_packet_wrap(
     }
 }
 
-/// Adds a reference: the handle must be released once more.
+/// Gives another handle to the same packet, without a copy. Each of them has one owner, and is
+/// released once.
 ///
+/// Ownership: the caller gets the new handle.
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
+///
+/// # Safety
+/// `shared` is NULL or may be written.
 #[unsafe(no_mangle)]
-pub extern "C" fn rmedia_packet_retain(packet: rmedia_packet_t) -> i32 {
-    call(|| match PACKETS.retain(packet.id) {
-        Ok(()) => Ok(RMEDIA_OK),
-        Err(Refused::Bad) => Err(bad_handle("packet")),
-        Err(Refused::Full) => Err(too_many("packet")),
+pub unsafe extern "C" fn rmedia_packet_share(
+    packet: rmedia_packet_t,
+    shared: *mut rmedia_packet_t,
+) -> i32 {
+    call(|| {
+        // SAFETY: by contract.
+        let shared = unsafe { out(shared, "shared") }?;
+        shared.id = 0;
+        let pinned = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
+        *shared = handle(Packet::clone(&pinned))?;
+        Ok(RMEDIA_OK)
     })
 }
 
-/// Takes a reference away. {0} is fine. With the last reference its memory goes back where it came
-/// from, which for wrapped memory in direct mode calls the program's function here.
+/// Lets go of a packet. {0} is fine. When nothing refers to its memory any more, it goes back where
+/// it came from, which for wrapped memory in direct mode calls the program's function here.
 ///
 /// Thread: any. Blocks: no. Real-time: yes for packets of the engine's memory and those released
 /// deferred. Since: 0.1.
@@ -137,7 +148,7 @@ pub extern "C" fn rmedia_packet_release(packet: rmedia_packet_t) -> i32 {
     released(packet.id, |id| PACKETS.release(id))
 }
 
-/// Looks into a packet. What `info` points to lives as long as the caller's reference.
+/// Looks into a packet. What `info` points to lives as long as the handle.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 ///
@@ -156,8 +167,8 @@ pub unsafe extern "C" fn rmedia_packet_view(
     })
 }
 
-/// Gives the payload for writing, while this handle is the packet's only reference and its memory
-/// is the engine's. Write before it is pushed; one thread at a time.
+/// Gives the payload for writing, while nothing else refers to its memory and that is the engine's.
+/// Write before it is pushed or shared; one thread at a time.
 ///
 /// Thread: one at a time. Blocks: no. Real-time: yes. Since: 0.1.
 /// Errors: STATE when the memory is shared or the program's; FORMAT for kinds without such memory.
@@ -178,9 +189,6 @@ pub unsafe extern "C" fn rmedia_packet_data(
             return Err(Error::new(detail::FORMAT_KIND, "the packet has no memory to write"));
         };
         let shared = || Error::new(detail::HANDLE_SHARED, "the packet's memory can't be written");
-        if pinned.references() != 1 {
-            return Err(shared());
-        }
         *data = buffer.as_mut_ptr().ok_or_else(shared)?.as_ptr().cast();
         Ok(RMEDIA_OK)
     })
@@ -189,7 +197,7 @@ pub unsafe extern "C" fn rmedia_packet_data(
 /// Makes a packet of a part of an audio packet, without a copy: `frames` frames from the frame
 /// `first` on, with its time.
 ///
-/// Ownership: the caller gets one reference to the new packet and keeps that to the old one.
+/// Ownership: the caller gets the new packet and keeps the old one.
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 /// Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
 ///

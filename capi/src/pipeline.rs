@@ -423,7 +423,7 @@ pub unsafe extern "C" fn rmedia_pipeline_describe(
 /// FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
 /// or milliseconds), HOST for rmedia_engine_next_job.
 ///
-/// Ownership: takes the caller's reference on RMEDIA_OK. Otherwise it stays with the caller, who
+/// Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who
 /// pushes it again or releases it: that is right after every failure, also where the pipeline failed
 /// while it worked on the packet. While the call runs, the handle is good for nothing else.
 /// Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
@@ -459,7 +459,7 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
                         outcome
                     });
                 }
-                // It has other references: they share what is pushed.
+                // Another thread looks at it at this moment.
                 let shared = PACKETS.pin(packet.id).ok_or_else(|| bad_handle("packet"))?;
                 let pushed = entry.push(input, Packet::clone(&shared), timeout_ms);
                 drop(shared);
@@ -468,7 +468,7 @@ pub unsafe extern "C" fn rmedia_pipeline_push(
                         PACKETS.release(packet.id);
                         Ok(status)
                     }
-                    // The caller releases its reference after a failure, whatever became of it.
+                    // The caller releases it after a failure, whatever became of it.
                     Err((outcome, _)) => outcome,
                 }
             })
@@ -527,7 +527,7 @@ pub unsafe extern "C" fn rmedia_pipeline_push_f32(
 /// the other output), RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST. `from` (may be NULL) gets the
 /// index of the packet's output, or of the input, output or node that the status is about.
 ///
-/// Ownership: the caller gets one reference on RMEDIA_OK.
+/// Ownership: the caller gets the packet on RMEDIA_OK.
 /// Thread: any. Blocks: as its nodes do, and up to the timeout. Real-time: with RMEDIA_TRY, if its
 /// nodes are. Since: 0.1.
 /// Errors: once the pipeline is over, why; after a failure the packets from before it come first.

@@ -114,7 +114,11 @@ impl Player<'_> {
                 4 => drop(host::rmedia_engine_add_host_node(self.engine(), HOST.as_ptr(), error)),
                 5 | 6 => self.make_packet(error),
                 7 => self.wrap_packet(error),
-                8 => drop(packet::rmedia_packet_retain(self.packet())),
+                8 => {
+                    let mut shared = rmedia_packet_t::default();
+                    packet::rmedia_packet_share(self.packet(), &mut shared);
+                    self.handles.push(shared.id);
+                }
                 9 => drop(packet::rmedia_packet_release(self.packet())),
                 10 => {
                     let mut info = info();
@@ -243,7 +247,7 @@ impl Player<'_> {
         }
     }
 
-    /// Everything goes, however often it was retained; then nothing is live.
+    /// Everything goes; then nothing is live.
     fn release_all(&mut self) {
         for id in std::mem::take(&mut self.handles) {
             job::rmedia_job_done(rmedia_job_t { id });
@@ -251,7 +255,7 @@ impl Player<'_> {
             error::rmedia_error_release(rmedia_error_t { id });
             string::rmedia_string_release(rmedia_string_t { id });
             if id != 0 {
-                while packet::rmedia_packet_release(rmedia_packet_t { id }) == RMEDIA_OK {}
+                packet::rmedia_packet_release(rmedia_packet_t { id });
                 engine::rmedia_engine_destroy(rmedia_engine_t { id });
             }
         }

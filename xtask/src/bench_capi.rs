@@ -42,7 +42,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
     for (what, key) in [
         ("make, fill, push, pull, view, release", "whole_ns"),
         ("push and pull", "push_pull_ns"),
-        ("retain and release", "retain_release_ns"),
+        ("share and release", "share_release_ns"),
     ] {
         let (sdk, c) = (median(&results, "sdk", key), median(&results, "c", key));
         println!("{what:<44}{sdk:>9.1}{c:>9.1}{:>9.1}", c - sdk);

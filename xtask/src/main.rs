@@ -15,6 +15,7 @@ mod layers;
 mod process;
 mod test;
 mod tools;
+mod tsan;
 mod wav;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +41,7 @@ The project's own commands:
   cargo xtask try                build the archive's examples as its README says, and run them
   cargo xtask abi [--bless]      compare the ABI with the committed one, or commit what was added
   cargo xtask header [--check]   write the C header, or see if it is current
+  cargo xtask tsan [SECONDS]     the C tests with threads under ThreadSanitizer (nightly compiler)
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
   cargo xtask help               this text";
 
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         ["abi", "--bless"] => abi::bless(&root),
         ["header"] => header::write(&root),
         ["header", "--check"] => header::check_current(&root),
+        ["tsan", rest @ ..] => tsan::run(&root, rest),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

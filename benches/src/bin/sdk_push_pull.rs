@@ -27,12 +27,12 @@ fn main() {
         again = Some(pull(&pipeline));
     });
     let shared = packet(&pool, 1.0);
-    let retain_release_ns = time(CALLS, |_| drop(black_box(shared.clone())));
+    let share_release_ns = time(CALLS, |_| drop(black_box(shared.clone())));
     println!(
         "{}",
         json!({
             "side": "sdk", "ok": ok, "whole_ns": whole_ns, "push_pull_ns": push_pull_ns,
-            "retain_release_ns": retain_release_ns,
+            "share_release_ns": share_release_ns,
         })
     );
 }

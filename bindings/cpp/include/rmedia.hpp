@@ -592,7 +592,7 @@ class packet_view {
         return {static_cast<const std::byte *>(info_.data), info_.size};
     }
 
-    /// A reference of one's own, to keep the packet longer.
+    /// A handle of one's own, to keep the packet longer.
     packet share(error &e) const noexcept;
     /// The value of a json packet or the fields of a record. Fails for other kinds.
     string json(error &e) const noexcept {
@@ -619,11 +619,11 @@ class packet_view {
     rmedia_packet_info_t info_;
 };
 
-/// A reference to a packet.
+/// A packet: the only owner of its handle.
 class packet {
   public:
     packet() noexcept = default;
-    /// Takes over a reference that was got from rmedia.h.
+    /// Takes over a handle that was got from rmedia.h.
     static packet adopt(rmedia_packet_t handle) noexcept { return packet(handle); }
 
     /// Makes one in the engine's memory, with a copy of what `info` points to.
@@ -678,13 +678,14 @@ class packet {
 
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
     rmedia_packet_t get() const noexcept { return handle_.get(); }
-    /// Gives the reference away, to code that uses rmedia.h.
+    /// Gives the handle away, to code that uses rmedia.h.
     rmedia_packet_t give() noexcept { return handle_.give(); }
     packet_view view() const noexcept { return packet_view(get()); }
 
-    /// A second reference to the same packet.
+    /// Another handle to the same packet, without a copy.
     packet share(error &e) const noexcept {
-        return e.keep(rmedia_packet_retain(get())) == status::ok ? packet(get()) : packet();
+        rmedia_packet_t shared{};
+        return e.keep(rmedia_packet_share(get(), &shared)) == status::ok ? packet(shared) : packet();
     }
     /// A part of an audio packet, without a copy: `frames` frames from the frame `first` on.
     packet slice(std::size_t first, std::size_t frames, error &e) const noexcept {
@@ -693,7 +694,7 @@ class packet {
         e.keep(rmedia_packet_slice(get(), first, frames, part.handle_.out(), &why), why);
         return part;
     }
-    /// The payload for writing, while this is its only reference and the memory is the engine's.
+    /// The payload for writing, while nothing else refers to its memory and that is the engine's.
     /// Write before it is pushed. T is the samples' type, or std::byte.
     template <class T> span<T> writable(error &e) const noexcept {
         void *data = nullptr;
@@ -757,7 +758,8 @@ class packet {
 };
 
 inline packet packet_view::share(error &e) const noexcept {
-    return e.keep(rmedia_packet_retain(handle_)) == status::ok ? packet(handle_) : packet();
+    rmedia_packet_t shared{};
+    return e.keep(rmedia_packet_share(handle_, &shared)) == status::ok ? packet(shared) : packet();
 }
 #if !defined(RMEDIA_NO_EXCEPTIONS)
 inline packet packet_view::share() const {
@@ -844,8 +846,8 @@ class job {
         if (result == status::ok) packet.give();
         return result;
     }
-    /// Emits the packet that was lent, as it is. By a reference of its own: one that the node keeps
-    /// (packet_view::share) stays good.
+    /// Emits the packet that was lent, as it is. What the node keeps (packet_view::share) stays
+    /// good.
     rmedia::status forward(std::uint32_t port, error &e) noexcept {
         packet shared = packet_view(lent_).share(e);
         return e ? e.status() : emit(std::move(shared), port, e);

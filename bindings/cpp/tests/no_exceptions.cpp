@@ -31,8 +31,8 @@ struct picky : node<picky> {
 
 } // namespace
 
-int main(int argc, char **argv) {
-    testing::tests tests(argc, argv);
+int main() {
+    testing::tests tests;
 
     tests.run("errors are plain objects, and nothing throws", [] {
         static_assert(!std::is_convertible_v<error *, std::exception *>);

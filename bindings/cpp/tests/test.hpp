@@ -8,7 +8,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -31,8 +30,6 @@ inline bool check(bool holds, const char *what, const char *file, int line) {
 
 class tests {
   public:
-    tests(int argc, char **argv) : ignored_too_(argc > 1 && std::strcmp(argv[1], "--ignored") == 0) {}
-
     template <class F> void run(const char *sentence, F test) {
         const int before = faults();
 #if defined(__cpp_exceptions)
@@ -50,24 +47,15 @@ class tests {
         std::fflush(stdout);
     }
 
-    /// A test of what the library does not do yet. Run with `--ignored`.
-    template <class F> void ignore(const char *sentence, const char *why, F test) {
-        if (ignored_too_) return run(sentence, test);
-        ++ignored_;
-        std::printf("test %s ... ignored, %s\n", sentence, why);
-    }
-
     int result() const {
-        std::printf("test result: %s. %d passed; %d failed; %d ignored\n",
-                    failed_ == 0 ? "ok" : "FAILED", passed_, failed_, ignored_);
+        std::printf("test result: %s. %d passed; %d failed\n", failed_ == 0 ? "ok" : "FAILED",
+                    passed_, failed_);
         return failed_ == 0 ? 0 : 1;
     }
 
   private:
-    bool ignored_too_;
     int passed_ = 0;
     int failed_ = 0;
-    int ignored_ = 0;
 };
 
 /// Whether a text has another one in it.

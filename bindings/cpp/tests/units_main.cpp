@@ -8,8 +8,8 @@
 const char *from_the_other_file();
 bool quiet_file_works();
 
-int main(int argc, char **argv) {
-    testing::tests tests(argc, argv);
+int main() {
+    testing::tests tests;
 
     tests.run("two files with the header are linked together", [] {
         CHECK(std::string_view(from_the_other_file()) == rmedia::version());

@@ -33,8 +33,8 @@ packet wrapped(std::atomic<int> &released, release mode = release::direct,
 
 } // namespace
 
-int main(int argc, char **argv) {
-    testing::tests tests(argc, argv);
+int main() {
+    testing::tests tests;
 
     tests.run("wrapped memory is not copied", [] {
         std::atomic<int> released{0};

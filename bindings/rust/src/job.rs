@@ -59,7 +59,7 @@ impl Job {
             params: text(info.params),
             port: info.port,
             // A reference of our own: the lent one ends with the job.
-            packet: Packet::retained(info.packet),
+            packet: Packet::shared(info.packet),
             ended: false,
         }
     }

@@ -5,7 +5,7 @@ use crate::error::{Result, call, checked, text};
 use rmedia_capi::abi::*;
 use rmedia_capi::packet::{
     rmedia_packet_create, rmedia_packet_data, rmedia_packet_json, rmedia_packet_release,
-    rmedia_packet_retain, rmedia_packet_slice, rmedia_packet_view, rmedia_packet_wrap,
+    rmedia_packet_share, rmedia_packet_slice, rmedia_packet_view, rmedia_packet_wrap,
 };
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -168,7 +168,7 @@ fn empty() -> rmedia_packet_info_t {
     }
 }
 
-/// A reference to a packet. Cloning adds one, and copies nothing.
+/// A packet. Cloning gives another handle to it, and copies nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Packet {
     handle: rmedia_packet_t,
@@ -222,9 +222,12 @@ impl Packet {
         Self { handle }
     }
 
-    /// A reference of our own to a packet that is lent; `None` for none.
-    pub(crate) fn retained(handle: rmedia_packet_t) -> Option<Self> {
-        (rmedia_packet_retain(handle) == RMEDIA_OK).then_some(Self { handle })
+    /// A handle of our own to a packet that is lent; `None` for none.
+    pub(crate) fn shared(lent: rmedia_packet_t) -> Option<Self> {
+        let mut handle = rmedia_packet_t::default();
+        // SAFETY: `handle` may be written.
+        let status = unsafe { rmedia_packet_share(lent, &mut handle) };
+        (status == RMEDIA_OK).then_some(Self { handle })
     }
 
     pub(crate) fn handle(&self) -> rmedia_packet_t {
@@ -289,8 +292,7 @@ impl Packet {
 
 impl Clone for Packet {
     fn clone(&self) -> Self {
-        let retained = Self::retained(self.handle);
-        retained.expect("a live packet takes 65,535 references")
+        Self::shared(self.handle).expect("there are fewer than four million packets")
     }
 }
 

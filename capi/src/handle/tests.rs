@@ -27,16 +27,13 @@ fn table<T: Object>() -> &'static Table<T> {
 }
 
 #[test]
-fn an_object_goes_with_its_last_reference_and_its_handle_with_it() {
+fn an_object_goes_with_its_handle_and_the_handle_is_good_for_nothing_then() {
     let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let id = table.insert(Counted(dropped.clone(), 7)).ok().expect("room");
     assert_eq!(table.pin(id).map(|o| o.1), Some(7));
-    assert_eq!(table.retain(id), Ok(()));
-    assert!(table.release(id) && table.pin(id).is_some());
     assert!(table.release(id));
     assert_eq!(dropped.load(Ordering::SeqCst), 1);
     assert!(!table.release(id) && table.pin(id).is_none() && table.take(id).is_none());
-    assert_eq!(table.retain(id), Err(Refused::Bad));
     assert_eq!(table.live(), 0);
 }
 
@@ -55,14 +52,14 @@ fn a_pin_outlives_the_handle() {
 fn what_is_taken_out_has_no_handle_until_it_is_put_back() {
     let (table, dropped) = (table(), Arc::new(AtomicU32::new(0)));
     let id = table.insert(Counted(dropped.clone(), 5)).ok().expect("room");
-    let (hole, value) = table.take(id).expect("the only reference");
+    let (hole, value) = table.take(id).expect("nobody uses it");
     assert!(table.pin(id).is_none() && !table.release(id));
     hole.fill(value);
     assert_eq!(table.pin(id).map(|o| o.1), Some(5));
-    assert_eq!(table.retain(id), Ok(()));
-    assert!(table.take(id).is_none(), "it is shared");
-    assert!(table.release(id));
-    let (hole, value) = table.take(id).expect("the only reference again");
+    let pin = table.pin(id);
+    assert!(table.take(id).is_none(), "it is in use");
+    drop(pin);
+    let (hole, value) = table.take(id).expect("nobody uses it");
     drop((hole, value));
     assert_eq!((dropped.load(Ordering::SeqCst), table.live()), (1, 0));
 }
@@ -123,7 +120,6 @@ fn threads_that_use_release_and_take_one_handle_drop_its_object_once() {
     for _ in 0..2000 {
         let dropped = Arc::new(AtomicU32::new(0));
         let id = table.insert(Counted(dropped.clone(), 9)).ok().expect("room");
-        assert_eq!(table.retain(id), Ok(()));
         let threads: Vec<_> = (0..4)
             .map(|n| {
                 std::thread::spawn(move || match n {
@@ -136,7 +132,7 @@ fn threads_that_use_release_and_take_one_handle_drop_its_object_once() {
         threads.into_iter().for_each(|t| {
             t.join().expect("no thread panics");
         });
-        while table.release(id) {}
+        table.release(id);
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
     }
     assert_eq!(table.live(), 0);
