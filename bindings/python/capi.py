@@ -163,7 +163,7 @@ RMEDIA_PACKET_KEY = 1 << 3
 RMEDIA_PACKET_DTS = 1 << 4
 #: The manifest comes from somewhere unknown: no nodes that use files, no variables, tighter limits.
 RMEDIA_PIPELINE_UNTRUSTED = 1
-#: Release wrapped memory wherever its last reference goes.
+#: Release wrapped memory wherever what refers to it last goes.
 RMEDIA_RELEASE_DIRECT = 0
 #: Release wrapped memory in rmedia_engine_run_releases.
 RMEDIA_RELEASE_DEFERRED = 1
@@ -273,7 +273,7 @@ class rmedia_pipeline_t(ctypes.Structure):
 
 
 class rmedia_packet_t(ctypes.Structure):
-    """A reference to a packet."""
+    """A packet: one owner's handle to it."""
 
     #: Opaque; 0 for none.
     id: int
@@ -403,8 +403,8 @@ class rmedia_node_type_t(ctypes.Structure):
     #: Makes a node with these params (a JSON object, complete with defaults) and stores what the
     #: other functions get as `node`. Without it they get `user`.
     create: int | None
-    #: Works on a packet of the input port of that index. The packet is lent for the job; it may be
-    #: emitted as it is, and is kept longer with rmedia_packet_retain.
+    #: Works on a packet of the input port of that index. The packet is lent for the job: emit it as
+    #: it is, or leave it; what is to be kept longer is shared (rmedia_packet_share).
     process: int | None
     #: Emits what is still inside; afterwards the node is as new.
     drain: int | None
@@ -781,7 +781,7 @@ class Library:
         FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
         or milliseconds), HOST for rmedia_engine_next_job.
 
-        Ownership: takes the caller's reference on RMEDIA_OK. Otherwise it stays with the caller, who
+        Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who
         pushes it again or releases it: that is right after every failure, also where the pipeline failed
         while it worked on the packet. While the call runs, the handle is good for nothing else.
         Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
@@ -846,7 +846,7 @@ class Library:
         the other output), RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST. `from` (may be NULL) gets the
         index of the packet's output, or of the input, output or node that the status is about.
 
-        Ownership: the caller gets one reference on RMEDIA_OK.
+        Ownership: the caller gets the packet on RMEDIA_OK.
         Thread: any. Blocks: as its nodes do, and up to the timeout. Real-time: with RMEDIA_TRY, if its
         nodes are. Since: 0.1.
         Errors: once the pipeline is over, why; after a failure the packets from before it come first.
@@ -1027,7 +1027,7 @@ class Library:
         content is copied from `info->data` (planes from `stride` apart). With NULL there, audio, video,
         tensors and bytes are made without content, to be written through rmedia_packet_data.
 
-        Ownership: the caller gets one reference.
+        Ownership: the caller gets the packet.
         Thread: any. Blocks: no. Real-time: yes for audio, video and bytes from warm memory. Since: 0.1.
         Errors: FORMAT for a format out of range or a size that does not fit it; LIMIT above the
         engine's memory limit.
@@ -1053,12 +1053,12 @@ class Library:
         error: Pointer,
     ) -> int:
         """Makes a packet over memory of the program, without a copy. The memory must stay as it is until
-        `release` is called with `user`: exactly once after a success, when the last reference has gone,
-        on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
+        `release` is called with `user`: exactly once after a success, when nothing refers to it any
+        more, on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
         never after a failure. `release` must not block; inside it calls that wait are refused. Memory
         that is still held when the process exits is not released.
 
-        Ownership: the caller gets one reference.
+        Ownership: the caller gets the packet.
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         Errors: INVALID_ARGUMENT for NULL data or an unknown mode; FORMAT for a size or alignment that does not
         fit the format; UNSUPPORTED for planes that do not follow each other, and for text, json and
@@ -1066,18 +1066,20 @@ class Library:
         """
         ...
 
-    @_function(c_int32, rmedia_packet_t)
-    def rmedia_packet_retain(self, packet: rmedia_packet_t) -> int:
-        """Adds a reference: the handle must be released once more.
+    @_function(c_int32, rmedia_packet_t, POINTER(rmedia_packet_t))
+    def rmedia_packet_share(self, packet: rmedia_packet_t, shared: Pointer) -> int:
+        """Gives another handle to the same packet, without a copy. Each of them has one owner, and is
+        released once.
 
+        Ownership: the caller gets the new handle.
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """
         ...
 
     @_function(c_int32, rmedia_packet_t)
     def rmedia_packet_release(self, packet: rmedia_packet_t) -> int:
-        """Takes a reference away. {0} is fine. With the last reference its memory goes back where it came
-        from, which for wrapped memory in direct mode calls the program's function here.
+        """Lets go of a packet. {0} is fine. When nothing refers to its memory any more, it goes back where
+        it came from, which for wrapped memory in direct mode calls the program's function here.
 
         Thread: any. Blocks: no. Real-time: yes for packets of the engine's memory and those released
         deferred. Since: 0.1.
@@ -1086,7 +1088,7 @@ class Library:
 
     @_function(c_int32, rmedia_packet_t, POINTER(rmedia_packet_info_t))
     def rmedia_packet_view(self, packet: rmedia_packet_t, info: Pointer) -> int:
-        """Looks into a packet. What `info` points to lives as long as the caller's reference.
+        """Looks into a packet. What `info` points to lives as long as the handle.
 
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """
@@ -1094,8 +1096,8 @@ class Library:
 
     @_function(c_int32, rmedia_packet_t, POINTER(c_void_p))
     def rmedia_packet_data(self, packet: rmedia_packet_t, data: Pointer) -> int:
-        """Gives the payload for writing, while this handle is the packet's only reference and its memory
-        is the engine's. Write before it is pushed; one thread at a time.
+        """Gives the payload for writing, while nothing else refers to its memory and that is the engine's.
+        Write before it is pushed or shared; one thread at a time.
 
         Thread: one at a time. Blocks: no. Real-time: yes. Since: 0.1.
         Errors: STATE when the memory is shared or the program's; FORMAT for kinds without such memory.
@@ -1121,7 +1123,7 @@ class Library:
         """Makes a packet of a part of an audio packet, without a copy: `frames` frames from the frame
         `first` on, with its time.
 
-        Ownership: the caller gets one reference to the new packet and keeps that to the old one.
+        Ownership: the caller gets the new packet and keeps the old one.
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         Errors: FORMAT for other kinds; INVALID_ARGUMENT for a part that is not inside.
         """
@@ -1154,7 +1156,7 @@ class Library:
     @_function(c_int32, rmedia_engine_t)
     def rmedia_engine_destroy(self, engine: rmedia_engine_t) -> int:
         """Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
-        later ones where the last reference goes. Threads that wait in rmedia_engine_next_job return. {0}
+        later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return. {0}
         is fine and does nothing.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
@@ -1307,8 +1309,7 @@ class Library:
         """Emits a packet on the output port of that index (0 is the default port). It counts when the job
         succeeds.
 
-        Ownership: takes the caller's reference on success; but none of the packet that was lent with the
-        job, which may be emitted as often as wanted.
+        Ownership: takes the packet on success.
         Thread: any, one at a time per job. Blocks: no. Real-time: yes after warm-up. Since: 0.1.
         Errors: INVALID_ARGUMENT for a port that the type doesn't have; STATE for a job that has ended.
         """
@@ -1486,7 +1487,7 @@ _VIEWS = ["f", "h", "B", "i", "B"]
 
 
 class Packet(_Handle):
-    """A reference to a packet."""
+    """A packet: the owner of a handle to it."""
 
     def __init__(self, library: Library, handle: rmedia_packet_t) -> None:
         super().__init__(library, handle, library.rmedia_packet_release)
@@ -1580,14 +1581,13 @@ class Packet(_Handle):
         info.kind = RMEDIA_KIND_BYTES
         return Packet.create(library, info, data, **more)
 
-    def retain(self) -> Packet:
-        """Another reference to it."""
-        _checked(self.library, self.library.rmedia_packet_retain(self.handle))
-        return Packet(self.library, rmedia_packet_t(self.handle.id))
+    def share(self) -> Packet:
+        """Another handle to it, without a copy."""
+        return _share(self.library, self.handle)
 
     @property
     def info(self) -> rmedia_packet_info_t:
-        """What it is. Its pointers live as long as this reference: for the payload take `view`."""
+        """What it is. Its pointers live as long as the handle: for the payload take `view`."""
         info = init(rmedia_packet_info_t)
         _checked(self.library, self.library.rmedia_packet_view(self.handle, ctypes.byref(info)))
         return info
@@ -1606,7 +1606,7 @@ class Packet(_Handle):
         if not info.data or not info.size:
             return memoryview(cast("Any", array.array(form))).toreadonly()
         memory = (ctypes.c_ubyte * info.size).from_address(info.data)
-        cast("Any", memory).owner = self.retain()
+        cast("Any", memory).owner = self.share()
         view: Any = memoryview(memory).toreadonly().cast("B")
         return view if form == "B" else view.cast(form)
 
@@ -1621,9 +1621,15 @@ class Packet(_Handle):
         return _told(self.library, self.library.rmedia_packet_json, self.handle)
 
 
+def _share(library: Library, handle: rmedia_packet_t) -> Packet:
+    shared = rmedia_packet_t()
+    _checked(library, library.rmedia_packet_share(handle, ctypes.byref(shared)))
+    return Packet(library, shared)
+
+
 def _release_function() -> Pointer:
     """What is called for wrapped memory: in `run_releases`, or once the engine is gone wherever the
-    last reference goes. ctypes takes the interpreter's lock for it."""
+    last packet goes. ctypes takes the interpreter's lock for it."""
     global _release
     if _release is None:
 
@@ -1716,12 +1722,8 @@ class Job:
         self.node_type = _text(info.node_type)
         self.params: Json = json.loads(_text(info.params))
         self.port = info.port
-        #: The packet to work on; a reference of its own.
-        self.packet: Packet | None = None
-        self._lent = info.packet.id
-        if info.packet.id:
-            library.rmedia_packet_retain(info.packet)
-            self.packet = Packet(library, info.packet)
+        #: The packet to work on.
+        self.packet = _share(library, info.packet) if info.packet.id else None
 
     def __enter__(self) -> Job:
         return self
@@ -1733,13 +1735,10 @@ class Job:
             self.fail(str(error) or type(error).__name__)
 
     def emit(self, packet: Packet, port: int = 0) -> None:
-        """Emits a packet, which is gone then; but that of the job stays. It counts when the job is
-        done."""
+        """Emits a packet, which is gone then. It counts when the job is done."""
         call = self.library.rmedia_job_emit
         _call(self.library, call, self.handle, port, packet.handle)
-        # Of the packet that was lent no reference is taken.
-        if packet.handle.id != self._lent:
-            packet.handle = rmedia_packet_t()
+        packet.handle = rmedia_packet_t()
 
     def done(self) -> None:
         """Ends it well."""

@@ -170,9 +170,11 @@ class Pipelines(WithLibrary):
         stale = capi.rmedia_packet_t(packet.handle.id)
         packet.release()
         packet.release()
-        for use in (packet.view, packet.retain, packet.json, lambda: pipeline.push(packet)):
+        for use in (packet.view, packet.share, packet.json, lambda: pipeline.push(packet)):
             self.assertEqual(self.status_of(use), capi.RMEDIA_E_BAD_HANDLE)
-        self.assertEqual(self.library.rmedia_packet_retain(stale), capi.RMEDIA_E_BAD_HANDLE)
+        shared = ctypes.byref(capi.rmedia_packet_t())
+        status = self.library.rmedia_packet_share(stale, shared)
+        self.assertEqual(status, capi.RMEDIA_E_BAD_HANDLE)
         pipeline.release()
         for use in (pipeline.pull, pipeline.metrics, pipeline.end, pipeline.cancel):
             self.assertEqual(self.status_of(use), capi.RMEDIA_E_BAD_HANDLE)
@@ -278,14 +280,14 @@ class HostNodes(WithLibrary):
         with self.assertRaisesRegex(capi.Error, "dropped"):
             self.pipeline.pull()
 
-    def test_the_packet_of_a_job_is_emitted_often_and_stays(self) -> None:
+    def test_the_packet_of_a_job_is_emitted_twice_and_kept(self) -> None:
         self.push(1.0)
         job = self.engine.next_job()
         assert job is not None and job.packet is not None
-        kept = job.packet.retain()
+        kept, again = job.packet.share(), job.packet.share()
         with job:
             job.emit(job.packet)
-            job.emit(kept)
+            job.emit(again)
         self.assertEqual(list(kept.view()), [1.0])
         kept.release()
         for _ in range(2):
