@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes `capi.py` (the C library for ctypes) and `tests/layout.c` from `include/rmedia.h`.
+"""Writes `remotemedia/capi.py` (the C library for ctypes) and `tests/layout.c` from the header.
 
     generate_capi.py            writes both
     generate_capi.py --check    fails when they are not what the header asks for
@@ -223,7 +223,10 @@ def layout(header: Header) -> str:
 def main() -> int:
     """Writes or checks."""
     header = read_header(HEADER.read_text(encoding="utf-8"))
-    files = {HERE / "capi.py": Module(header).text(), HERE / "tests" / "layout.c": layout(header)}
+    files = {
+        HERE / "remotemedia" / "capi.py": Module(header).text(),
+        HERE / "tests" / "layout.c": layout(header),
+    }
     stale = [
         path
         for path, text in files.items()

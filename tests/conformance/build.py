@@ -32,6 +32,14 @@ class Place:
     out: Path
     programs: Path | None
 
+    @staticmethod
+    def of(include: list[Path], lib: Path, out: Path, programs: Path | None) -> Place:
+        """With paths that are right from every folder."""
+        found = programs.absolute() if programs else None
+        return Place(
+            [folder.absolute() for folder in include], lib.absolute(), out.absolute(), found
+        )
+
     def library(self) -> Path:
         """The shared library."""
         for name in LIBRARIES:
@@ -52,40 +60,37 @@ class Place:
         return made
 
 
-def arguments() -> Place:
-    """What is asked for."""
+def fronts(place: Place) -> dict[str, str]:
+    """Compiles the drivers. The commands of all fronts, by name."""
+    place.out.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[str | Path]] = {}
+    if place.programs is not None:
+        found["rust"] = [place.programs / "conformance-rust"]
+        found["binding-rust"] = [place.programs / "conformance-binding"]
+        found["cli"] = [sys.executable, DRIVERS / "cli.py", place.programs / "rmedia"]
+    compiler = os.environ.get("CC", "cc")
+    found["c"] = [place.compile([compiler, "-std=c11", "-D_XOPEN_SOURCE=700"], "c")]
+    if any((folder / "rmedia.hpp").exists() for folder in place.include):
+        compiler = os.environ.get("CXX", "c++")
+        found["cpp"] = [place.compile([compiler, "-std=c++17"], "cpp")]
+    else:
+        print("no rmedia.hpp: no front 'cpp'", file=sys.stderr)
+    found["ctypes"] = [sys.executable, DRIVERS / "ctypes_driver.py", place.library()]
+    return {name: shlex.join(str(word) for word in words) for name, words in found.items()}
+
+
+def main() -> None:
+    """Compiles and prints."""
     parser = argparse.ArgumentParser(description="Compiles drivers, prints fronts.")
     parser.add_argument("--include", action="append", required=True, type=Path, metavar="DIR")
     parser.add_argument("--lib", required=True, type=Path, metavar="DIR")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR")
     parser.add_argument("--programs", type=Path, metavar="DIR")
     given = parser.parse_args()
-    include = [folder.absolute() for folder in cast(list[Path], given.include)]
-    programs = cast("Path | None", given.programs)
-    lib, out = cast(Path, given.lib).absolute(), cast(Path, given.out).absolute()
-    return Place(include, lib, out, programs.absolute() if programs else None)
-
-
-def main() -> None:
-    """Compiles and prints."""
-    place = arguments()
-    place.out.mkdir(parents=True, exist_ok=True)
-    fronts: dict[str, list[str | Path]] = {}
-    if place.programs is not None:
-        fronts["rust"] = [place.programs / "conformance-rust"]
-        fronts["binding-rust"] = [place.programs / "conformance-binding"]
-        fronts["cli"] = [sys.executable, DRIVERS / "cli.py", place.programs / "rmedia"]
-    compiler = os.environ.get("CC", "cc")
-    fronts["c"] = [place.compile([compiler, "-std=c11", "-D_XOPEN_SOURCE=700"], "c")]
-    if any((folder / "rmedia.hpp").exists() for folder in place.include):
-        compiler = os.environ.get("CXX", "c++")
-        fronts["cpp"] = [place.compile([compiler, "-std=c++17"], "cpp")]
-    else:
-        print("no rmedia.hpp: no front 'cpp'", file=sys.stderr)
-    fronts["ctypes"] = [sys.executable, DRIVERS / "ctypes_driver.py", place.library()]
-    for name, command in fronts.items():
-        words = shlex.join(str(word) for word in command)
-        print(shlex.join(["--front", f"{name}={words}"]))
+    include, programs = cast(list[Path], given.include), cast("Path | None", given.programs)
+    place = Place.of(include, cast(Path, given.lib), cast(Path, given.out), programs)
+    for name, command in fronts(place).items():
+        print(shlex.join(["--front", f"{name}={command}"]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bindings" / "python"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bindings/python/remotemedia"))
 
 import capi
 

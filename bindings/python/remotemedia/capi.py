@@ -17,8 +17,8 @@ below it own handles, and raise `Error`. Nodes of the program are served with `E
 wrapped memory is given back in `Engine.run_releases`: on threads of the program's choice.
 """
 
-# Names and comments are those of the header.
-# ruff: noqa: E501, RUF003
+# Comments are those of the header; Python 3.8 has only the older Callable.
+# ruff: noqa: E501, RUF003, UP035
 
 from __future__ import annotations
 
