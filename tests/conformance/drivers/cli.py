@@ -74,6 +74,8 @@ def read_plan(text: str) -> Plan:
             plan.manifest = rest
             if op == "create" and rest.endswith(" untrusted"):
                 raise Refused("it can't be told that a manifest is untrusted")
+            if " memory=" in rest:
+                raise Refused("it has no limit of its own on memory")
         elif op == "validate":
             plan.validate.append((number, rest))
         elif op == "push":
@@ -108,7 +110,7 @@ def add_audio(feed: Feed, words: list[str]) -> None:
     """Adds samples. How they are cut makes no difference here."""
     if "planar" in words:
         raise Refused("its audio is interleaved")
-    said = dict(word.split("=", 1) for word in words[1:])
+    said = dict(word.split("=", 1) for word in words[1:] if word != "sliced")
     form = (int(said["rate"]), int(said["channels"]), said["sample"])
     if feed.form not in (form, (0, 0, "")):
         raise Refused("an input gets audio of one format")

@@ -1,15 +1,18 @@
 //! Samples from files to packets, and from packets to files: little-endian, frame by frame.
 
-use crate::steps::Sound;
+use conformance_shared::steps::{Place, Sound, planes};
 use remotemedia::packet::{Layout, Pool, SampleFormat};
-use remotemedia::{Audio, AudioFormat, Packet, Result};
-use std::ops::Range;
+use remotemedia::{Audio, AudioFormat, MediaTime, Packet, Result};
 
-/// Reads a file and cuts it into packets.
+/// Reads a file and cuts it into packets, the first of which lies at that place.
 ///
 /// # Errors
 /// What the file system, the step's words and, inside, the library have against it.
-pub(crate) fn packets(sound: &Sound<'_>, pool: &Pool) -> Result<Result<Vec<Packet>>, String> {
+pub(crate) fn packets(
+    sound: &Sound<'_>,
+    place: Place,
+    pool: &Pool,
+) -> Result<Result<Vec<Packet>>, String> {
     let bytes = std::fs::read(sound.file).map_err(|e| format!("{}: {e}", sound.file))?;
     let sample = SampleFormat::from_name(sound.sample)
         .ok_or_else(|| format!("'{}' is no sample format", sound.sample))?;
@@ -21,65 +24,51 @@ pub(crate) fn packets(sound: &Sound<'_>, pool: &Pool) -> Result<Result<Vec<Packe
         layout: Layout::default_for(sound.channels),
     };
     let frame = format.frame_bytes().max(1);
-    let whole = bytes.len() / frame;
-    let pieces = cuts(sound.chunks, sound.skip, whole)?;
-    Ok(pieces
-        .into_iter()
-        .map(|piece| packet(pool, format, &bytes[piece.start * frame..piece.end * frame]))
-        .collect())
-}
-
-/// Where the pieces of `chunks` lie in a file of `frames` frames.
-fn cuts(chunks: &str, skip: usize, frames: usize) -> Result<Vec<Range<usize>>, String> {
-    if chunks == "all" {
-        return Ok(std::iter::once(skip.min(frames)..frames).collect());
-    }
-    let (list, repeat) = match chunks.strip_suffix(",*") {
-        Some(list) => (list, true),
-        None => (chunks, false),
+    let pieces = sound.pieces(bytes.len() / frame)?;
+    let begin = pieces.first().map_or(0, |piece| piece.start);
+    let end = pieces.last().map_or(0, |piece| piece.end);
+    let made = |range: std::ops::Range<usize>| {
+        audio(pool, format, &bytes[range.start * frame..range.end * frame])
     };
-    let sizes: Vec<usize> = list
-        .split(',')
-        .map(|n| n.parse().map_err(|_| format!("'{n}' is no number of frames")))
-        .collect::<Result<_, _>>()?;
-    let mut pieces = Vec::new();
-    let mut at = skip;
-    loop {
-        for size in &sizes {
-            let end = at + size;
-            if repeat && end >= frames {
-                pieces.push(at..frames);
-                return Ok(pieces);
-            }
-            if end > frames {
-                return Err(format!("the file has {frames} frames, not {end}"));
-            }
-            pieces.push(at..end);
-            at = end;
-        }
-        if !repeat {
-            return Ok(pieces);
-        }
+    let pts = place.pts.map(MediaTime::from_nanos);
+    let timed = |audio: Audio, pts: Option<MediaTime>, discont: bool| {
+        let mut packet = Packet::audio(audio);
+        packet.set_pts(pts);
+        packet.set_discont(discont);
+        packet
+    };
+    let all = pieces.into_iter().enumerate();
+    if sound.sliced {
+        return Ok(made(begin..end).map(|whole| {
+            let part = |(n, piece): (usize, std::ops::Range<usize>)| {
+                let first = piece.start - begin;
+                let offset = MediaTime::from_frames(first as i64, format.rate);
+                let part = whole.slice(first..piece.end - begin);
+                timed(part, pts.map(|pts| pts + offset), place.discont && n == 0)
+            };
+            all.map(part).collect()
+        }));
     }
+    let packet = |(n, piece)| {
+        let first = n == 0;
+        Ok(timed(made(piece)?, pts.filter(|_| first), place.discont && first))
+    };
+    Ok(all.map(packet).collect())
 }
 
-/// A packet of these samples, which lie frame by frame.
-fn packet(pool: &Pool, format: AudioFormat, bytes: &[u8]) -> Result<Packet> {
+/// Audio of these samples, which lie frame by frame.
+fn audio(pool: &Pool, format: AudioFormat, bytes: &[u8]) -> Result<Audio> {
     let frames = bytes.len() / format.frame_bytes().max(1);
     let mut audio = Audio::from_pool(pool, format, frames)?;
-    let (size, step) = (format.sample.bytes(), format.frame_bytes());
-    for plane in 0..audio.planes() {
+    let planar = format.planar;
+    let moved = planar.then(|| planes(bytes, format.sample.bytes(), format.channels.into()));
+    let bytes = moved.as_deref().unwrap_or(bytes);
+    let size = bytes.len() / audio.planes().max(1);
+    for (plane, from) in bytes.chunks_exact(size.max(1)).enumerate() {
         let memory = audio.plane_mut(plane).expect("nobody else has the new block yet");
-        if format.planar {
-            let of_channel = bytes[plane * size..].chunks(step);
-            memory.chunks_exact_mut(size).zip(of_channel).for_each(|(to, from)| {
-                to.copy_from_slice(&from[..size]);
-            });
-        } else {
-            memory.copy_from_slice(bytes);
-        }
+        memory.copy_from_slice(from);
     }
-    Ok(Packet::audio(audio))
+    Ok(audio)
 }
 
 /// The samples of a packet, frame by frame.

@@ -1,17 +1,16 @@
 //! Does the steps.
 
-use crate::steps::{Place, Sound, Step, What};
-use crate::{audio, nodes, report::Report};
+use crate::{audio, nodes, tell};
+use conformance_shared::Done;
+use conformance_shared::report::Report;
+use conformance_shared::steps::{Place, Step, What};
 use remotemedia::packet::Buffer;
 use remotemedia::{
     Closed, Engine, Error as MediaError, Manifest, MediaTime, Packet, Pipeline, Pull, PushError,
     Reason, Result as MediaResult,
 };
 use serde_json::{Value as Json, json};
-use std::error::Error;
 use std::time::Duration;
-
-type Done<T = ()> = Result<T, Box<dyn Error>>;
 
 /// Plays one case.
 pub(crate) struct Player {
@@ -26,15 +25,42 @@ impl Player {
         Ok(Self { engine: Engine::new(nodes::registry()?), pipeline: None, report })
     }
 
-    /// What came of it.
-    pub(crate) fn finish(self) -> Json {
-        self.report.finish(self.pipeline.as_ref())
+    fn create(&mut self, line: usize, manifest: MediaResult<Manifest>) -> Done {
+        if self.pipeline.is_some() {
+            return Err(format!("line {line}: a case has one pipeline").into());
+        }
+        match manifest.and_then(|m| self.engine.pipeline(&m)) {
+            Ok(pipeline) => {
+                let inputs: Vec<_> = pipeline.inputs().collect();
+                let outputs: Vec<_> = pipeline.outputs().collect();
+                self.report.step(line, "ok", json!({"inputs": inputs, "outputs": outputs}));
+                self.pipeline = Some(pipeline);
+            }
+            Err(error) => tell::error(&mut self.report, line, &error, None),
+        }
+        Ok(())
     }
 
-    /// Does the step on that line.
-    pub(crate) fn play(&mut self, line: usize, step: Step<'_>) -> Done {
+    fn validate(&mut self, line: usize, text: &[u8]) -> Done {
+        let problems = match Manifest::from_slice(text) {
+            Ok(manifest) => manifest.validate(&self.engine.registry()).problems,
+            Err(error) => error.problems().to_vec(),
+        };
+        let problems: Vec<Json> = problems.iter().map(|problem| problem.to_json()).collect();
+        let wrong = problems.iter().any(|problem| problem["severity"] == "error");
+        let status = if wrong { "invalid" } else { "ok" };
+        self.report.step(line, status, json!({"problems": problems}));
+        Ok(())
+    }
+}
+
+impl conformance_shared::Player for Player {
+    fn play(&mut self, line: usize, step: Step<'_>) -> Done {
         match step {
-            Step::Create { file, untrusted } => {
+            Step::Create { file, untrusted, memory } => {
+                if let Some(bytes) = memory {
+                    self.engine = Engine::with_memory_limit(nodes::registry()?, bytes);
+                }
                 let bytes = std::fs::read(file)?;
                 let manifest =
                     Manifest::from_slice(&bytes).map(|m| if untrusted { m.untrusted() } else { m });
@@ -53,32 +79,12 @@ impl Player {
         }
     }
 
-    fn create(&mut self, line: usize, manifest: MediaResult<Manifest>) -> Done {
-        if self.pipeline.is_some() {
-            return Err(format!("line {line}: a case has one pipeline").into());
+    fn finish(self) -> Done<Json> {
+        let mut line = self.report.finish();
+        if let Some(pipeline) = &self.pipeline {
+            tell::pipeline(&mut line, pipeline);
         }
-        match manifest.and_then(|m| self.engine.pipeline(&m)) {
-            Ok(pipeline) => {
-                let inputs: Vec<_> = pipeline.inputs().collect();
-                let outputs: Vec<_> = pipeline.outputs().collect();
-                self.report.step(line, "ok", json!({"inputs": inputs, "outputs": outputs}));
-                self.pipeline = Some(pipeline);
-            }
-            Err(error) => self.report.error(line, &error, None),
-        }
-        Ok(())
-    }
-
-    fn validate(&mut self, line: usize, text: &[u8]) -> Done {
-        let problems = match Manifest::from_slice(text) {
-            Ok(manifest) => manifest.validate(self.engine.registry()).problems,
-            Err(error) => error.problems().to_vec(),
-        };
-        let problems: Vec<Json> = problems.iter().map(|problem| problem.to_json()).collect();
-        let wrong = problems.iter().any(|problem| problem["severity"] == "error");
-        let status = if wrong { "invalid" } else { "ok" };
-        self.report.step(line, status, json!({"problems": problems}));
-        Ok(())
+        Ok(line)
     }
 }
 
@@ -103,12 +109,12 @@ impl Run<'_> {
             Step::Set { node, at, json } => self.set(node, at, json)?,
             Step::Advance => match self.pipeline.advance() {
                 Ok(reason) => self.idle(reason),
-                Err(error) => self.report.error(self.line, &error, None),
+                Err(error) => tell::error(self.report, self.line, &error, None),
             },
             Step::Reset => self.note(self.pipeline.reset().map(|epoch| json!({"epoch": epoch}))),
             Step::Rewind => self.note(self.pipeline.rewind().map(|()| Json::Null)),
             Step::Close { ms } => {
-                let closed = self.pipeline.close(Duration::from_millis(ms));
+                let closed = self.pipeline.close(Duration::from_millis(ms.into()));
                 self.note(closed.map(|closed| match closed {
                     Closed::Drained => json!({"closed": "drained"}),
                     Closed::Cut => json!({"closed": "cut"}),
@@ -126,29 +132,27 @@ impl Run<'_> {
     fn note(&mut self, result: MediaResult<Json>) {
         match result {
             Ok(facts) => self.report.step(self.line, "ok", facts),
-            Err(error) => self.report.error(self.line, &error, None),
+            Err(error) => tell::error(self.report, self.line, &error, None),
         }
     }
 
     fn push(&mut self, port: Option<&str>, place: Place, what: &What<'_>, retry: bool) -> Done {
         let packets = match what {
-            What::Audio(sound) => match self.sound(sound)? {
+            What::Audio(sound) => match audio::packets(sound, place, self.engine.pool())? {
                 Ok(packets) => packets,
                 Err(error) => {
-                    self.report.error(self.line, &error, Some(0));
+                    tell::error(self.report, self.line, &error, Some(0));
                     return Ok(());
                 }
             },
-            What::Text(text) => vec![Packet::text(*text)],
-            What::Json(text) => vec![Packet::json(serde_json::from_str(text)?)],
-            What::Bytes(file) => vec![Packet::bytes(Buffer::from_vec(std::fs::read(file)?))],
+            What::Text(text) => vec![placed(Packet::text(*text), place)],
+            What::Json(text) => vec![placed(Packet::json(serde_json::from_str(text)?), place)],
+            What::Bytes(file) => {
+                vec![placed(Packet::bytes(Buffer::from_vec(std::fs::read(file)?)), place)]
+            }
         };
         let mut count = 0;
-        for mut packet in packets {
-            if count == 0 {
-                packet.set_pts(place.pts.map(MediaTime::from_nanos));
-                packet.set_discont(place.discont);
-            }
+        for packet in packets {
             match self.push_one(port, packet, retry)? {
                 Ok(()) => count += 1,
                 Err(PushError::Full(_)) => {
@@ -156,17 +160,13 @@ impl Run<'_> {
                     return Ok(());
                 }
                 Err(error) => {
-                    self.report.error(self.line, &MediaError::from(error), Some(count));
+                    tell::error(self.report, self.line, &MediaError::from(error), Some(count));
                     return Ok(());
                 }
             }
         }
         self.report.step(self.line, "ok", json!({"count": count}));
         Ok(())
-    }
-
-    fn sound(&self, sound: &Sound<'_>) -> Done<MediaResult<Vec<Packet>>> {
-        Ok(audio::packets(sound, self.engine.pool())?)
     }
 
     /// Pushes a packet; while the input is full and something can be pulled, pulls it.
@@ -187,7 +187,7 @@ impl Run<'_> {
             };
             match self.pipeline.try_pull() {
                 Ok(Pull::Packet(output, result)) => {
-                    self.report.packet(self.line, output, &result)?;
+                    tell::packet(self.report, self.line, output, &result)?;
                 }
                 _ => return Ok(Err(PushError::Full(packet))),
             }
@@ -217,12 +217,12 @@ impl Run<'_> {
     fn pulled(&mut self, pulled: MediaResult<Pull<'_>>) -> Done<bool> {
         match pulled {
             Ok(Pull::Packet(output, packet)) => {
-                self.report.packet(self.line, output, &packet)?;
+                tell::packet(self.report, self.line, output, &packet)?;
                 return Ok(true);
             }
             Ok(Pull::End) => self.report.step(self.line, "end", Json::Null),
             Ok(Pull::Idle(reason)) => self.idle(reason),
-            Err(error) => self.report.error(self.line, &error, None),
+            Err(error) => tell::error(self.report, self.line, &error, None),
         }
         Ok(false)
     }
@@ -254,4 +254,11 @@ impl Run<'_> {
         };
         self.report.step(self.line, status, json!({"waits_for": names}));
     }
+}
+
+/// The packet, where it is to lie.
+fn placed(mut packet: Packet, place: Place) -> Packet {
+    packet.set_pts(place.pts.map(MediaTime::from_nanos));
+    packet.set_discont(place.discont);
+    packet
 }
