@@ -867,7 +867,8 @@ RMEDIA_API int32_t rmedia_pipeline_wait_handle(struct rmedia_pipeline_t pipeline
 /**
  * Sets a function that is called when the wait handle would become readable: once, until a pull or
  * rmedia_pipeline_next_event has found nothing again. It is called on whatever thread changes the
- * pipeline and may only poke the program's own loop. NULL takes the function away. When this
+ * pipeline, also inside the program's own calls, and may only poke the program's loop: it must not
+ * take a lock that the program holds while it calls this library. NULL takes the function away. When this
  * returns, no call of the former function is running or will begin (from inside that call it
  * returns at once), and `free` has been or will be called once with its `user`.
  *
@@ -899,7 +900,8 @@ int32_t rmedia_packet_create(const struct rmedia_packet_info_t *info,
  * Makes a packet over memory of the program, without a copy. The memory must stay as it is until
  * `release` is called with `user`: exactly once after a success, when nothing refers to it any
  * more, on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
- * never after a failure. `release` must not block; inside it calls that wait are refused. Memory
+ * never after a failure. `release` must not block, nor take a lock that
+ * the program holds while it calls this library; inside it calls that wait are refused. Memory
  * that is still held when the process exits is not released.
  *
  * Ownership: the caller gets the packet.

@@ -1313,8 +1313,8 @@ class pipeline {
         rmedia_error_t why{};
         return e.keep(rmedia_pipeline_rewind(get(), &why), why);
     }
-    /// Ends all inputs and works everything off; what nobody pulls is dropped. ok, or cut: time was
-    /// up first.
+    /// Ends all inputs and works everything off; what nobody pulls is dropped. ok; cut: time was up
+    /// first; host: it waits for a job that nobody serves: take it, then close again.
     status close(timeout wait, error &e) noexcept {
         rmedia_error_t why{};
         return e.keep(rmedia_pipeline_close(get(), wait.ms(), &why), why);
