@@ -16,6 +16,9 @@ compile_error!("librmedia needs panic=unwind: with abort, a fault of one node en
 
 /// Runs the body of a call that reports no error object.
 pub(crate) fn call(work: impl FnOnce() -> Result<i32>) -> i32 {
+    if !is_usable() {
+        return Status::Forked.code();
+    }
     match guarded(work) {
         Ok(status) => status,
         Err(error) => error.status().code(),
@@ -30,16 +33,22 @@ pub(crate) unsafe fn call_with(
     error: *mut rmedia_error_t,
     work: impl FnOnce() -> Result<i32>,
 ) -> i32 {
+    // SAFETY: by contract.
+    let error = unsafe { error.as_mut() };
+    if !is_usable() {
+        // Nothing is made in a forked child, not even memory is asked for: another thread of the
+        // parent may have been in the middle of it. The functions of errors know what to say.
+        if let Some(error) = error {
+            *error = rmedia_error_t::default();
+        }
+        return Status::Forked.code();
+    }
     match guarded(work) {
         Ok(status) => status,
         Err(failure) => {
             let code = failure.status().code();
-            // In a forked child nothing may be made: another thread of the parent may have been in
-            // the middle of it. What errors say is the same there for all of them.
-            // SAFETY: by contract.
-            if let Some(error) = unsafe { error.as_mut() } {
-                *error =
-                    if is_forked() { rmedia_error_t::default() } else { error::handle(failure) };
+            if let Some(error) = error {
+                *error = error::handle(failure);
             }
             code
         }
@@ -47,7 +56,6 @@ pub(crate) unsafe fn call_with(
 }
 
 fn guarded(work: impl FnOnce() -> Result<i32>) -> Result<i32> {
-    check_process()?;
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
@@ -164,15 +172,15 @@ const CHILD: u8 = 2;
 /// Whether this process has used the library, or is the child of one that had.
 static PROCESS: AtomicU8 = AtomicU8::new(UNUSED);
 
-/// Refuses calls in a child that was forked after the library was used: locks that other threads
-/// of the parent held would be held for ever.
-pub(crate) fn check_process() -> Result<()> {
+/// Whether the library may be used in this process: not in a child that was forked after it was used,
+/// where locks that other threads of the parent held would be held for ever.
+pub(crate) fn is_usable() -> bool {
     match PROCESS.load(Ordering::Relaxed) {
-        USED => Ok(()),
-        CHILD => Err(Error::new(detail::PROCESS_FORKED, FORKED.to_string_lossy())),
+        USED => true,
+        CHILD => false,
         _ => {
             watch_for_fork();
-            Ok(())
+            true
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Texts that the library has made: JSON, names, log lines.
 
 use crate::abi::{RMEDIA_OK, rmedia_string_t};
-use crate::boundary::{check_process, out, released, too_many};
+use crate::boundary::{is_usable, out, released, too_many};
 use crate::error::c_string;
 use crate::handle::{Object, Table};
 use remotemedia::error::Result;
@@ -41,7 +41,7 @@ pub(crate) unsafe fn give(to: *mut rmedia_string_t, text: impl Into<String>) -> 
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_string_data(string: rmedia_string_t) -> *const c_char {
-    if check_process().is_err() {
+    if !is_usable() {
         return ptr::null();
     }
     STRINGS.pin(string.id).map_or(ptr::null(), |text| text.as_ptr())
@@ -52,7 +52,7 @@ pub extern "C" fn rmedia_string_data(string: rmedia_string_t) -> *const c_char {
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_string_size(string: rmedia_string_t) -> usize {
-    if check_process().is_err() {
+    if !is_usable() {
         return 0;
     }
     STRINGS.pin(string.id).map_or(0, |text| text.as_bytes().len())

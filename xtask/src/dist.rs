@@ -117,7 +117,7 @@ fn libraries(root: &Path, folder: &Path, staticlib: &Path, v: &Version) -> Resul
         .args([&shared])
         .args(symbols(root)?.iter().map(|name| format!("-Wl,-u,{name}")))
         .args([staticlib])
-        .args(["-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now"])
+        .args(["-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,nodelete"])
         .args(["-Wl,--version-script=capi/dist/rmedia.map"])
         .args([format!("-Wl,-soname,{soname}")])
         .args(STATIC_LIBS.split(' '))
