@@ -556,8 +556,8 @@ class Library:
 
     @_function(c_int32, rmedia_error_t)
     def rmedia_error_status(self, error: rmedia_error_t) -> int:
-        """The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. The
-        functions of errors work in a forked child, too.
+        """The status of an error, negative: what the call returned. RMEDIA_E_BAD_HANDLE for no error. In a
+        forked child the functions of errors say, for every handle, that it is one.
 
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """
@@ -915,7 +915,8 @@ class Library:
         """Ends all inputs and works everything off, waiting for open jobs up to `timeout_ms`
         (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
         branches finish. To get every result: end, pull to the end, then close. RMEDIA_OK: every node
-        has delivered its tail; RMEDIA_CUT: time was up first.
+        has delivered its tail; RMEDIA_CUT: time was up first. RMEDIA_HOST: it goes on closing, and waits
+        for a job that nobody serves: take it, then close again.
 
         Thread: any, not in a callback. Blocks: as its nodes do, and up to the timeout. Real-time: no.
         Since: 0.1.
@@ -1007,7 +1008,8 @@ class Library:
     ) -> int:
         """Sets a function that is called when the wait handle would become readable: once, until a pull or
         rmedia_pipeline_next_event has found nothing again. It is called on whatever thread changes the
-        pipeline and may only poke the program's own loop. NULL takes the function away. When this
+        pipeline, also inside the program's own calls, and may only poke the program's loop: it must not
+        take a lock that the program holds while it calls this library. NULL takes the function away. When this
         returns, no call of the former function is running or will begin (from inside that call it
         returns at once), and `free` has been or will be called once with its `user`.
 
@@ -1055,7 +1057,8 @@ class Library:
         """Makes a packet over memory of the program, without a copy. The memory must stay as it is until
         `release` is called with `user`: exactly once after a success, when nothing refers to it any
         more, on any thread (RMEDIA_RELEASE_DIRECT) or in rmedia_engine_run_releases (RMEDIA_RELEASE_DEFERRED);
-        never after a failure. `release` must not block; inside it calls that wait are refused. Memory
+        never after a failure. `release` must not block, nor take a lock that
+        the program holds while it calls this library; inside it calls that wait are refused. Memory
         that is still held when the process exits is not released.
 
         Ownership: the caller gets the packet.

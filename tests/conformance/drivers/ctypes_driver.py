@@ -323,8 +323,9 @@ class Player:
 
     def close(self, rest: str) -> None:
         """Ends it."""
-        cut = self.running().close(int(rest)) == capi.RMEDIA_CUT
-        self.note("ok", closed="cut" if cut else "drained")
+        while (status := self.running().close(int(rest))) == capi.RMEDIA_HOST:
+            self.serve()
+        self.note("ok", closed="cut" if status == capi.RMEDIA_CUT else "drained")
 
     def cancel(self, _: str) -> None:
         """Stops it at once."""

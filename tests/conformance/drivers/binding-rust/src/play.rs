@@ -153,13 +153,17 @@ impl Run<'_> {
             },
             Step::Reset => self.note(pipeline.reset().map(|epoch| json!({"epoch": epoch}))),
             Step::Rewind => self.note(pipeline.rewind().map(|()| Json::Null)),
-            Step::Close { ms } => {
-                let closed = pipeline.close(Timeout::from_millis(ms));
-                self.note(closed.map(|closed| match closed {
-                    Closed::Drained => json!({"closed": "drained"}),
-                    Closed::Cut => json!({"closed": "cut"}),
-                }))
-            }
+            Step::Close { ms } => match pipeline.close(Timeout::from_millis(ms)) {
+                Ok(Closed::Host) => {
+                    self.player.nodes.serve(&self.player.engine)?;
+                    self.step(Step::Close { ms })
+                }
+                Ok(closed) => {
+                    let word = if closed == Closed::Cut { "cut" } else { "drained" };
+                    self.note(Ok(json!({"closed": word})))
+                }
+                Err(error) => self.note(Err(error)),
+            },
             Step::Cancel => {
                 pipeline.cancel();
                 self.note(Ok(Json::Null))
