@@ -74,7 +74,7 @@ fn targets(root: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// The target triple of the nightly compiler's machine.
-pub(crate) fn host(root: &Path) -> Result<String, Failure> {
+fn host(root: &Path) -> Result<String, Failure> {
     let version = nightly(root, "rustc -vV").text().map_err(|e| {
         format!("no nightly compiler: install it with `rustup toolchain install nightly` ({e})")
     })?;
@@ -82,6 +82,6 @@ pub(crate) fn host(root: &Path) -> Result<String, Failure> {
     host.map(str::to_owned).ok_or_else(|| "rustc -vV names no host".to_owned())
 }
 
-pub(crate) fn nightly(root: &Path, line: &str) -> Run {
+fn nightly(root: &Path, line: &str) -> Run {
     Run::new(root, "rustup").args(["run", "nightly"]).args(line.split_whitespace())
 }

@@ -41,7 +41,7 @@ The project's own commands:
   cargo xtask try                build the archive's examples as its README says, and run them
   cargo xtask abi [--bless]      compare the ABI with the committed one, or commit what was added
   cargo xtask header [--check]   write the C header, or see if it is current
-  cargo xtask tsan [SECONDS]     the C tests with threads under ThreadSanitizer (nightly compiler)
+  cargo xtask tsan [SECONDS]     the C tests with threads under ThreadSanitizer
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
   cargo xtask help               this text";
 

@@ -19,6 +19,8 @@ pub(crate) struct Tool {
 pub(crate) enum Probe {
     /// A program on the search path.
     Program(&'static str),
+    /// A file.
+    File(&'static str),
     /// A library known to pkg-config.
     Library(&'static str),
     /// A GStreamer plugin, which is a file below the system's library folders.
@@ -34,6 +36,11 @@ pub(crate) const CLANGXX: Tool = Tool {
     name: "clang++",
     probe: Probe::Program("clang++-19"),
     packages: &["clang-19", "libclang-rt-19-dev"],
+};
+pub(crate) const RUST_SOURCE: Tool = Tool {
+    name: "a compiler with the source of its standard library",
+    probe: Probe::File("/usr/lib/rustlib/src/rust/library/std/Cargo.toml"),
+    packages: &["rustc-web", "cargo-web", "rust-web-src"],
 };
 pub(crate) const CMAKE: Tool =
     Tool { name: "cmake", probe: Probe::Program("cmake"), packages: &["cmake", "make"] };
@@ -99,6 +106,7 @@ fn is_there(root: &Path, probe: &Probe) -> bool {
     match probe {
         Probe::Program(name) => std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(name).is_file())),
+        Probe::File(path) => Path::new(path).is_file(),
         Probe::Library(name) => {
             Run::new(root, "pkg-config").args(["--exists", name]).output().is_ok()
         }

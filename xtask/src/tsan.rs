@@ -1,12 +1,13 @@
 //! Data races: the C tests that use several threads, with a library that ThreadSanitizer watches.
 //!
-//! The nightly compiler builds the library with it, and clang the tests; std itself is not
-//! instrumented, so what synchronises only inside std is not seen.
+//! The standard library has to be watched, too, or what its locks protect looks like a race. Its
+//! source comes with Debian's `rust-web-src`, for the compiler of `rustc-web`.
 
-use crate::fuzz::{host, nightly};
 use crate::process::{Run, target_dir};
 use crate::{Failure, tools};
 use std::path::Path;
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Runs the tests for so many seconds of stress.
 pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
@@ -15,13 +16,18 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
         [seconds] => seconds,
         _ => return Err("usage: cargo xtask tsan [SECONDS]".to_owned()),
     };
-    tools::need(root, &[&tools::CLANGXX])?;
-    let (target, build) = (host(root)?, target_dir(root).join("tsan"));
+    tools::need(root, &[&tools::CLANGXX, &tools::RUST_SOURCE])?;
+    let build = target_dir(root).join("tsan");
     // With a named target, the flags reach neither build scripts nor macros.
-    nightly(root, "cargo build --release --locked --package remotemedia-capi --target")
-        .args([&target])
-        .args([Path::new("--target-dir"), &build])
-        .env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer")
+    Run::new(root, "/usr/bin/cargo")
+        .args("build -Z build-std=std,panic_unwind --release --locked".split(' '))
+        .args(["--package", "remotemedia-capi", "--target", TARGET, "--target-dir"])
+        .args([&build])
+        .env("PATH", "/usr/bin:/bin")
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-fsanitize=thread")
+        .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "clang-19")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
@@ -29,6 +35,6 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
     Run::new(root, "python3")
         .args(["capi/tests/run.py", "--include", "include", "--tsan", "--stress", seconds])
         .args(["--static"])
-        .args([build.join(target).join("release/librmedia_capi.a")])
+        .args([build.join(TARGET).join("release/librmedia_capi.a")])
         .go()
 }

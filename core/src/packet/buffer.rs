@@ -10,7 +10,7 @@ use std::any::Any;
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Alignment of memory from the pool: a cache line, enough for every SIMD load.
 pub(super) const ALIGN: usize = 64;
@@ -220,7 +220,8 @@ impl Drop for Buffer {
         {
             return;
         }
-        fence(Ordering::Acquire);
+        // As good as an acquire fence here, and ThreadSanitizer knows what it means.
+        self.block().refs.load(Ordering::Acquire);
         // SAFETY: this was the last view and it is going; nobody else can reach the block.
         unsafe {
             let block = self.block;
