@@ -78,8 +78,8 @@ def ways(tsan: bool) -> list[Way]:
             )
         ]
     tools = [p for p in PROGRAMS if p != "no_alloc"]
-    # What the library keeps for its whole life (tables of handles, the default engine, names of node
-    # types) is still reachable at the end, and is no leak.
+    # What the library keeps for its whole life (tables of handles, the default engine, names of
+    # node types) is still reachable at the end, and is no leak.
     valgrind = ["valgrind", "-q", "--leak-check=full", "--error-exitcode=9"]
     valgrind += ["--errors-for-leak-kinds=definite", "--show-leak-kinds=definite"]
     valgrind += ["--fair-sched=yes"]
