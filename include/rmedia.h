@@ -32,8 +32,10 @@
  * - Threads: "any" functions may be called from all threads at once, also on the same handle.
  *   "Real-time: yes" means no lock, allocation or system call after warm-up.
  * - Callbacks: calls that wait give RMEDIA_E_REENTRANT inside one. None may throw or longjmp.
- * - fork: in the child of a process that has used the library every call gives RMEDIA_E_FORKED.
- * - A panic inside the library gives RMEDIA_E_PANIC and ends the pipeline that was called, no other.
+ * - fork: in the child of a process that has used the library calls give RMEDIA_E_FORKED and write
+ *   nothing; those of errors, versions and names work.
+ * - A panic inside the library gives RMEDIA_E_PANIC. If it was in a call that works on a pipeline,
+ *   that pipeline is over, and no other.
  */
 
 #ifndef RMEDIA_H
@@ -684,9 +686,10 @@ int32_t rmedia_pipeline_describe(struct rmedia_pipeline_t pipeline,
  * FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
  * or milliseconds), HOST for rmedia_engine_next_job.
  *
- * Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who
- * pushes it again or releases it: that is right after every failure, also where the pipeline failed
- * while it worked on the packet. While the call runs, the handle is good for nothing else.
+ * Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who pushes it again
+ * or releases it: that is right after every failure, also where the pipeline failed while it worked
+ * on the packet, which is then gone (RMEDIA_E_BAD_HANDLE, and no harm). While the call runs, the
+ * handle is good for nothing else.
  * Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
  * timeout. Real-time: with RMEDIA_TRY, if its nodes are. Since: 0.1.
  * Errors: STATE after the end, CLOSED, CANCELLED, the failure of a node; FORMAT for a packet that
@@ -887,7 +890,7 @@ int32_t rmedia_pipeline_set_wakeup(struct rmedia_pipeline_t pipeline,
  * tensors and bytes are made without content, to be written through rmedia_packet_data.
  *
  * Ownership: the caller gets the packet.
- * Thread: any. Blocks: no. Real-time: yes for audio, video and bytes from warm memory. Since: 0.1.
+ * Thread: any. Blocks: no. Real-time: yes for audio and bytes from warm memory. Since: 0.1.
  * Errors: FORMAT for a format out of range or a size that does not fit it; LIMIT above the
  * engine's memory limit.
  */
@@ -933,8 +936,7 @@ int32_t rmedia_packet_share(struct rmedia_packet_t packet,
  * Lets go of a packet. {0} is fine. When nothing refers to its memory any more, it goes back where
  * it came from, which for wrapped memory in direct mode calls the program's function here.
  *
- * Thread: any. Blocks: no. Real-time: yes for packets of the engine's memory and those released
- * deferred. Since: 0.1.
+ * Thread: any. Blocks: no. Real-time: yes for audio and bytes in the engine's memory. Since: 0.1.
  */
 RMEDIA_API int32_t rmedia_packet_release(struct rmedia_packet_t packet);
 
@@ -993,8 +995,8 @@ int32_t rmedia_engine_create(const struct rmedia_engine_options_t *options,
 
 /**
  * Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
- * later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return. {0}
- * is fine and does nothing.
+ * later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return, and
+ * pipelines whose host nodes have jobs that nobody has taken fail. {0} is fine and does nothing.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */

@@ -9,6 +9,7 @@ use remotemedia::error::{Error, Result, Status, detail};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 #[cfg(panic = "abort")]
@@ -195,11 +196,13 @@ fn watch_for_fork() {
     extern "C" fn in_child() {
         PROCESS.store(CHILD, Ordering::Relaxed);
     }
-    if PROCESS.compare_exchange(UNUSED, USED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
         // SAFETY: the handler is a plain function that stores to an atomic, which is allowed in a
-        // forked child.
+        // forked child. It fails only where there is no memory at all.
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
-    }
+        PROCESS.store(USED, Ordering::Relaxed);
+    });
 }
 
 #[cfg(not(unix))]

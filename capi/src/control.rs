@@ -316,7 +316,9 @@ pub unsafe extern "C" fn rmedia_pipeline_set_wakeup(
 ) -> i32 {
     call(|| {
         let entry = find(pipeline)?;
-        entry.wake.set_wakeup(wakeup.map(|_| Wakeup::new(wakeup, user, free)));
+        // Without a function there is still a `user` to be freed.
+        let given = Wakeup::new(wakeup, user, free);
+        entry.wake.set_wakeup(wakeup.is_some().then_some(given));
         entry.look_again();
         Ok(RMEDIA_OK)
     })

@@ -91,8 +91,8 @@ pub unsafe extern "C" fn rmedia_engine_create(
 }
 
 /// Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
-/// later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return. {0}
-/// is fine and does nothing.
+/// later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return, and
+/// pipelines whose host nodes have jobs that nobody has taken fail. {0} is fine and does nothing.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]

@@ -13,7 +13,7 @@ use crate::node::complete;
 use crate::wake::Wake;
 use crate::{engine, packet, sized};
 use remotemedia::Packet;
-use remotemedia::error::Result;
+use remotemedia::error::{Error, Result, detail};
 use remotemedia::node::params::{Json, Map, ParamSpec};
 use remotemedia::node::{
     AnyNode, Context, Declaration, Descriptor, Flow, MediaFormat, NodeType, Ports, Ticket,
@@ -55,9 +55,13 @@ pub unsafe extern "C" fn rmedia_engine_add_host_node(
                 name: Arc::new(c_string(name.clone())),
                 queue: entry.host.clone(),
             };
-            entry.engine.add_type(declared.namespace, Arc::new(added))?;
-            entry.host.lock().types.insert(name);
-            Ok(RMEDIA_OK)
+            // Its name first: a pipeline that is made at this moment must know it.
+            let fresh = entry.host.lock().types.insert(name.clone());
+            let added = entry.engine.add_type(declared.namespace, Arc::new(added));
+            if added.is_err() && fresh {
+                entry.host.lock().types.remove(&name);
+            }
+            added.map(|()| RMEDIA_OK)
         })
     }
 }
@@ -189,6 +193,19 @@ struct Waiting {
     ticket: Option<Ticket>,
 }
 
+impl Waiting {
+    /// Ends a job that nobody can take any more.
+    fn refuse(self) {
+        if let Some(ticket) = self.ticket {
+            let message = "the engine was destroyed, so nobody can take the node's job";
+            ticket.fail(
+                Error::new(detail::NODE_FAILED, message)
+                    .with_hint("destroy an engine after the pipelines with its host nodes"),
+            );
+        }
+    }
+}
+
 /// Jobs of an engine's host nodes.
 pub(crate) struct HostQueue {
     state: Mutex<State>,
@@ -241,14 +258,27 @@ impl HostQueue {
         state.server.is_none_or(|(server, at)| server == me || at.elapsed() >= SERVES_AGAIN)
     }
 
-    /// Lets those that wait for a job go: none will come.
+    /// The engine is gone, and with it the way to take a job: those that wait for one go, and nodes
+    /// whose jobs nobody has taken fail.
     pub(crate) fn stop(&self) {
-        self.lock().stopped = true;
+        let waiting = {
+            let mut state = self.lock();
+            state.stopped = true;
+            std::mem::take(&mut state.waiting)
+        };
         self.changed.notify_all();
+        waiting.into_iter().for_each(Waiting::refuse);
     }
 
     fn add(&self, job: Waiting) {
-        self.lock().waiting.push_back(job);
+        {
+            let mut state = self.lock();
+            if state.stopped {
+                drop(state);
+                return job.refuse();
+            }
+            state.waiting.push_back(job);
+        }
         self.changed.notify_one();
         if self.wake.is_wanted() {
             self.wake.signal();

@@ -36,7 +36,7 @@ pub(crate) fn handle(packet: Packet) -> Result<rmedia_packet_t> {
 /// tensors and bytes are made without content, to be written through rmedia_packet_data.
 ///
 /// Ownership: the caller gets the packet.
-/// Thread: any. Blocks: no. Real-time: yes for audio, video and bytes from warm memory. Since: 0.1.
+/// Thread: any. Blocks: no. Real-time: yes for audio and bytes from warm memory. Since: 0.1.
 /// Errors: FORMAT for a format out of range or a size that does not fit it; LIMIT above the
 /// engine's memory limit.
 ///
@@ -142,8 +142,7 @@ pub unsafe extern "C" fn rmedia_packet_share(
 /// Lets go of a packet. {0} is fine. When nothing refers to its memory any more, it goes back where
 /// it came from, which for wrapped memory in direct mode calls the program's function here.
 ///
-/// Thread: any. Blocks: no. Real-time: yes for packets of the engine's memory and those released
-/// deferred. Since: 0.1.
+/// Thread: any. Blocks: no. Real-time: yes for audio and bytes in the engine's memory. Since: 0.1.
 #[unsafe(no_mangle)]
 pub extern "C" fn rmedia_packet_release(packet: rmedia_packet_t) -> i32 {
     released(packet.id, |id| PACKETS.release(id))
@@ -190,6 +189,9 @@ pub unsafe extern "C" fn rmedia_packet_data(
             return Err(Error::new(detail::FORMAT_KIND, "the packet has no memory to write"));
         };
         let shared = || Error::new(detail::HANDLE_SHARED, "the packet's memory can't be written");
+        if !describe::is_alone(&pinned) {
+            return Err(shared());
+        }
         *data = buffer.as_mut_ptr().ok_or_else(shared)?.as_ptr().cast();
         Ok(RMEDIA_OK)
     })

@@ -21,6 +21,7 @@ use remotemedia::{Audio, Closed, Closing, Manifest, Packet, Pipeline, Pull, Push
 use std::ffi::c_char;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::slice;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub(crate) struct PipelineEntry {
     hosted: Vec<bool>,
     pub(crate) wake: Arc<Wake>,
     waker: OnceLock<Waker>,
+    /// How many changes there had been when a pull last began to look and found nothing.
+    looked: AtomicU64,
     /// The library panicked in a call of it.
     poison: OnceLock<Error>,
 }
@@ -67,20 +70,22 @@ impl PipelineEntry {
         })
     }
 
-    /// Before looking whether there is something to do: the next change is to be told.
+    /// The next change is to be told.
     fn watch(&self) {
         if self.wake.is_wanted() {
-            self.wake.clear();
             let waker = self.waker.get_or_init(|| waker(&self.wake));
             self.pipeline.wake_on_change(waker);
         }
     }
 
-    /// After looking and finding nothing: other outputs, or events, may have something.
+    /// After looking and finding nothing: takes the signal back, unless there is more to do. That is
+    /// when packets or events wait, and when something has changed that no pull has looked for.
     pub(crate) fn look_again(&self) {
         if self.wake.is_wanted() {
+            self.wake.clear();
             self.watch();
-            if self.pipeline.has_news() {
+            let looked = self.looked.load(Ordering::Acquire);
+            if self.pipeline.has_news() || self.pipeline.changes() != looked {
                 self.wake.signal();
             }
         }
@@ -112,6 +117,7 @@ impl PipelineEntry {
                 Pull::Idle(reason) => self.idle(reason),
             };
             if !self.waits(status, about, seen, until) {
+                self.looked.store(seen, Ordering::Release);
                 self.look_again();
                 return Ok(Pulled::Nothing(status, about));
             }
@@ -192,7 +198,7 @@ impl PipelineEntry {
                 Err(error) => return Err((Err(error), Some(packet))),
             };
             if !self.waits(status, about, seen, until) {
-                self.look_again();
+                self.watch();
                 return Err((Ok(status), Some(packet)));
             }
         }
@@ -291,8 +297,8 @@ unsafe fn create(
     let pipeline = engine.engine.pipeline(&manifest)?;
     let nodes = &pipeline.graph().nodes;
     let hosted = nodes.iter().map(|node| engine.host.serves(&node.type_name)).collect();
-    let (wake, waker, poison) = Default::default();
-    let entry = PipelineEntry { pipeline, engine, hosted, wake, waker, poison };
+    let (wake, waker, looked, poison) = Default::default();
+    let entry = PipelineEntry { pipeline, engine, hosted, wake, waker, looked, poison };
     let id = PIPELINES.insert(entry).map_err(|_| too_many("pipeline"))?;
     Ok(rmedia_pipeline_t { id })
 }
@@ -445,9 +451,10 @@ pub unsafe extern "C" fn rmedia_pipeline_describe(
 /// FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
 /// or milliseconds), HOST for rmedia_engine_next_job.
 ///
-/// Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who
-/// pushes it again or releases it: that is right after every failure, also where the pipeline failed
-/// while it worked on the packet. While the call runs, the handle is good for nothing else.
+/// Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who pushes it again
+/// or releases it: that is right after every failure, also where the pipeline failed while it worked
+/// on the packet, which is then gone (RMEDIA_E_BAD_HANDLE, and no harm). While the call runs, the
+/// handle is good for nothing else.
 /// Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
 /// timeout. Real-time: with RMEDIA_TRY, if its nodes are. Since: 0.1.
 /// Errors: STATE after the end, CLOSED, CANCELLED, the failure of a node; FORMAT for a packet that

@@ -89,8 +89,9 @@ impl Wake {
     /// one is running or will begin; from inside such a call it returns at once.
     pub(crate) fn set_wakeup(&self, wakeup: Option<Wakeup>) {
         let Some(former) = self.replace(wakeup) else { return };
-        // Two calls that waited for each other's end from inside would do so for ever.
-        if self.is_calling() {
+        // Two calls, of this or another pipeline, that waited for each other's end from inside would
+        // do so for ever.
+        if !INNERMOST.get().is_null() {
             return;
         }
         let mut state = self.lock();

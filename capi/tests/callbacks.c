@@ -767,11 +767,8 @@ static void ends_blocked(int32_t (*end)(rmedia_pipeline_t), int32_t expected, bo
         check_sleep(100);
         CHECK_CASE("threads that did not block", atomic_load(&b.ended), 0);
     }
-    double begin = check_now();
     CHECK_IS(end(b.pipeline), RMEDIA_OK);
     for (int n = 0; n < BLOCKED; n++) pthread_join(threads[n], NULL);
-    double took = check_now() - begin;
-    CHECK(took < 0.1 * check_seconds());
     CHECK_IS(atomic_load(&b.ended), BLOCKED);
     CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);
     rmedia_pipeline_destroy(b.pipeline);
@@ -867,9 +864,8 @@ static void engine_destroy_ends_waits(void) {
     pthread_t thread = check_thread(waits_for_job, &status);
     check_sleep(100);
     CHECK_IS(rmedia_engine_destroy(target_engine), RMEDIA_OK);
-    for (int n = 0; n < 200 && atomic_load(&status) == 99; n++) check_sleep(10);
-    CHECK(atomic_load(&status) != 99);
-    if (atomic_load(&status) != 99) pthread_join(thread, NULL);
+    pthread_join(thread, NULL);
+    CHECK_IS(atomic_load(&status), RMEDIA_EMPTY);
 }
 
 static void *pulls_forever(void *user) {
@@ -893,10 +889,9 @@ static void server_that_leaves(void) {
     pthread_t thread = check_thread(pulls_forever, &status);
     check_sleep(100);
     CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);
-    for (int n = 0; n < 200 && atomic_load(&status) == 99; n++) check_sleep(10);
+    pthread_join(thread, NULL);
     CHECK_IS(atomic_load(&status), RMEDIA_HOST);
     rmedia_pipeline_destroy(target);
-    pthread_join(thread, NULL);
     rmedia_pipeline_destroy(other);
     rmedia_job_info_t last = RMEDIA_JOB_INFO_INIT;
     while (rmedia_engine_next_job(engine, RMEDIA_TRY, &last, NULL) == RMEDIA_OK) {

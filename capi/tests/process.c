@@ -284,7 +284,9 @@ static void *loads_and_unloads(void *user) {
 
 /** A copy of the file, so that it is another library to the loader. */
 static const char *copied(void) {
-    static char path[64] = "/tmp/rmedia-copy-XXXXXX";
+    static char path[4096];
+    const char *folder = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%s/rmedia-copy-XXXXXX", folder != NULL ? folder : P_tmpdir);
     char buffer[65536];
     size_t count;
     int fd = mkstemp(path);
@@ -351,6 +353,43 @@ static void wait_handles(void) {
     CHECK(fd < 1000);
 }
 
+static void wait_handle_keeps(void) {
+    /* What no pull has looked for is not taken back by who takes events, or pushes. */
+    rmedia_engine_t engine = engine_make();
+    rmedia_job_info_t job = RMEDIA_JOB_INFO_INIT;
+    rmedia_packet_t packet = {0};
+    int32_t fd = -1;
+    engine_add_host(engine, DECLARATION(""));
+    rmedia_pipeline_t pipeline = pipeline_on(engine, NODE);
+    CHECK_IS(rmedia_pipeline_wait_handle(pipeline, &fd), RMEDIA_OK);
+    CHECK_IS(push_text(pipeline, "a", RMEDIA_TRY), RMEDIA_OK);
+    CHECK_IS(rmedia_engine_next_job(engine, RMEDIA_TRY, &job, NULL), RMEDIA_OK);
+    CHECK_IS(pull_all(pipeline), RMEDIA_IN_FLIGHT);
+    CHECK(!readable(fd));
+    CHECK_IS(rmedia_job_emit(job.job, 0, job.packet, NULL), RMEDIA_OK);
+    CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);
+    CHECK(readable(fd));
+    CHECK_IS(events_all(pipeline), RMEDIA_EMPTY);
+    CHECK(readable(fd));
+    CHECK_IS(rmedia_pipeline_pull(pipeline, 0, RMEDIA_TRY, &packet, NULL, NULL), RMEDIA_OK);
+    rmedia_packet_release(packet);
+    CHECK_IS(pull_all(pipeline), RMEDIA_NEED_INPUT);
+    CHECK(!readable(fd));
+    /* The end is something to be pulled, too. */
+    CHECK_IS(rmedia_pipeline_end(pipeline, 0, NULL), RMEDIA_OK);
+    while (rmedia_engine_next_job(engine, RMEDIA_TRY, &job, NULL) == RMEDIA_OK) {
+        rmedia_job_done(job.job);
+    }
+    events_all(pipeline);
+    CHECK(readable(fd));
+    CHECK_IS(pull_all(pipeline), RMEDIA_END);
+    rmedia_pipeline_destroy(pipeline);
+    while (rmedia_engine_next_job(engine, RMEDIA_TRY, &job, NULL) == RMEDIA_OK) {
+        rmedia_job_done(job.job);
+    }
+    rmedia_engine_destroy(engine);
+}
+
 static const test TESTS[] = {
     {"in a forked child every call says so", forked_child},
     {"a child that is forked while others use the library gets its answer", forked_while_used},
@@ -360,7 +399,8 @@ static const test TESTS[] = {
     {"a program may exit while threads use the library", exit_while_used},
     {"a program may release everything at exit", release_at_exit},
     {"a thread may release everything at its end", release_at_thread_end},
-    {"the library may be loaded and unloaded in a loop", load_in_a_loop},
+    {"the library may be opened and closed in a loop", load_in_a_loop},
+    {"a wait handle stays readable until a pull has looked", wait_handle_keeps},
     {"wait handles are readable when there is something, and closed in the end", wait_handles},
 };
 

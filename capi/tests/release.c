@@ -325,6 +325,30 @@ static void read_only(void) {
     CHECK_IS(rmedia_packet_release(part), RMEDIA_OK);
 }
 
+static void alone_of_every_kind(void) {
+    static const size_t shape[2] = {4, 2};
+    static const uint32_t kinds[] = {RMEDIA_KIND_AUDIO, RMEDIA_KIND_VIDEO, RMEDIA_KIND_TENSOR,
+                                     RMEDIA_KIND_ENCODED, RMEDIA_KIND_BYTES};
+    for (size_t n = 0; n < sizeof kinds / sizeof kinds[0]; n++) {
+        rmedia_packet_info_t info = audio_info(2);
+        info.kind = kinds[n];
+        info.width = info.height = 2;
+        info.shape = shape;
+        info.rank = 2;
+        info.codec = "opus";
+        if (kinds[n] == RMEDIA_KIND_BYTES || kinds[n] == RMEDIA_KIND_ENCODED) info.size = 8;
+        rmedia_packet_t packet = packet_of(info);
+        void *data = NULL;
+        CHECK_IS(rmedia_packet_data(packet, &data), RMEDIA_OK);
+        rmedia_packet_t shared = share(packet);
+        CHECK_IS(rmedia_packet_data(packet, &data), RMEDIA_E_STATE);
+        CHECK_IS(rmedia_packet_data(shared, &data), RMEDIA_E_STATE);
+        rmedia_packet_release(packet);
+        CHECK_IS(rmedia_packet_data(shared, &data), RMEDIA_OK);
+        rmedia_packet_release(shared);
+    }
+}
+
 static int at_most_once[2];
 static void at_exit(void) {
     int count = releases(COUNT);
@@ -394,6 +418,7 @@ static const test TESTS[] = {
     {"a failing push takes none of what is shared", failed_shared},
     {"memory goes back when a node keeps nothing", swallowed},
     {"memory in open jobs goes back with them", in_jobs},
+    {"what is shared can't be written, whatever its kind", alone_of_every_kind},
     {"memory that several pipelines hold goes back with the last", shared_handle},
     {"a push that is refused gives nothing back", refused},
     {"slices outlive what they are a part of", slices},

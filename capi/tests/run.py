@@ -146,7 +146,9 @@ def run_program(program: str, way: Way, path: Path, stress: float, seconds: int)
     except subprocess.TimeoutExpired as stopped:
         output, code = str(stopped.stdout or ""), -1
     took = time.monotonic() - begin
-    print(f"--- {program}, {way.name}\n{output}", flush=True)
+    # The sum at the end is what counts.
+    shown = RESULT.sub("", output)
+    print(f"--- {program}, {way.name}\n{shown}", flush=True)
     found = RESULT.search(output)
     if found is None:
         note = f"no result within {limit:.0f} s" if code == -1 else f"ended with {code}"

@@ -369,3 +369,66 @@ fn a_packet_that_is_cut_for_a_change_fails_once() {
     assert_eq!(pipeline.metrics()["node_metrics"][0]["error_count"], 1);
     assert_conserved(&pipeline);
 }
+
+/// Tells a test of its params, and has another thread set one in the middle of a packet.
+struct Asked(AskedParams);
+
+/// Params of the test node.
+#[derive(Clone, Params)]
+struct AskedParams {
+    /// Set by a timed change, and at once.
+    #[param(default = 0, live)]
+    a: i64,
+    /// Set at the end.
+    #[param(default = 0, live)]
+    b: i64,
+}
+
+static ASKED: OnceLock<Weak<Pipeline>> = OnceLock::new();
+static LAST: Mutex<(i64, i64)> = Mutex::new((0, 0));
+
+impl Node for Asked {
+    type Params = AskedParams;
+    const DESCRIPTOR: Descriptor = Descriptor {
+        inputs: &[Port::new("in", Caps::AUDIO_F32, "Audio.")],
+        outputs: &[Port::like_input("out", Caps::AUDIO_F32, "The same.")],
+        ..Descriptor::new("Asked", "Has its params set while it works.")
+    };
+    fn new(params: AskedParams) -> Result<Self> {
+        Ok(Self(params))
+    }
+    fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
+        if self.0.a == 5 {
+            let pipeline = ASKED.get().and_then(Weak::upgrade).expect("the test has set it");
+            let other = std::thread::spawn(move || set(&pipeline, json!({"a": 3}), None));
+            other.join().expect("it is set");
+        }
+        cx.emit(0, packet);
+        Ok(Flow::Done)
+    }
+    fn set_params(&mut self, params: AskedParams) {
+        *LAST.lock().expect("free") = (params.a, params.b);
+        self.0 = params;
+    }
+}
+
+fn set(pipeline: &Pipeline, values: Value, at: Option<MediaTime>) {
+    let Value::Object(map) = values else { unreachable!("an object") };
+    match at {
+        Some(at) => pipeline.set_params_at("n0", &map, at).expect("good"),
+        None => pipeline.set_params("n0", &map).expect("good"),
+    };
+}
+
+#[test]
+fn a_param_set_at_once_is_not_undone_by_a_timed_one_that_came_before_it() {
+    let mut registry = remotemedia::nodes::builtin();
+    registry.add::<Asked>("test").expect("free");
+    let pipeline = Arc::new(on(&Engine::new(registry), chain(&[("test/Asked", json!({}))])));
+    ASKED.set(Arc::downgrade(&pipeline)).expect("once");
+    set(&pipeline, json!({"a": 5}), Some(MediaTime::from_millis(10)));
+    pipeline.push(mono(&[0.5; 960])).expect("room");
+    pull_all(&pipeline);
+    set(&pipeline, json!({"b": 1}), None);
+    assert_eq!(*LAST.lock().expect("free"), (3, 1));
+}

@@ -4,8 +4,9 @@
 //! * `symbols.txt`: every exported function, with the version of the library that brought it. A
 //!   function that is gone fails; a new one needs its row. The built library must export these and
 //!   nothing else, under its symbol version, with the right SONAME.
-//! * `witness.xml`: what abidw reads from the debug information of a C file that uses every struct
-//!   and function of the header. abidiff finds changed layouts, params and return types.
+//! * `witness.xml`: what abidw reads from the debug information of a C file that uses every struct,
+//!   function and constant of the header. abidiff finds changed layouts, params, return types and
+//!   values.
 //! * The library's other needs: no text relocations, no libraries but the system's.
 
 use crate::header::functions;
@@ -146,6 +147,11 @@ fn witness(root: &Path, include: &Path) -> Result<PathBuf, Failure> {
     for name in functions(&text) {
         let _ = writeln!(source, "__typeof__(&{name}) witness_{name} = &{name};");
     }
+    source.push_str("enum witness_constants {\n");
+    for name in constants(&text) {
+        let _ = writeln!(source, "    WITNESS_{name} = (int){name},");
+    }
+    source.push_str("} witness_constants;\n");
     let (c, object) = (out.join("witness.c"), out.join("witness.o"));
     write(&c, &source)?;
     let include = format!("-I{}", include.display());
@@ -157,6 +163,20 @@ fn witness(root: &Path, include: &Path) -> Result<PathBuf, Failure> {
         .args([&object])
         .go()?;
     Ok(object)
+}
+
+/// Names of the constants that fit into an `int`.
+fn constants(header: &str) -> Vec<&str> {
+    let defines = header.lines().filter_map(|line| line.strip_prefix("#define "));
+    let pairs = defines.filter_map(|define| define.split_once(' '));
+    let small = |value: &str| value.starts_with(['-', '(']) || value.as_bytes()[0].is_ascii_digit();
+    let plain = |(name, value): &(&str, &str)| {
+        name.starts_with("RMEDIA_")
+            && !name.contains('(')
+            && small(value)
+            && !value.contains("rmedia")
+    };
+    pairs.filter(plain).map(|(name, _)| name).collect()
 }
 
 /// Names of the structs and function types.
@@ -191,6 +211,7 @@ pub(crate) fn check_gate(root: &Path, folder: &Path) -> Result<(), Failure> {
         ("a member before others", "    uint32_t kind;", "    uint64_t other;\n    uint32_t kind;"),
         ("another type of a member", "    size_t frames;", "    uint32_t frames;"),
         ("a param more", "int32_t timeout_ms,", "int32_t timeout_ms, int32_t more,"),
+        ("another value", "#define RMEDIA_FULL 3", "#define RMEDIA_FULL 30"),
     ];
     for (what, from, to) in broken {
         if !text.contains(from) {
@@ -225,6 +246,14 @@ mod tests {
         assert!(check(&good.replace("rmedia_b@@RMEDIA_0.1", "rmedia_b")).is_err());
         assert!(check(&format!("{good}3 T rust_eh_personality@@RMEDIA_0.1\n")).is_err());
         assert!(check("1 T rmedia_a@@RMEDIA_0.1\n").is_err());
+    }
+
+    #[test]
+    fn constants_are_the_numbers_of_the_header() {
+        let header = "#define RMEDIA_OK 0\n#define RMEDIA_FOREVER (-1)\n#define RMEDIA_ANY UINT32_MAX\n\
+             #define RMEDIA_X_INIT RMEDIA_STRUCT_INIT(rmedia_x_t)\n#define RMEDIA_H\n\
+             #define RMEDIA_DEFAULT_ENGINE (rmedia_engine_t{0})\n#define RMEDIA_KEY (1u << 3)\n";
+        assert_eq!(constants(header), ["RMEDIA_OK", "RMEDIA_FOREVER", "RMEDIA_KEY"]);
     }
 
     #[test]

@@ -170,7 +170,12 @@ fn documents(root: &Path, folder: &Path) -> Result<(), Failure> {
     for file in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md"] {
         copy(&root.join(file), &doc.join(file))?;
     }
-    copy(&root.join("docs/c.md"), &doc.join("README.md"))?;
+    // With the pages that it refers to.
+    for page in ["c.md", "concepts/pipeline.md", "reference/manifest.md", "reference/errors.md"] {
+        let to = doc.join(page);
+        create_folder(to.parent().unwrap_or(&doc))?;
+        copy(&root.join("docs").join(page), &to)?;
+    }
     copy(&root.join("capi/abi/symbols.txt"), &doc.join("symbols.txt"))?;
     write(&doc.join("THIRD-PARTY.md"), &third_party(root)?)?;
     let examples = folder.join("share/rmedia/examples");

@@ -56,7 +56,7 @@ pub(crate) fn examples(root: &Path, dist: &Dist) -> Result<(), Failure> {
     shell(&examples.join("c"), &lib, STATIC_C)?;
     programs.push(examples.join("c/wav-static"));
 
-    Run::cargo(root, "build --package rmedia").go()?;
+    Run::cargo(root, "build --locked --package rmedia").go()?;
     let command = target_dir(root).join("debug/rmedia");
     for recording in RECORDINGS {
         compare(root, &place, &lib, &command, &programs, recording)?;
@@ -189,10 +189,12 @@ const PYTHON: &[&str] =
 
 /// Format, lints and types of all Python, with tools in a place of their own.
 pub(crate) fn python_lints(root: &Path) -> Result<(), Failure> {
+    tools::need(root, &[&tools::PYTHON])?;
     let venv = target_dir(root).join("python-tools");
     let python = venv.join("bin/python");
-    if !python.is_file() {
-        Run::new(root, "python3").args(["-m", "venv"]).args([&venv]).go()?;
+    // One that was not finished has no pip.
+    if !venv.join("bin/pip").is_file() {
+        Run::new(root, "python3").args(["-m", "venv", "--clear"]).args([&venv]).go()?;
     }
     Run::new(root, &python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])

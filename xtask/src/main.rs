@@ -30,7 +30,7 @@ The project's own commands:
   cargo xtask demo [--check]     run the main job on the recordings in media/, results in out/demo/;
                                  --check also compares them with ffmpeg and soxr
   cargo xtask test               everything that must pass: format, generated files, layers, lints,
-                                 tests, docs, models, demo
+                                 tests, docs, the C library and the languages over it, models, demo
   cargo xtask bench engine [--rounds N]
                                  what the engine costs per packet, beside libavfilter and GStreamer
   cargo xtask bench capi [--rounds N]

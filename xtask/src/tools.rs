@@ -19,6 +19,8 @@ pub(crate) struct Tool {
 pub(crate) enum Probe {
     /// A program on the search path.
     Program(&'static str),
+    /// A module of Python 3.
+    PythonModule(&'static str),
     /// A file.
     File(&'static str),
     /// A library known to pkg-config.
@@ -32,6 +34,11 @@ pub(crate) const FFMPEG: Tool =
 pub(crate) const GCC: Tool =
     Tool { name: "gcc", probe: Probe::Program("gcc"), packages: &["gcc", "libc6-dev"] };
 pub(crate) const GXX: Tool = Tool { name: "g++", probe: Probe::Program("g++"), packages: &["g++"] };
+pub(crate) const PYTHON: Tool = Tool {
+    name: "python3 with venv",
+    probe: Probe::PythonModule("ensurepip"),
+    packages: &["python3", "python3-venv"],
+};
 pub(crate) const CLANGXX: Tool = Tool {
     name: "clang++",
     probe: Probe::Program("clang++-19"),
@@ -106,6 +113,9 @@ fn is_there(root: &Path, probe: &Probe) -> bool {
     match probe {
         Probe::Program(name) => std::env::var_os("PATH")
             .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(name).is_file())),
+        Probe::PythonModule(name) => {
+            Run::new(root, "python3").args(["-c", &format!("import {name}")]).output().is_ok()
+        }
         Probe::File(path) => Path::new(path).is_file(),
         Probe::Library(name) => {
             Run::new(root, "pkg-config").args(["--exists", name]).output().is_ok()

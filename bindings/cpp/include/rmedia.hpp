@@ -168,7 +168,7 @@ inline constexpr std::uint32_t any = RMEDIA_ANY;
 /// The version of the loaded library, e.g. "0.1.0".
 inline const char *version() noexcept { return rmedia_version(); }
 
-/// Whether the loaded library has a feature: "media", "wait_handle".
+/// Whether the loaded library has a feature: "media", "fft", "wait_handle".
 inline bool has_feature(const char *name) noexcept { return rmedia_has_feature(name) != 0; }
 
 #if defined(__cpp_lib_span)
@@ -333,6 +333,8 @@ class error
     /// What went wrong, where, and what to do, in one line.
     const char *message() const noexcept {
         if (failure_ != nullptr && !has_handle()) return failure_->text.data();
+        // In a forked child the library makes no errors, and says the same for all of them.
+        if (status_ == status::forked) return rmedia_error_message(rmedia_error_t{});
         return said(rmedia_error_message, to_string(status_));
     }
     /// All of it as JSON: {status, code, detail, message, node?, problems?, ...}; "{}" where the

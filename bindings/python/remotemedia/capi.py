@@ -781,9 +781,10 @@ class Library:
         FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
         or milliseconds), HOST for rmedia_engine_next_job.
 
-        Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who
-        pushes it again or releases it: that is right after every failure, also where the pipeline failed
-        while it worked on the packet. While the call runs, the handle is good for nothing else.
+        Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who pushes it again
+        or releases it: that is right after every failure, also where the pipeline failed while it worked
+        on the packet, which is then gone (RMEDIA_E_BAD_HANDLE, and no harm). While the call runs, the
+        handle is good for nothing else.
         Thread: any; packets of one thread keep their order. Blocks: as its nodes do, and up to the
         timeout. Real-time: with RMEDIA_TRY, if its nodes are. Since: 0.1.
         Errors: STATE after the end, CLOSED, CANCELLED, the failure of a node; FORMAT for a packet that
@@ -1030,7 +1031,7 @@ class Library:
         tensors and bytes are made without content, to be written through rmedia_packet_data.
 
         Ownership: the caller gets the packet.
-        Thread: any. Blocks: no. Real-time: yes for audio, video and bytes from warm memory. Since: 0.1.
+        Thread: any. Blocks: no. Real-time: yes for audio and bytes from warm memory. Since: 0.1.
         Errors: FORMAT for a format out of range or a size that does not fit it; LIMIT above the
         engine's memory limit.
         """
@@ -1084,8 +1085,7 @@ class Library:
         """Lets go of a packet. {0} is fine. When nothing refers to its memory any more, it goes back where
         it came from, which for wrapped memory in direct mode calls the program's function here.
 
-        Thread: any. Blocks: no. Real-time: yes for packets of the engine's memory and those released
-        deferred. Since: 0.1.
+        Thread: any. Blocks: no. Real-time: yes for audio and bytes in the engine's memory. Since: 0.1.
         """
         ...
 
@@ -1159,8 +1159,8 @@ class Library:
     @_function(c_int32, rmedia_engine_t)
     def rmedia_engine_destroy(self, engine: rmedia_engine_t) -> int:
         """Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
-        later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return. {0}
-        is fine and does nothing.
+        later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return, and
+        pipelines whose host nodes have jobs that nobody has taken fail. {0} is fine and does nothing.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """

@@ -120,9 +120,9 @@ impl Job {
     /// # Errors
     /// When it has ended.
     pub fn fail(mut self, message: &str) -> Result<()> {
+        let message = c_string(&message.replace('\0', " "), "message")?;
         self.ended = true;
         self.packet = None;
-        let message = c_string(message, "message")?;
         // SAFETY: the text ends with a zero byte.
         checked(unsafe { rmedia_job_fail(self.handle, message.as_ptr()) }).map(|_| ())
     }

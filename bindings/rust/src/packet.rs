@@ -285,7 +285,8 @@ impl Packet {
         if size == 0 {
             return Ok(&mut []);
         }
-        // SAFETY: the packet's only reference, borrowed mutably, and that many bytes.
+        // SAFETY: the library says that nothing else refers to these bytes, of which there are so
+        // many; the packet is borrowed mutably, so nothing will meanwhile.
         Ok(unsafe { std::slice::from_raw_parts_mut(data.cast(), size) })
     }
 }

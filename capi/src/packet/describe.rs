@@ -16,6 +16,7 @@ use std::ffi::CStr;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 const FLAGS: u32 = RMEDIA_PACKET_PTS
     | RMEDIA_PACKET_DISCONT
@@ -53,10 +54,10 @@ pub(super) unsafe fn create(info: &rmedia_packet_info_t, engine: &Engine) -> Res
     check_flags(info.flags, FLAGS)?;
     let payload = match info.kind {
         // SAFETY: by contract.
-        RMEDIA_KIND_TEXT => Payload::Text(unsafe { string(info) }?.into()),
+        RMEDIA_KIND_TEXT => Payload::Text(unsafe { text_within(info, engine) }?.into()),
         RMEDIA_KIND_JSON => {
             // SAFETY: by contract.
-            let text = unsafe { string(info) }?;
+            let text = unsafe { text_within(info, engine) }?;
             let value = serde_json::from_str(text).map_err(|e| {
                 Error::new(detail::ARGUMENT_JSON, format!("the payload is not JSON: {e}"))
             })?;
@@ -64,7 +65,7 @@ pub(super) unsafe fn create(info: &rmedia_packet_info_t, engine: &Engine) -> Res
         }
         RMEDIA_KIND_FILE => {
             // SAFETY: by contract.
-            let (path, mime) = unsafe { (string(info)?, optional_text(info)?) };
+            let (path, mime) = unsafe { (text_within(info, engine)?, optional_text(info)?) };
             if path.contains('\0') {
                 return Err(invalid("the path has a zero byte in it"));
             }
@@ -294,6 +295,17 @@ unsafe fn optional_text(info: &rmedia_packet_info_t) -> Result<Option<String>> {
     unsafe { codec(info) }.map(|text| Some(text.to_owned()))
 }
 
+/// The payload of a text, json or file packet, if the engine's memory takes it.
+///
+/// # Safety
+/// As for `string`.
+unsafe fn text_within<'a>(info: &'a rmedia_packet_info_t, engine: &Engine) -> Result<&'a str> {
+    // SAFETY: by contract.
+    let text = unsafe { string(info) }?;
+    check_memory(text.len(), engine)?;
+    Ok(text)
+}
+
 /// The payload of a text, json or file packet.
 ///
 /// # Safety
@@ -323,6 +335,23 @@ pub(super) fn buffer(packet: &Packet) -> Option<&Buffer> {
         Payload::Tensor(tensor) => Some(&tensor.buffer),
         Payload::Bytes(buffer) => Some(buffer),
         _ => None,
+    }
+}
+
+/// Whether nothing else refers to the packet's payload: several packets may share not only memory,
+/// but what lies around it.
+pub(super) fn is_alone(packet: &Packet) -> bool {
+    fn alone<T>(arc: &Arc<T>) -> bool {
+        let alone = Arc::strong_count(arc) == 1 && Arc::weak_count(arc) == 0;
+        // What the others did before they went has happened before we write.
+        fence(Ordering::Acquire);
+        alone
+    }
+    match packet.payload() {
+        Payload::Video(video) => alone(video),
+        Payload::Encoded(encoded) => alone(encoded),
+        Payload::Tensor(tensor) => alone(tensor),
+        _ => true,
     }
 }
 

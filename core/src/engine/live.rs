@@ -38,6 +38,8 @@ struct State {
 struct Wanted {
     /// In force, or as soon as the runner comes to a border.
     now: Map<String, Json>,
+    /// Fields of immediate changes that the runner has not applied yet, and the last one's number.
+    coming: Option<(u64, Map<String, Json>)>,
     /// Changes whose time has not come, in order of time.
     timed: Vec<Timed>,
 }
@@ -56,7 +58,8 @@ const MAX_TIMED: usize = 4096;
 
 impl LiveParams {
     pub(crate) fn new(graph: &Graph) -> Self {
-        let wanted = |n: &GraphNode| Wanted { now: n.params.clone(), timed: Vec::new() };
+        let wanted =
+            |n: &GraphNode| Wanted { now: n.params.clone(), coming: None, timed: Vec::new() };
         let nodes = graph.nodes.iter().map(wanted).collect();
         let state = State { nodes, changes: Vec::new(), next: 1 };
         Self { state: Mutex::new(state), pending: AtomicBool::new(false) }
@@ -86,7 +89,10 @@ impl LiveParams {
                     superseded.extend(gone.then_some(change.seq));
                     !gone
                 });
-                wanted.now.extend(fields);
+                wanted.now.extend(fields.clone());
+                let (last, coming) = wanted.coming.get_or_insert_default();
+                *last = seq;
+                coming.extend(fields);
                 let prepared = node.node_type.prepare(&wanted.now);
                 changes.push((index, Change { seq, at, prepared, again: false }));
                 0
@@ -130,7 +136,11 @@ impl LiveParams {
             let timed = wanted.timed.remove(place);
             if applied {
                 wanted.now.extend(timed.fields);
+                // These come after it.
+                wanted.now.extend(wanted.coming.iter().flat_map(|(_, fields)| fields.clone()));
             }
+        } else if wanted.coming.as_ref().is_some_and(|(last, _)| *last == seq) {
+            wanted.coming = None;
         }
     }
 

@@ -42,14 +42,14 @@ impl Declaration {
     /// # Errors
     /// `registry.declaration`: what is wrong in it.
     pub fn from_json(text: &str) -> Result<Self> {
-        static KNOWN: Mutex<BTreeMap<String, Declaration>> = Mutex::new(BTreeMap::new());
+        static KNOWN: Mutex<BTreeMap<String, Result<Declaration>>> = Mutex::new(BTreeMap::new());
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(declaration) = known.get(text) {
-            return Ok(*declaration);
+            return declaration.clone();
         }
-        let declaration = Self::read(text)?;
-        known.insert(text.to_owned(), declaration);
-        Ok(declaration)
+        let declaration = Self::read(text);
+        known.insert(text.to_owned(), declaration.clone());
+        declaration
     }
 
     /// The same, for a type all of whose nodes hand their work elsewhere: at least one ticket may be
@@ -185,6 +185,9 @@ fn param(value: Json) -> Result<ParamSpec> {
     let ranged = matches!(kind, ParamKind::Int { .. } | ParamKind::Float { .. });
     if !ranged && (low.is_some() || high.is_some()) {
         return Err(wrong(format!("the param '{name}' is no number and has no range")));
+    }
+    if low.zip(high).is_some_and(|(low, high)| low > high) {
+        return Err(wrong(format!("the range of '{name}' is empty")));
     }
     let kind = kind.with_range(low, high);
     let required = fields.flag("required", false)?;
