@@ -1195,16 +1195,18 @@ static void wakeup_is_freed_once(void) {
     atomic_int count = 0;
     CHECK_IS(rmedia_pipeline_set_wakeup(none, never_called, &count, never_called),
              RMEDIA_E_BAD_HANDLE);
-    CHECK_IS(rmedia_pipeline_set_wakeup(pipeline, NULL, &count, never_called), RMEDIA_OK);
+    /* Also one that comes without a function. */
+    CHECK_IS(rmedia_pipeline_set_wakeup(pipeline, NULL, &count, count_free), RMEDIA_OK);
+    CHECK_IS(atomic_load(&count), 1);
     for (int n = 1; n <= 3; n++) {
         CHECK_IS(rmedia_pipeline_set_wakeup(pipeline, never_called, &count, count_free), RMEDIA_OK);
-        CHECK_IS(atomic_load(&count), n - 1);
+        CHECK_IS(atomic_load(&count), n);
     }
     CHECK_IS(rmedia_pipeline_set_wakeup(pipeline, NULL, NULL, NULL), RMEDIA_OK);
-    CHECK_IS(atomic_load(&count), 3);
+    CHECK_IS(atomic_load(&count), 4);
     CHECK_IS(rmedia_pipeline_set_wakeup(pipeline, never_called, &count, count_free), RMEDIA_OK);
     CHECK_IS(rmedia_pipeline_destroy(pipeline), RMEDIA_OK);
-    CHECK_IS(atomic_load(&count), 4);
+    CHECK_IS(atomic_load(&count), 5);
 }
 
 static size_t memory_in_use(void) {

@@ -240,8 +240,7 @@ static void step(worker *w) {
         atomic_store(&w->at, "set_wakeup");
         bool set = next(w, 2);
         if (TRY(rmedia_pipeline_set_wakeup(pipeline, set ? woken : NULL, NULL, wakeup_freed)) ==
-                RMEDIA_OK &&
-            set) {
+            RMEDIA_OK) {
             atomic_fetch_add(&wakeups_set, 1);
         }
         if (next(w, 8) == 0) TRY(call_pipeline_wait_handle(&with));
