@@ -11,6 +11,7 @@ use crate::string;
 use crate::wake::Wakeup;
 use remotemedia::MediaTime;
 use remotemedia::error::{Error, Result, detail};
+use remotemedia::manifest::read_json;
 use serde_json::{Map, Value as Json};
 use std::ffi::{c_char, c_void};
 
@@ -215,7 +216,7 @@ fn object(text: &str) -> Result<Map<String, Json>> {
         Error::new(detail::ARGUMENT_JSON, format!("'params' is not a JSON object: {why}"))
             .with_hint("give the params that change, e.g. {\"gain_db\": -6}")
     };
-    match serde_json::from_str(text) {
+    match read_json(text) {
         Ok(Json::Object(map)) => Ok(map),
         Ok(other) => Err(wrong(format!("found {other}"))),
         Err(error) => Err(wrong(error.to_string())),

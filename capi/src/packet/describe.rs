@@ -8,6 +8,7 @@ use crate::abi::{
 };
 use crate::boundary::{check_flags, invalid, null, text, utf8};
 use remotemedia::error::{Error, Result, detail};
+use remotemedia::manifest::read_json;
 use remotemedia::packet::{
     AudioFormat, Buffer, DType, Encoded, File, Layout, PixelFormat, SampleFormat, Tensor, Video,
 };
@@ -58,7 +59,7 @@ pub(super) unsafe fn create(info: &rmedia_packet_info_t, engine: &Engine) -> Res
         RMEDIA_KIND_JSON => {
             // SAFETY: by contract.
             let text = unsafe { text_within(info, engine) }?;
-            let value = serde_json::from_str(text).map_err(|e| {
+            let value = read_json(text).map_err(|e| {
                 Error::new(detail::ARGUMENT_JSON, format!("the payload is not JSON: {e}"))
             })?;
             Payload::Json(Arc::new(value))

@@ -17,6 +17,7 @@ use super::descriptor::{Descriptor, Port};
 use super::params::{ChoiceSpec, ParamKind, ParamSpec};
 use super::registry::BUILTIN;
 use crate::error::{Error, Result, detail};
+use crate::manifest::read_json;
 use crate::packet::{Kind, SampleFormat};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -69,7 +70,7 @@ impl Declaration {
     }
 
     fn read(text: &str) -> Result<Self> {
-        let value = serde_json::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let value = read_json(text).map_err(|e| wrong(e.to_string()))?;
         let mut fields = Fields::of(value, "the declaration")?;
         let written = fields.text("name")?;
         let (namespace, name) = names(&written)?;
