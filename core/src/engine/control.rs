@@ -181,8 +181,9 @@ impl Pipeline {
     }
 
     /// Forgets everything inside, at once: queues, the nodes' state, open tickets. Params, ends
-    /// and formats stay; sources begin again. Gives the epoch that begins. Never waits: what was
-    /// emitted before is never pulled, and a push after it belongs to the new epoch.
+    /// and formats stay; sources that have not ended begin again. Gives the epoch that begins.
+    /// Never waits: what was emitted before is never pulled, and a push after it belongs to the
+    /// new epoch.
     ///
     /// # Errors
     /// Once the pipeline is over: why.
