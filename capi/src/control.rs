@@ -11,7 +11,7 @@ use crate::string;
 use crate::wake::Wakeup;
 use remotemedia::MediaTime;
 use remotemedia::error::{Error, Result, detail};
-use remotemedia::manifest::read_json;
+use remotemedia::packet::read_json;
 use serde_json::{Map, Value as Json};
 use std::ffi::{c_char, c_void};
 

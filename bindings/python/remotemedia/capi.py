@@ -888,10 +888,10 @@ class Library:
         error: Pointer,
     ) -> int:
         """Forgets everything inside, at once: queues, what nodes hold, open jobs. Params, ends and formats
-        stay; sources begin again. Nothing that was emitted before is pulled afterwards; a push
-        afterwards belongs to the new epoch, whose number `epoch` gets (may be NULL).
+        stay; sources that have not ended begin again. Nothing that was emitted before is pulled
+        afterwards; a push afterwards belongs to the new epoch, whose number `epoch` gets (may be NULL).
 
-        Thread: any. Blocks: as a node's call that is running does not: no. Real-time: no. Since: 0.1.
+        Thread: any. Blocks: no, a node's call that is running goes on. Real-time: no. Since: 0.1.
         Errors: once the pipeline is over, why.
         """
         ...

@@ -8,9 +8,9 @@ use crate::abi::{
 };
 use crate::boundary::{check_flags, invalid, null, text, utf8};
 use remotemedia::error::{Error, Result, detail};
-use remotemedia::manifest::read_json;
 use remotemedia::packet::{
     AudioFormat, Buffer, DType, Encoded, File, Layout, PixelFormat, SampleFormat, Tensor, Video,
+    read_json,
 };
 use remotemedia::{Audio, Engine, MediaTime, Packet, Payload};
 use std::ffi::CStr;

@@ -22,14 +22,6 @@ pub(crate) fn parse(text: &str) -> Result<Parsed, Stop> {
     }
 }
 
-/// The value of any JSON text that is not a manifest: a payload, params, a node's declaration. Of
-/// two equal keys the last holds.
-///
-/// Here so that programs carry one JSON reader, however many crates read JSON.
-pub fn read_json(text: &str) -> serde_json::Result<Json> {
-    serde_json::from_str(text)
-}
-
 fn explain(text: &str, e: &serde_json::Error) -> Stop {
     let before: usize = text.split_inclusive('\n').take(e.line() - 1).map(str::len).sum();
     let mut start = (before + e.column().saturating_sub(1)).min(text.len());

@@ -17,7 +17,6 @@ mod source;
 mod variables;
 mod yaml;
 
-pub use json::read_json;
 pub use params::check as check_params;
 pub use schema::{node_schema, schema};
 pub use source::Format;

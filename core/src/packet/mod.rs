@@ -5,6 +5,7 @@
 
 pub mod audio;
 mod buffer;
+mod json;
 mod kinds;
 mod pool;
 pub mod record;
@@ -12,6 +13,7 @@ mod time;
 
 pub use audio::{Audio, AudioFormat, Layout, Sample, SampleFormat};
 pub use buffer::Buffer;
+pub use json::read_json;
 pub use kinds::{DType, Encoded, File, PixelFormat, Tensor, Video};
 pub use pool::{Pool, PoolStats};
 pub use record::Record;
