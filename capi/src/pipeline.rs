@@ -581,22 +581,21 @@ pub unsafe extern "C" fn rmedia_pipeline_pull(
             entry.guard(|_| {
                 // The place first: a packet that was pulled must not be lost.
                 let place = PACKETS.reserve().ok_or_else(|| too_many("packet"))?;
-                let (status, about) = match entry.pull(output, until)? {
+                match entry.pull(output, until)? {
                     Pulled::Packet(name, pulled) => {
                         packet.id = place.fill(pulled);
-                        (RMEDIA_OK, name)
+                        if let Some(from) = from.as_mut() {
+                            *from = entry.index_of_output(name);
+                        }
+                        Ok(RMEDIA_OK)
                     }
                     Pulled::Nothing(status, about) => {
                         if let Some(from) = from.as_mut() {
                             *from = about;
                         }
-                        return Ok(status);
+                        Ok(status)
                     }
-                };
-                if let Some(from) = from.as_mut() {
-                    *from = entry.index_of_output(about);
                 }
-                Ok(status)
             })
         })
     }

@@ -151,6 +151,12 @@ class server {
     std::thread thread_;
 };
 
+/// Serves a job as PassThrough would.
+void forward(host_job &next) {
+    if (next.kind() == job_kind::process) next.forward();
+    next.done();
+}
+
 /// Pulls for as long as it takes. `host` may come while the server is between two jobs.
 pulled pull(pipeline &p) {
     for (;;) {
@@ -257,10 +263,7 @@ int main() {
         engine e = engine::create();
         e.add_host(AUDIO_NODE("my/Host"));
         pipeline p = made(e, "my/Host");
-        const server serving(e, [](host_job &next) {
-            if (next.kind() == job_kind::process) next.forward();
-            next.done();
-        });
+        const server serving(e, forward);
         int got = 0;
         for (int n = 0; n < 200; ++n) {
             packet pushed = packet::audio(half, 48000, 1);
@@ -276,10 +279,7 @@ int main() {
         engine e = engine::create();
         e.add_host(AUDIO_NODE("my/Host"));
         pipeline p = made(e, "my/Host");
-        const server serving(e, [](host_job &next) {
-            if (next.kind() == job_kind::process) next.forward();
-            next.done();
-        });
+        const server serving(e, forward);
         int host = 0;
         for (int n = 0; n < 20000; ++n) {
             packet pushed = packet::audio(half, 48000, 1);
