@@ -17,6 +17,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("input", "An input"),
     ("output", "An output"),
     ("queue", "A queue"),
+    ("interrupt", "`interrupt`"),
     ("media_capabilities", "`media_capabilities`"),
     ("media_constraint", "A media constraint"),
     ("execution", "`execution`"),

@@ -33,6 +33,12 @@ pub(crate) fn now() -> Ticks {
     if origin.raw { counter() } else { origin.instant.elapsed().as_nanos() as u64 }
 }
 
+/// Whether `now` lies after `until`; the two are not far apart.
+#[inline]
+pub(crate) fn is_after(now: Ticks, until: Ticks) -> bool {
+    now.wrapping_sub(until) as i64 > 0
+}
+
 /// Name of the clock, for the metrics.
 pub(crate) fn name() -> &'static str {
     if origin().raw { "tsc" } else { "os" }
@@ -53,6 +59,12 @@ pub(crate) fn nanos_per_tick() -> f64 {
         }
         std::hint::spin_loop();
     }
+}
+
+/// Ticks in a millisecond.
+pub(crate) fn millisecond() -> Ticks {
+    static TICKS: OnceLock<Ticks> = OnceLock::new();
+    *TICKS.get_or_init(|| (1e6 / nanos_per_tick()) as Ticks)
 }
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

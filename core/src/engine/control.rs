@@ -3,7 +3,7 @@
 use super::answer::{Closed, Closing, Reason};
 use super::event::{Event, ParamsOutcome};
 use super::inside;
-use super::life::State;
+use super::life::{Begin, State};
 use super::pipeline::Pipeline;
 use super::runner::Drive;
 use super::shared::lock;
@@ -23,7 +23,7 @@ impl Pipeline {
     /// Once the pipeline is over: why.
     pub fn end(&self) -> Result<()> {
         inside::check(&self.shared)?;
-        (0..self.shared.inputs.len()).for_each(|index| self.end_index(index));
+        (0..self.shared.graph.inputs.len()).for_each(|index| self.end_index(index));
         self.settle()
     }
 
@@ -35,6 +35,8 @@ impl Pipeline {
     pub fn stop(&self) -> Result<()> {
         inside::check(&self.shared)?;
         self.shared.stopping.store(true, Ordering::Release);
+        self.shared.start();
+        self.shared.wake_workers();
         self.end()
     }
 
@@ -54,7 +56,7 @@ impl Pipeline {
     /// # Errors
     /// As `end_input`.
     pub fn end_at(&self, input: usize) -> Result<()> {
-        if input >= self.shared.inputs.len() {
+        if input >= self.shared.graph.inputs.len() {
             return Err(self.no_port("input", input));
         }
         inside::check(&self.shared)?;
@@ -63,10 +65,12 @@ impl Pipeline {
     }
 
     fn end_index(&self, index: usize) {
-        let mut input = self.shared.input(index);
-        if !input.ended {
-            input.ended = true;
-            self.shared.backlog.fetch_add(1, Ordering::AcqRel);
+        let mut entry = self.shared.entry(index);
+        if !std::mem::replace(&mut entry.ended, true) {
+            let segment = self.shared.ways[index].to;
+            self.shared.segments[segment].backlog.fetch_add(1, Ordering::AcqRel);
+            drop(entry);
+            self.shared.wake_worker(segment);
         }
     }
 
@@ -75,7 +79,7 @@ impl Pipeline {
         if let Some(error) = shared.over(shared.life.state()) {
             return Err(error);
         }
-        shared.run(Drive::Pushed, |_| ());
+        shared.run(Drive::Pushed);
         match shared.life.state() {
             State::Failed => Err(shared.over(State::Failed).expect("it has an error")),
             _ => Ok(()),
@@ -117,16 +121,23 @@ impl Pipeline {
         {
             // Under the lock, so that the runner does not block an output again that it has looked
             // at before.
-            let _outputs = shared.outputs();
-            shared.blocked.iter().for_each(|b| b.store(false, Ordering::Relaxed));
+            let outputs = shared.outputs();
+            let outputs = &shared.blocked[..outputs.list.len()];
+            outputs.iter().for_each(|b| b.store(false, Ordering::Relaxed));
         }
-        (0..shared.inputs.len()).for_each(|index| self.end_index(index));
-        let reason = shared.run(Drive::All, |runner| runner.reason(shared, None));
+        (0..shared.graph.inputs.len()).for_each(|index| self.end_index(index));
+        shared.start();
+        // What an output held back goes on.
+        shared.wake_workers();
+        let reason = match shared.run(Drive::All) {
+            true => shared.reason(None),
+            false => Reason::Busy,
+        };
         if let Some(closed) = self.closed() {
             return closed.map(Closing::Over);
         }
         if !shared.finished.load(Ordering::Acquire) {
-            return Ok(Closing::Waits(reason.unwrap_or(Reason::Busy)));
+            return Ok(Closing::Waits(reason));
         }
         self.finish_closing();
         Ok(Closing::Over(Closed::Drained))
@@ -148,7 +159,8 @@ impl Pipeline {
     fn finish_closing(&self) {
         let shared = &*self.shared;
         if shared.life.advance(State::Closed) {
-            shared.run(Drive::Pushed, |_| ());
+            shared.run(Drive::Pushed);
+            shared.wake_workers();
             shared.clear_outputs(DropReason::Closed);
             shared.event(Event::State(State::Closed));
             shared.wait.notify();
@@ -174,8 +186,9 @@ impl Pipeline {
             shared.event(Event::State(State::Cancelled));
             shared.clear_outputs(DropReason::Cancelled);
             if inside::check(shared).is_ok() {
-                shared.run(Drive::Pushed, |_| ());
+                shared.run(Drive::Pushed);
             }
+            shared.wake_workers();
             shared.wait.notify();
         }
     }
@@ -188,36 +201,63 @@ impl Pipeline {
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn reset(&self) -> Result<u32> {
-        self.begin_epoch(false)
+        inside::check(&self.shared)?;
+        self.begin(Begin::Reset, false)
     }
 
-    fn begin_epoch(&self, rewind: bool) -> Result<u32> {
+    /// Forgets everything behind where the manifest says (`interrupt: {from: […]}`; without it,
+    /// everything), at once: what somebody has heard enough of. Gives the epoch that begins. Never
+    /// waits: once it has returned, no pull gives what was emitted before, and a push belongs to the
+    /// new epoch. A node that is at work finishes its call, and what comes of it is dropped. Params
+    /// and ends stay. One [`Event::Interrupted`] says what was forgotten.
+    ///
+    /// # Errors
+    /// Once the pipeline is over: why.
+    pub fn interrupt(&self) -> Result<u32> {
+        inside::check(&self.shared)?;
+        self.begin(Begin::Interrupt, false)
+    }
+
+    fn begin(&self, begin: Begin, rewind: bool) -> Result<u32> {
         let shared = &*self.shared;
-        inside::check(shared)?;
-        let Some(epoch) = shared.life.next_epoch() else {
+        if rewind {
+            shared.segments.iter().for_each(|s| s.rewinding.store(true, Ordering::Release));
+        }
+        let Some(epochs) = shared.begin(begin) else {
             let state = shared.life.state();
             return Err(shared.over(state).expect("only terminal states have no next epoch"));
         };
-        let mut discarded = 0;
-        for index in 0..shared.inputs.len() {
-            let mut input = shared.input_now(index);
+        for index in 0..shared.entries.len() {
+            let mut entry = shared.entry_now(index);
             if rewind {
-                (input.ended, input.end_taken) = (false, false);
+                (entry.ended, entry.end_taken) = (false, false);
             }
         }
+        let mut pulled = Vec::new();
+        let mut freed = Vec::new();
         {
             let mut held = shared.outputs();
             let (outputs, bin) = held.parts();
-            for (index, output) in outputs.iter_mut().enumerate() {
+            for (index, output) in outputs.list.iter_mut().enumerate() {
                 let link = &shared.links[shared.output_link(index)];
-                discarded += output.queue.drop_before(epoch, DropReason::Reset, link, bin);
-                shared.blocked[index].store(output.queue.level.blocks(), Ordering::Relaxed);
+                output.queue.forget(epochs, output.hit, link, bin);
+                if !output.queue.level.blocks()
+                    && shared.blocked[index].swap(false, Ordering::Relaxed)
+                {
+                    freed.push(shared.feeder(index));
+                }
+                pulled.push(output.pulled);
             }
         }
-        shared.discarded.fetch_add(discarded, Ordering::AcqRel);
-        shared.run(Drive::Pushed, |_| ());
+        shared.note_pulled(epochs.now, pulled);
+        shared.settle(epochs.now.wrapping_sub(1), epochs.now, 0);
+        shared.run(match begin {
+            Begin::Interrupt => Drive::Control,
+            Begin::Reset => Drive::Pushed,
+        });
+        shared.wake_workers();
         shared.wait.notify();
-        Ok(epoch)
+        Ok(epochs.now)
     }
 
     /// Makes a finished pipeline ready for another run: inputs are open again, sources begin at
@@ -236,11 +276,11 @@ impl Pipeline {
             return Err(Error::new(detail::STATE_NOT_FINISHED, message)
                 .with_hint("end its inputs and pull to the end first"));
         }
-        shared.outputs().iter_mut().for_each(|output| output.ended = false);
+        shared.outputs().list.iter_mut().for_each(|output| output.ended = false);
         shared.stopping.store(false, Ordering::Release);
-        shared.rewinding.store(true, Ordering::Release);
+        shared.ended.store(0, Ordering::Release);
         // The inputs open in the new epoch: what comes before it would meet nodes that have ended.
-        self.begin_epoch(true).map(|_| ())
+        self.begin(Begin::Reset, true).map(|_| ())
     }
 
     /// Sets live params of a node, at the next border between two packets. `values` is an object
@@ -283,7 +323,8 @@ impl Pipeline {
             let outcome = ParamsOutcome::Superseded;
             shared.event(Event::Params { seq, node: id.clone(), outcome });
         }
-        shared.run(Drive::Pushed, |_| ());
+        shared.run(Drive::Control);
+        shared.wake_worker(nodes[index].segment);
         Ok(seq)
     }
 
@@ -303,12 +344,9 @@ impl Pipeline {
         self.shared.finished.load(Ordering::Acquire)
     }
 
-    /// Media time that the sources have reached; `None` without sources, and while another thread
-    /// runs the pipeline.
+    /// Media time that the sources have reached, as of the last run; `None` without sources.
     pub fn position(&self) -> Option<MediaTime> {
-        if inside::check(&self.shared).is_err() {
-            return None;
-        }
-        self.shared.run(Drive::Pushed, |runner| runner.position()).flatten()
+        let segments = self.shared.segments.iter();
+        segments.filter_map(|s| s.rest.position()).min().map(MediaTime::from_nanos)
     }
 }

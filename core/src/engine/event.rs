@@ -5,7 +5,7 @@ use super::stats::DropReason;
 use crate::error::Error;
 use crate::node::MediaFormat;
 use crate::packet::MediaTime;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -65,6 +65,17 @@ pub enum Event {
         /// Packets that were forgotten.
         discarded: u64,
     },
+    /// An interrupt has come through: everything behind where the manifest says is forgotten.
+    Interrupted {
+        /// The epoch that began.
+        epoch: u32,
+        /// Packets that were forgotten, those inside nodes included.
+        discarded: u64,
+        /// Those that waited, by link.
+        links: Vec<(Arc<str>, u64)>,
+        /// Time of the last packet that had been pulled, by output: what was heard.
+        pulled: Vec<(Arc<str>, Option<MediaTime>)>,
+    },
     /// Events were lost, because nobody pulled them.
     Lost(u64),
 }
@@ -108,6 +119,18 @@ impl Event {
             }),
             Self::Reset { epoch, discarded } => {
                 json!({"event": "reset", "epoch": epoch, "discarded": discarded})
+            }
+            Self::Interrupted { epoch, discarded, links, pulled } => {
+                let links: Map<_, _> =
+                    links.iter().map(|(link, n)| (link.to_string(), (*n).into())).collect();
+                let pulled: Map<_, _> = pulled
+                    .iter()
+                    .map(|(output, t)| (output.to_string(), t.map(MediaTime::nanos).into()))
+                    .collect();
+                json!({
+                    "event": "interrupted", "epoch": epoch, "discarded": discarded,
+                    "links": links, "pulled_ns": pulled,
+                })
             }
             Self::Lost(count) => json!({"event": "lost", "count": count}),
         }

@@ -1,8 +1,8 @@
 //! How a runner lets go: of everything before a new epoch, and at the end of its life.
 
 use super::event::{Event, ParamsOutcome};
-use super::life::{Epoch, State};
-use super::queue::duration_ns;
+use super::life::{Epochs, State};
+use super::routes::Dest;
 use super::runner::{Leaving, Runner};
 use super::shared::Shared;
 use super::slot::NO_LINK;
@@ -10,32 +10,42 @@ use super::stats::DropReason;
 use std::sync::atomic::Ordering;
 
 impl Runner {
-    /// Forgets everything inside, for a new epoch.
-    pub(super) fn reset(&mut self, shared: &Shared, epoch: Epoch) {
+    /// Comes into new epochs: forgets what they forget, everywhere or where interrupts hit.
+    pub(super) fn come(&mut self, shared: &Shared, epochs: Epochs) {
         self.worked = true;
-        let mut discarded = self.drop_inboxes(shared, DropReason::Reset);
-        discarded += shared.discarded.swap(0, Ordering::AcqRel);
-        let rewind = shared.rewinding.swap(false, Ordering::AcqRel);
+        let (before, reset) = (self.epochs, epochs.reset_since(self.epochs));
+        for way in &self.entries {
+            drop(shared.entry_now(way.entry));
+        }
+        let mut lost = self.drop_inside(shared, DropReason::forgotten(epochs), reset);
+        let rewinding = &shared.segments[self.segment].rewinding;
+        let rewind = reset && rewinding.swap(false, Ordering::AcqRel);
+        let current = self.current;
         for index in 0..self.nodes.len() {
-            self.current = index;
             let slot = &mut self.nodes[index];
-            discarded += slot.held() as u64;
-            slot.stats.failed.add(slot.held() as u64);
+            if !(reset || slot.hit) {
+                continue;
+            }
+            self.current = index;
+            let held = slot.held() as u64;
+            lost += held;
+            slot.stats.failed.add(held);
             if rewind {
                 slot.rewind()
             } else {
                 slot.reset()
             }
+            self.paused.remove(index);
             if !slot.inbox.is_empty() {
                 // An end that waited behind what is forgotten now.
                 self.active.insert(index);
             }
             self.report(shared, index);
         }
-        self.paused.clear();
-        self.held_back = false;
-        self.epoch = epoch;
-        shared.event(Event::Reset { epoch, discarded });
+        self.current = current;
+        self.ended &= !rewind;
+        self.epochs = epochs;
+        shared.settle(before.now, epochs.now, lost);
     }
 
     /// Lets go of everything, once the pipeline is over.
@@ -50,64 +60,75 @@ impl Runner {
             }
         };
         self.held_back = false;
-        self.drop_inboxes(shared, reason);
+        self.collector.clear();
+        self.drop_inside(shared, reason, true);
         self.paused.clear();
         for index in 0..self.nodes.len() {
             self.nodes[index].waiting.clear();
             self.nodes[index].discard_changes();
             self.report(shared, index);
         }
-        if shared.live.is_pending() {
-            for (index, change) in shared.live.take() {
+        if shared.live.is_pending(self.segment) {
+            for (index, change) in shared.live.take(self.segment) {
                 if change.again {
                     continue;
                 }
-                let (node, outcome) = (self.nodes[index].id.clone(), ParamsOutcome::Discarded);
+                let slot = &self.nodes[self.places[index]];
+                let (node, outcome) = (slot.id.clone(), ParamsOutcome::Discarded);
                 shared.event(Event::Params { seq: change.seq, node, outcome });
             }
         }
-        for index in 0..self.inputs.len() {
-            let link = shared.input_link(index);
-            let mut held = shared.input(index);
-            let (input, bin) = held.parts();
-            let dropped = input.queue.clear(reason, &shared.links[link], bin);
+        for way in &self.entries {
+            let link = shared.ways[way.entry].link;
+            let mut held = shared.entry(way.entry);
+            let (entry, bin) = held.parts();
+            let dropped = entry.queue.clear(reason, &shared.links[link], bin);
             drop(held);
-            shared.backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
+            let backlog = &shared.segments[self.segment].backlog;
+            backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
             if dropped > 0 {
                 shared.drop_event(link, reason, dropped);
             }
         }
-        self.publish(shared);
     }
 
-    /// Drops what waits for nodes and what was about to leave, and says how many packets that was.
-    /// Ends stay.
-    pub(super) fn drop_inboxes(&mut self, shared: &Shared, reason: DropReason) -> u64 {
-        let mut count = 0;
-        self.collector.clear();
-        // Outputs have one writer of their counters at a time: who holds their lock.
-        let mut outputs = (!self.leaving.is_empty()).then(|| shared.outputs());
+    /// Drops what waits for nodes and what was about to leave: all of it, or what interrupts hit.
+    /// Says how many packets were lost in nodes. Ends stay.
+    fn drop_inside(&mut self, shared: &Shared, reason: DropReason, all: bool) -> u64 {
+        let mut lost = 0;
         for leaving in std::mem::take(&mut self.leaving) {
-            match leaving {
-                Leaving::Packet { output, packet, .. } => {
-                    let link = shared.output_link(output);
-                    shared.links[link].enter(duration_ns(&packet));
-                    shared.lose(link, reason, duration_ns(&packet));
-                    if let Some(outputs) = &mut outputs {
-                        outputs.parts().1.add(packet);
-                    }
-                    count += 1;
+            let (to, packet) = match leaving {
+                Leaving::Packet { to, packet, .. } if all || shared.hits(to) => (to, packet),
+                stays => {
+                    self.leaving.push_back(stays);
+                    continue;
                 }
-                Leaving::End { .. } => self.leaving.push_back(leaving),
+            };
+            // A link has one writer of its counters at a time: who holds the lock of its queue.
+            match to {
+                Dest::Output(output) => {
+                    let mut held = shared.outputs();
+                    shared.lose_new(shared.output_link(output), reason, &packet);
+                    held.parts().1.add(packet);
+                }
+                Dest::Border { entry, .. } => {
+                    let mut held = shared.entry(entry);
+                    shared.lose_new(shared.ways[entry].link, reason, &packet);
+                    held.parts().1.add(packet);
+                }
+                Dest::Edge { .. } => {}
             }
         }
-        drop(outputs);
         for slot in &mut self.nodes {
+            if !(all || slot.hit) {
+                continue;
+            }
             slot.inbox.retain(|item| {
                 let Some(packet) = &item.packet else { return true };
                 if item.link == NO_LINK {
                     // Its link counts it as taken, so it is the node that lost it.
                     slot.stats.failed.add(1);
+                    lost += 1;
                 } else {
                     let link = item.link as usize;
                     if slot.max_in_flight > 0 {
@@ -115,10 +136,9 @@ impl Runner {
                     }
                     shared.lose(link, reason, item.ns);
                 }
-                count += 1;
                 false
             });
         }
-        count
+        lost
     }
 }

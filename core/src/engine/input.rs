@@ -1,8 +1,6 @@
-//! An input of a pipeline: its queue, its clock, and the rules for times that packets bring (S16).
+//! An input of a pipeline: what it takes, its clock, and the rules for times that packets bring (S16).
 
-use super::held::Bin;
-use super::life::Epoch;
-use super::queue::{Queue, duration_ns};
+use super::queue::duration_ns;
 use super::stats::{DropReason, LinkStats};
 use crate::error::{Error, Result, detail};
 use crate::graph::{Endpoint, Late};
@@ -13,15 +11,9 @@ use std::sync::Arc;
 /// Times within this of the count are jitter; beyond it the stream has jumped.
 const JITTER: MediaTime = MediaTime::from_millis(40);
 
-/// State of an input. The caller holds its lock.
+/// The way into a pipeline: what it takes, and the times of what came. The caller holds its lock.
 pub(crate) struct Input {
     pub(crate) name: Arc<str>,
-    pub(crate) queue: Queue,
-    pub(crate) ended: bool,
-    /// Whether the runner has taken note of the end.
-    pub(crate) end_taken: bool,
-    /// What waits here belongs to it.
-    pub(crate) epoch: Epoch,
     caps: Caps,
     late: Late,
     clock: Option<SampleClock>,
@@ -44,10 +36,6 @@ impl Input {
     pub(crate) fn new(endpoint: &Endpoint, caps: Caps) -> Self {
         Self {
             name: endpoint.name.as_str().into(),
-            queue: Queue::new(endpoint.queue),
-            ended: false,
-            end_taken: false,
-            epoch: 0,
             caps,
             late: endpoint.late,
             clock: None,
@@ -55,13 +43,10 @@ impl Input {
         }
     }
 
-    /// Begins an epoch: drops what waits and forgets the times; the end stays. Says how many
-    /// packets it dropped.
-    pub(crate) fn begin(&mut self, epoch: Epoch, stats: &LinkStats, bin: &mut Bin) -> u64 {
-        self.epoch = epoch;
+    /// Forgets the times.
+    pub(crate) fn forget(&mut self) {
         self.clock = None;
         self.bound = None;
-        self.queue.drop_before(epoch, DropReason::Reset, stats, bin)
     }
 
     /// Checks a packet's kind and format and gives it its place in time. A packet that is refused

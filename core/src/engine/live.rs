@@ -25,7 +25,10 @@ pub(crate) struct Change {
 /// Changes on their way to the runner, and what was asked for so far.
 pub(crate) struct LiveParams {
     state: Mutex<State>,
-    pending: AtomicBool,
+    /// Per segment: whether changes wait for it.
+    pending: Vec<AtomicBool>,
+    /// Per node: its segment.
+    segments: Vec<usize>,
 }
 
 struct State {
@@ -62,7 +65,11 @@ impl LiveParams {
             |n: &GraphNode| Wanted { now: n.params.clone(), coming: None, timed: Vec::new() };
         let nodes = graph.nodes.iter().map(wanted).collect();
         let state = State { nodes, changes: Vec::new(), next: 1 };
-        Self { state: Mutex::new(state), pending: AtomicBool::new(false) }
+        Self {
+            state: Mutex::new(state),
+            pending: graph.segments.iter().map(|_| AtomicBool::new(false)).collect(),
+            segments: graph.nodes.iter().map(|n| n.segment).collect(),
+        }
     }
 
     /// Validates and prepares a change of a node and leaves it for the runner. Gives its number,
@@ -124,7 +131,7 @@ impl LiveParams {
                 None => changes.push((index, Change { seq: number, at, prepared, again })),
             }
         }
-        self.pending.store(true, Ordering::Release);
+        self.pending[self.segments[index]].store(true, Ordering::Release);
         Ok((seq, superseded))
     }
 
@@ -144,17 +151,17 @@ impl LiveParams {
         }
     }
 
-    /// Whether changes wait. One atomic load, for the runner's loop.
+    /// Whether changes wait for a segment. One atomic load, for the runner's loop.
     #[inline]
-    pub(crate) fn is_pending(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
+    pub(crate) fn is_pending(&self, segment: usize) -> bool {
+        self.pending[segment].load(Ordering::Acquire)
     }
 
-    /// Takes the changes that wait: (node, change), in order of the calls.
-    pub(crate) fn take(&self) -> Vec<(usize, Change)> {
+    /// Takes the changes that wait for a segment: (node, change), in order of the calls.
+    pub(crate) fn take(&self, segment: usize) -> Vec<(usize, Change)> {
         let mut state = self.lock();
-        self.pending.store(false, Ordering::Release);
-        std::mem::take(&mut state.changes)
+        self.pending[segment].store(false, Ordering::Release);
+        state.changes.extract_if(.., |(node, _)| self.segments[*node] == segment).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -103,7 +103,10 @@ impl Log {
             Event::FormatChanged { node, from, to } => {
                 (LogLevel::Info, format!("the format at {node} changes from {from} to {to}"))
             }
-            Event::Lost(_) | Event::Params { .. } | Event::Reset { .. } => return,
+            Event::Lost(_)
+            | Event::Params { .. }
+            | Event::Reset { .. }
+            | Event::Interrupted { .. } => return,
         };
         self.add(level, pipeline, message);
     }

@@ -1,19 +1,26 @@
-//! The mailbox: where completed tickets wait until the holder of the turn applies them.
+//! The mailbox: where a segment's completed tickets wait until the holder of its turn applies them.
 
-use super::wait::Wait;
+use super::shared::Shared;
 use crate::node::{Mailbox, Outcome, TicketId};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError, Weak};
 
 pub(crate) struct Mail {
     delivered: Mutex<Vec<(TicketId, Outcome)>>,
     pending: AtomicBool,
-    wait: Arc<Wait>,
+    /// The pipeline and the segment. Set as soon as there is one.
+    home: OnceLock<(Weak<Shared>, usize)>,
 }
 
 impl Mail {
-    pub(crate) fn new(wait: Arc<Wait>) -> Self {
-        Self { delivered: Mutex::default(), pending: AtomicBool::new(false), wait }
+    pub(crate) fn new() -> Self {
+        Self { delivered: Mutex::default(), pending: AtomicBool::new(false), home: OnceLock::new() }
+    }
+
+    /// Tells it whose it is.
+    pub(crate) fn belongs_to(&self, pipeline: Weak<Shared>, segment: usize) {
+        // Called once, by who makes the pipeline.
+        let _ = self.home.set((pipeline, segment));
     }
 
     /// Whether something waits. One atomic load, for the runner's loop.
@@ -37,6 +44,10 @@ impl Mailbox for Mail {
             delivered.push((ticket, outcome));
             self.pending.store(true, Ordering::Release);
         }
-        self.wait.notify();
+        if let Some((pipeline, segment)) = self.home.get()
+            && let Some(pipeline) = pipeline.upgrade()
+        {
+            pipeline.wake(*segment);
+        }
     }
 }

@@ -174,13 +174,13 @@ fn link_json(shared: &Shared, index: usize) -> Json {
 
 /// Packets that wait on a link, read from where they wait.
 fn queued(shared: &Shared, link: usize) -> u64 {
-    let (edges, inputs) = (shared.graph.edges.len(), shared.graph.inputs.len());
-    if link < edges {
-        shared.queued[link].load(Ordering::Relaxed)
-    } else if link < edges + inputs {
-        shared.input(link - edges).queue.len() as u64
-    } else {
-        shared.outputs()[link - edges - inputs].queue.len() as u64
+    let inner = shared.graph.edges.len() + shared.graph.inputs.len();
+    if link >= inner {
+        return shared.outputs().list[link - inner].queue.len() as u64;
+    }
+    match shared.ways.iter().position(|way| way.link == link) {
+        Some(entry) => shared.entry(entry).queue.len() as u64,
+        None => shared.queued[link].load(Ordering::Relaxed),
     }
 }
 

@@ -3,14 +3,16 @@
 //! | file | idea |
 //! |---|---|
 //! | `pipeline` | push and pull |
-//! | `control` | ends, close, cancel, reset, rewind, live params |
+//! | `control` | ends, close, cancel, interrupt, reset, rewind, live params |
 //! | `answer` | what these calls answer |
 //! | `shared` | what all threads see of a pipeline |
+//! | `segment` | nodes that run together, by one thread at a time |
 //! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
 //! | `slot` | one node in it |
 //! | `turn` | who may run nodes: one atomic word |
-//! | `life` | state and epoch: one atomic word |
-//! | `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
+//! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
+//! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
+//! | `scheduler`, `workers`, `time`, `timers` | the threads that run segments, and what they go by |
 //! | `mail` | results that come from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
@@ -20,6 +22,8 @@ mod answer;
 mod asynchronous;
 mod clock;
 mod control;
+mod entry;
+mod epochs;
 mod event;
 mod forget;
 mod held;
@@ -34,11 +38,16 @@ mod pipeline;
 mod queue;
 mod routes;
 mod runner;
+mod scheduler;
+mod segment;
 mod shared;
 mod slot;
 mod stats;
+mod time;
+mod timers;
 mod turn;
 mod wait;
+mod workers;
 
 pub use answer::{Closed, Closing, PortSet, Pull, PushError, Reason};
 pub use event::{Event, ParamsOutcome};
@@ -51,6 +60,7 @@ use crate::error::Result;
 use crate::node::{NodeType, Registry};
 use crate::packet::Pool;
 use log::Log;
+use scheduler::Scheduler;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What pipelines share: node types, memory, limits. Cloning gives another handle to the same one.
@@ -66,6 +76,7 @@ struct Inner {
     pool: Pool,
     memory_limit: u64,
     log: Arc<Log>,
+    scheduler: Arc<Scheduler>,
 }
 
 impl Engine {
@@ -81,6 +92,7 @@ impl Engine {
             pool: Pool::new(),
             memory_limit: bytes,
             log: Arc::default(),
+            scheduler: Arc::new(Scheduler::threads()),
         };
         Self { inner: Arc::new(inner) }
     }

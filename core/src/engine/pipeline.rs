@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::answer::{Pull, PushError, Reason, interrupted};
+use super::entry::Entry;
 use super::event::{Event, EventQueue};
 use super::input::{Input, Placed};
 use super::life::{Life, State};
@@ -9,13 +10,12 @@ use super::live::LiveParams;
 use super::mail::Mail;
 use super::queue::{Queue, Queued};
 use super::runner::{Drive, Runner};
-use super::shared::{Output, Shared, panic_error};
+use super::segment::Segment;
+use super::shared::{Output, Outputs, Shared, Way, panic_error};
 use super::stats::{DropReason, LinkStats};
-use super::turn::Turn;
-use super::wait::Wait;
 use super::{clock, inside};
 use crate::error::{Error, Result, detail};
-use crate::graph::{Graph, GraphNode};
+use crate::graph::{Graph, GraphNode, Lane};
 use crate::node::AnyNode;
 use crate::packet::Packet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -38,14 +38,23 @@ impl Pipeline {
     /// # Errors
     /// What keeps a node from being made, e.g. a file that isn't there.
     pub fn new(engine: &Engine, graph: Graph) -> Result<Self> {
-        let nodes = graph.nodes.iter().map(create).collect::<Result<Vec<_>>>()?;
-        let wait = Arc::new(Wait::default());
-        let mail = Arc::new(Mail::new(wait.clone()));
-        let runner = Runner::new(&graph, nodes, mail.clone());
-        let inputs = graph.inputs.iter().map(|endpoint| {
-            let caps = &graph.nodes[endpoint.port.node].ports.inputs[endpoint.port.port].caps;
-            Mutex::new(Input::new(endpoint, caps.clone()))
-        });
+        let scheduler = engine.inner.scheduler.clone();
+        for lane in graph.segments.iter().copied().filter(|lane| *lane != Lane::Caller) {
+            scheduler.start(lane).map_err(|e| no_thread(lane, &e))?;
+        }
+        let mut nodes: Vec<Vec<_>> = graph.segments.iter().map(|_| Vec::new()).collect();
+        for node in &graph.nodes {
+            nodes[node.segment].push(create(node)?);
+        }
+        let mut stats: Vec<_> = graph.nodes.iter().map(|_| Arc::default()).collect();
+        let segment = |(index, nodes)| {
+            let mail = Arc::new(Mail::new());
+            let runner = Runner::new(&graph, index, nodes, mail.clone());
+            runner.tell_stats(&mut stats);
+            Segment::new(graph.segments[index], runner, mail)
+        };
+        let segments: Vec<Segment> = nodes.into_iter().enumerate().map(segment).collect();
+        let (entries, ways) = entries(&graph);
         let outputs: Vec<Output> = graph
             .outputs
             .iter()
@@ -53,41 +62,51 @@ impl Pipeline {
                 name: endpoint.name.as_str().into(),
                 queue: Queue::new(endpoint.queue),
                 ended: false,
+                hit: graph.nodes[endpoint.port.node].hit,
+                pulled: None,
             })
             .collect();
         let links = graph.edges.len() + graph.inputs.len() + outputs.len();
-        let shared = Shared {
+        let borders = entries.len() - graph.inputs.len();
+        let shared = Shared::new(|me, ready| Shared {
+            me,
+            ready,
             name: graph.name.as_str().into(),
             log: engine.inner.log.clone(),
             pool: engine.pool().clone(),
             memory_limit: engine.memory_limit(),
+            scheduler,
             life: Life::new(),
-            nodes: runner.node_stats(),
-            turn: Turn::new(runner),
-            inputs: inputs.collect(),
-            backlog: AtomicUsize::new(0),
+            inline: graph.segments.iter().position(|lane| *lane == Lane::Caller),
+            segments,
+            nodes: stats,
+            entries,
+            ways,
             arrivals: AtomicU64::new(1),
             output_names: outputs.iter().map(|o| o.name.clone()).collect(),
-            blocked: outputs.iter().map(|_| AtomicBool::new(false)).collect(),
+            blocked: (0..outputs.len() + borders).map(|_| AtomicBool::new(false)).collect(),
             latency: outputs.iter().map(|_| OnceLock::new()).collect(),
-            outputs: Mutex::new(outputs),
+            outputs: Mutex::new(Outputs { list: outputs, seq: 0 }),
             links: (0..links).map(|_| LinkStats::default()).collect(),
             queued: graph.edges.iter().map(|_| AtomicU64::new(0)).collect(),
-            any_queued: AtomicBool::new(false),
-            mail,
             live: LiveParams::new(&graph),
             events: Mutex::new(EventQueue::default()),
             news: AtomicBool::new(false),
             error: OnceLock::new(),
             finished: AtomicBool::new(false),
-            rewinding: AtomicBool::new(false),
-            discarded: AtomicU64::new(0),
+            ended: AtomicUsize::new(0),
+            settling: Mutex::default(),
+            started: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
-            wait,
+            worked: AtomicU64::new(0),
+            wait: Arc::default(),
             created: Instant::now(),
             graph,
-        };
-        Ok(Self { shared: Arc::new(shared) })
+        });
+        for (index, segment) in shared.segments.iter().enumerate() {
+            segment.mail.belongs_to(Arc::downgrade(&shared), index);
+        }
+        Ok(Self { shared })
     }
 
     /// The graph that it runs.
@@ -147,7 +166,7 @@ impl Pipeline {
     /// # Errors
     /// As `push_to`.
     pub fn push_at(&self, input: usize, packet: Packet) -> Result<(), PushError> {
-        match self.shared.inputs.len() {
+        match self.shared.graph.inputs.len() {
             inputs if input < inputs => self.push_index(input, packet),
             _ => Err(PushError::Refused(packet, self.no_port("input", input))),
         }
@@ -158,26 +177,28 @@ impl Pipeline {
         if let Err(error) = inside::check(shared) {
             return Err(PushError::Refused(packet, error));
         }
-        let mut made_room = false;
-        let mut input = loop {
+        let way = shared.ways[index];
+        let mut made_room = shared.inline != Some(way.to);
+        let mut entry = loop {
             if let Some(error) = shared.over(shared.life.state()) {
                 return Err(PushError::Refused(packet, error));
             }
-            let input = shared.input_now(index);
-            if input.ended {
-                let message = format!("input '{}' has ended", input.name);
-                let error = Error::new(detail::STATE_ENDED, message).at_port(&*input.name);
+            let entry = shared.entry_now(index);
+            if entry.ended {
+                let name = &*shared.graph.inputs[index].name;
+                let message = format!("input '{name}' has ended");
+                let error = Error::new(detail::STATE_ENDED, message).at_port(name);
                 return Err(PushError::Refused(packet, error));
             }
-            if !input.queue.level.blocks() {
-                break input;
+            if !entry.queue.level.blocks() {
+                break entry;
             }
-            drop(input);
+            drop(entry);
             if made_room {
                 return Err(PushError::Full(packet));
             }
             made_room = true;
-            shared.run(Drive::Pushed, |_| ());
+            shared.run(Drive::Pushed);
         };
         if shared.pool.live_bytes() > shared.memory_limit {
             let limit = shared.memory_limit;
@@ -188,53 +209,53 @@ impl Pipeline {
             .with_hint("release results, or raise the engine's memory limit");
             return Err(PushError::Refused(packet, error));
         }
-        let link = shared.input_link(index);
-        match input.admit(&mut packet, &shared.links[link]) {
+        let stats = &shared.links[way.link];
+        let placed = match &mut entry.input {
+            Some(input) => input.admit(&mut packet, stats),
+            None => Ok(Placed::InTime),
+        };
+        match placed {
             Ok(Placed::InTime) => {}
             Ok(Placed::Jump(expected, found)) => {
-                let input = input.name.clone();
+                let input = shared.graph.inputs[index].name.as_str().into();
                 shared.event(Event::Discontinuity { input, expected, found });
             }
             Ok(Placed::Dropped) => {
-                drop(input);
-                shared.drop_event(link, DropReason::Late, 1);
+                drop(entry);
+                shared.drop_event(way.link, DropReason::Late, 1);
                 shared.tell();
                 return Ok(());
             }
             Err(error) => return Err(PushError::Refused(packet, error)),
         }
-        let (stamp, epoch) = (clock::now(), input.epoch);
+        let (stamp, epochs) = (clock::now(), entry.epochs);
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
-        if input.queue.is_empty()
-            && let Some(mut guard) = shared.turn.enter()
+        if shared.inline == Some(way.to)
+            && entry.queue.is_empty()
+            && let Some(mut guard) = shared.segments[way.to].turn.enter()
         {
-            if guard.with(|runner| runner.can_take(shared, index, epoch)) {
-                input.queue.pass(&packet, &shared.links[link]);
-                drop(input);
+            if guard.with(|runner| runner.can_take(shared, index, epochs)) {
+                entry.queue.pass(&packet, stats);
+                drop(entry);
                 guard.with(|runner| runner.take(index, packet, stamp));
-                shared.run_with(guard, Drive::Pushed, |_| ());
+                shared.run_with(guard, Drive::Pushed);
                 return self.pushed();
             }
             // What others asked for in between is done by the run below.
             drop(guard);
         }
-        let queued =
-            Queued { packet, epoch, stamp, seq: shared.arrivals.fetch_add(1, Ordering::Relaxed) };
-        let waiting = input.queue.len();
-        let (state, bin) = input.parts();
-        let dropped = state.queue.push(queued, &shared.links[link], bin);
-        // What a lossy policy dropped no longer waits.
-        let more = input.queue.len() as isize - waiting as isize;
-        if more >= 0 {
-            shared.backlog.fetch_add(more as usize, Ordering::AcqRel);
-        } else {
-            shared.backlog.fetch_sub(more.unsigned_abs(), Ordering::AcqRel);
-        }
-        drop(input);
+        let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
+        let queued = Queued { packet, epoch: epochs.now, stamp, seq };
+        let dropped = shared.enqueue(index, &mut entry, queued);
+        drop(entry);
         if let Some(reason) = dropped {
-            shared.drop_event(link, reason, 1);
+            shared.drop_event(way.link, reason, 1);
         }
-        shared.run(Drive::Pushed, |_| ());
+        if shared.inline == Some(way.to) {
+            shared.run(Drive::Pushed);
+        } else {
+            shared.wake(way.to);
+        }
         self.pushed()
     }
 
@@ -315,9 +336,10 @@ impl Pipeline {
         if let Some(pull) = self.take_output(which) {
             return Ok(pull);
         }
-        let reason = match shared.over(shared.life.state()) {
-            None => shared.run(Drive::Until(which), |runner| runner.reason(shared, which)),
-            Some(_) => None,
+        let state = shared.life.state();
+        let reason = match shared.over(state) {
+            None => self.drive(Drive::Until(which), which),
+            Some(_) => Reason::Busy,
         };
         if let Some(pull) = self.take_output(which) {
             return Ok(pull);
@@ -327,25 +349,42 @@ impl Pipeline {
         }
         let outputs = shared.outputs();
         let ended = match which {
-            Some(index) => outputs[index].ended,
-            None => shared.finished.load(Ordering::Acquire),
+            Some(index) => outputs.list[index].ended && outputs.list[index].queue.is_empty(),
+            None => {
+                shared.finished.load(Ordering::Acquire)
+                    && outputs.list.iter().all(|o| o.queue.is_empty())
+            }
         };
-        Ok(if ended { Pull::End } else { Pull::Idle(reason.unwrap_or(Reason::Busy)) })
+        Ok(if ended { Pull::End } else { Pull::Idle(reason) })
+    }
+
+    /// Runs what can run on this thread, lets sources run that workers drive, and says why nothing
+    /// goes on.
+    fn drive(&self, drive: Drive, which: Option<usize>) -> Reason {
+        let shared = &*self.shared;
+        if !shared.started.load(Ordering::Relaxed) {
+            shared.start();
+        }
+        match shared.run(drive) {
+            true => shared.reason(which),
+            false => Reason::Busy,
+        }
     }
 
     fn take_output(&self, which: Option<usize>) -> Option<Pull<'_>> {
         let shared = &*self.shared;
-        let epoch = shared.life.epoch();
         let mut held = shared.outputs();
+        // Read under the lock: who begins an epoch goes through the outputs afterwards.
+        let epochs = shared.life.epochs();
         let (outputs, bin) = held.parts();
         let mut next = None;
-        for (index, output) in outputs.iter_mut().enumerate() {
+        for (index, output) in outputs.list.iter_mut().enumerate() {
             if which.is_some_and(|w| w != index) {
                 continue;
             }
-            if output.queue.front().is_some_and(|q| q.epoch < epoch) {
+            if output.queue.front().is_some_and(|q| epochs.forget(q.epoch, output.hit)) {
                 let link = &shared.links[shared.output_link(index)];
-                output.queue.drop_before(epoch, DropReason::Reset, link, bin);
+                output.queue.forget(epochs, output.hit, link, bin);
             }
             if let Some(front) = output.queue.front()
                 && next.is_none_or(|(seq, _)| front.seq < seq)
@@ -354,13 +393,14 @@ impl Pipeline {
             }
         }
         let (_, index) = next?;
-        let queue = &mut outputs[index].queue;
-        let queued = queue.pop(&shared.links[shared.output_link(index)])?;
-        let blocks = queue.level.blocks();
+        let output = &mut outputs.list[index];
+        let queued = output.queue.pop(&shared.links[shared.output_link(index)])?;
+        output.pulled = queued.packet.pts().or(output.pulled);
+        let blocks = output.queue.level.blocks();
         let freed = !blocks && shared.blocked[index].swap(blocks, Ordering::Relaxed);
         drop(held);
         if freed {
-            shared.wait.notify();
+            shared.wake(shared.feeder(index));
         }
         Some(Pull::Packet(&shared.output_names[index], queued.packet))
     }
@@ -372,22 +412,24 @@ impl Pipeline {
     pub fn why_full(&self) -> Result<Reason> {
         let shared = &*self.shared;
         inside::check(shared)?;
-        let reason = shared.run(Drive::Pushed, |runner| runner.reason(shared, None));
-        Ok(reason.unwrap_or(Reason::Busy))
+        Ok(match shared.run(Drive::Pushed) {
+            true => shared.reason(None),
+            false => Reason::Busy,
+        })
     }
 
     /// Runs whatever can run, sources included, until the outputs are full or there is nothing
-    /// left to do. Pulls nothing. Says why it stopped.
+    /// left to do. Pulls nothing. Says why it stopped: `Busy` while workers run.
     ///
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn advance(&self) -> Result<Reason> {
         let shared = &*self.shared;
         inside::check(shared)?;
-        let reason = shared.run(Drive::All, |runner| runner.reason(shared, None));
+        let reason = self.drive(Drive::All, None);
         match shared.over(shared.life.state()) {
             Some(error) => Err(error),
-            None => Ok(reason.unwrap_or(Reason::Busy)),
+            None => Ok(reason),
         }
     }
 
@@ -411,7 +453,7 @@ impl Pipeline {
     /// # Errors
     /// `argument.ambiguous_port` when there is not just one.
     pub fn only_input(&self) -> Result<usize> {
-        match self.shared.inputs.len() {
+        match self.shared.graph.inputs.len() {
             1 => Ok(0),
             n => {
                 let names: Vec<_> = self.inputs().collect();
@@ -447,6 +489,32 @@ impl Pipeline {
             .position(|n| n == name)
             .ok_or_else(|| unknown_port("output", name, &self.outputs().collect::<Vec<_>>()))
     }
+}
+
+/// What leads into the segments: the inputs, then the connections between segments.
+fn entries(graph: &Graph) -> (Vec<Mutex<Entry>>, Vec<Way>) {
+    let (mut entries, mut ways) = (Vec::new(), Vec::new());
+    for (index, endpoint) in graph.inputs.iter().enumerate() {
+        let node = &graph.nodes[endpoint.port.node];
+        let input = Input::new(endpoint, node.ports.inputs[endpoint.port.port].caps.clone());
+        let queue = Queue::new(endpoint.queue);
+        entries.push(Mutex::new(Entry::new(queue, node.hit, Some(input))));
+        let link = graph.edges.len() + index;
+        ways.push(Way { link, from: None, to: node.segment, exit: usize::MAX });
+    }
+    for (link, edge) in graph.edges.iter().enumerate().filter(|(_, edge)| graph.is_border(edge)) {
+        let (from, to) = (&graph.nodes[edge.from.node], &graph.nodes[edge.to.node]);
+        let exit = graph.outputs.len() + entries.len() - graph.inputs.len();
+        entries.push(Mutex::new(Entry::new(Queue::new(edge.queue), to.hit, None)));
+        ways.push(Way { link, from: Some(from.segment), to: to.segment, exit });
+    }
+    (entries, ways)
+}
+
+fn no_thread(lane: Lane, error: &std::io::Error) -> Error {
+    let message = format!("the system gives no thread for the lane '{}': {error}", lane.name());
+    Error::new(detail::LIMIT_THREADS, message)
+        .with_hint("place the nodes inline, or raise the limit of threads")
 }
 
 /// Makes one node. A panic in it is that node's error.

@@ -2,7 +2,7 @@
 
 use super::clock::Ticks;
 use super::held::Bin;
-use super::life::Epoch;
+use super::life::{Epoch, Epochs};
 use super::stats::{DropReason, LinkStats};
 use crate::graph::{QueueLimits, QueuePolicy};
 use crate::packet::Packet;
@@ -167,17 +167,19 @@ impl Queue {
         }
     }
 
-    /// Drops everything that is older than `epoch`, and says how many packets that was.
-    pub(crate) fn drop_before(
+    /// Drops everything that is forgotten in these epochs, where interrupts hit or not, and says
+    /// how many packets that was.
+    pub(crate) fn forget(
         &mut self,
-        epoch: Epoch,
-        reason: DropReason,
+        epochs: Epochs,
+        hit: bool,
         stats: &LinkStats,
         bin: &mut Bin,
     ) -> u64 {
         let mut count = 0;
-        while self.items.front().is_some_and(|q| q.epoch < epoch) {
-            self.drop_front(reason, stats, bin);
+        // Epochs never go back along a queue, so what is stale lies in front.
+        while self.items.front().is_some_and(|q| epochs.forget(q.epoch, hit)) {
+            self.drop_front(DropReason::forgotten(epochs), stats, bin);
             count += 1;
         }
         count

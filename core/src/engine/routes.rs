@@ -5,8 +5,17 @@ use super::slot::NodeSlot;
 /// Where an output port leads.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Dest {
-    Edge { link: usize, node: usize, port: u16 },
+    Edge {
+        link: usize,
+        node: usize,
+        port: u16,
+    },
     Output(usize),
+    /// The queue before another segment.
+    Border {
+        entry: usize,
+        exit: usize,
+    },
 }
 
 /// For each node, the exits that its emissions can lead to.
@@ -17,6 +26,7 @@ pub(super) fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Vec<De
         let mut add = |dest: Dest| {
             let same = |other: &Dest| match (*other, dest) {
                 (Dest::Output(a), Dest::Output(b)) => a == b,
+                (Dest::Border { entry: a, .. }, Dest::Border { entry: b, .. }) => a == b,
                 (Dest::Edge { link: a, .. }, Dest::Edge { link: b, .. }) => a == b,
                 _ => false,
             };

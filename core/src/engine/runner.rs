@@ -1,23 +1,25 @@
-//! The runner: works packets through the nodes, on the thread that holds the turn.
+//! The runner: works packets through the nodes of a segment, on the thread that holds its turn.
 //!
-//! It takes a packet from an input only if every exit that the packet can lead to has room
+//! It takes a packet from an entry only if every exit that the packet can lead to has room
 //! (rule S2), and works it to the end: node after node in topological order. Exits are the
-//! pipeline's outputs and the connections into nodes that open tickets; nothing waits anywhere
-//! else.
+//! pipeline's outputs, the connections to other segments and those into nodes that open tickets;
+//! nothing waits anywhere else.
 
-use super::answer::{PortSet, Reason};
 use super::clock::{self, Ticks};
 use super::event::{Event, ParamsOutcome};
-use super::life::{Epoch, State};
+use super::held::Held;
+use super::life::{Epochs, State};
+use super::mail::Mail;
 use super::queue::{Level, Queued, duration_ns};
 use super::routes::{Dest, NodeSet, exits};
-use super::shared::Shared;
+use super::shared::{Outputs, Shared};
 use super::slot::{Desk, Item, NO_LINK, NodeSlot, Stage, Step, Waiting};
 use super::stats::{DropReason, NodeStats};
+use super::workers;
 use crate::error::Result;
-use crate::graph::{Graph, QueuePolicy, Timing};
+use crate::graph::{Graph, Lane, QueuePolicy, Timing};
 use crate::node::{AnyNode, Emission, Mailbox, TicketDesk, TicketId};
-use crate::packet::{MediaTime, Packet};
+use crate::packet::Packet;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -34,17 +36,30 @@ pub(crate) enum Drive {
     Until(Option<usize>),
     /// Drives sources too, until everything is blocked or done.
     All,
+    /// Takes note of what was asked for, and runs no packets.
+    Control,
+    /// On a worker: as `All`, but no longer than until that time and for so many packets as one
+    /// turn may take.
+    Worker {
+        /// In ticks.
+        until: Ticks,
+    },
 }
 
-/// Something on its way to an output queue.
+/// Something on its way to a queue outside the segment: `to` is an output or a border.
 pub(super) enum Leaving {
-    Packet { output: usize, packet: Packet, stamp: Ticks },
-    End { output: usize },
+    Packet { to: Dest, packet: Packet, stamp: Ticks },
+    End { to: Dest },
 }
 
-/// The part of a pipeline that only the holder of the turn touches.
+/// The part of a segment that only the holder of its turn touches. Nodes go by their place in it.
 pub(crate) struct Runner {
+    /// Which segment it is.
+    pub(super) segment: usize,
+    lane: Lane,
     pub(super) nodes: Vec<NodeSlot>,
+    /// Per node of the graph: its place here.
+    pub(super) places: Vec<usize>,
     /// Per node, per output port.
     pub(super) routes: Vec<Vec<Vec<Dest>>>,
     /// Per node: the exits that its emissions can lead to.
@@ -58,8 +73,8 @@ pub(crate) struct Runner {
     /// Nodes whose inbox waits for a ticket or for room.
     pub(super) blocked: NodeSet,
     pub(super) sources: Vec<usize>,
-    /// Per pipeline input: the node and port behind it.
-    pub(super) inputs: Vec<(usize, u16)>,
+    /// What leads into the segment.
+    pub(super) entries: Vec<Way>,
     pub(super) collector: Vec<Emission>,
     pub(super) opened: Vec<TicketId>,
     /// A result that is complete waits in a node for room.
@@ -68,10 +83,15 @@ pub(crate) struct Runner {
     pub(super) worked: bool,
     pub(super) leaving: VecDeque<Leaving>,
     pub(super) tickets: TicketDesk,
-    pub(super) epoch: Epoch,
-    pub(super) seq: u64,
+    pub(super) epochs: Epochs,
+    /// Whether interrupts hit some of its nodes and others not.
+    pub(super) parted: bool,
+    /// Whether some of its nodes open tickets.
+    has_tickets: bool,
+    /// Whether all nodes have ended, and that is known.
+    pub(super) ended: bool,
     /// The node that is being called, for the report of a panic.
-    pub(crate) current: usize,
+    pub(super) current: usize,
     /// When what is being worked on was pushed.
     pub(super) stamp: Ticks,
     /// When the clock was last read; zero: not in this run.
@@ -81,37 +101,85 @@ pub(crate) struct Runner {
     pub(super) booked: bool,
     pub(super) timed: Timing,
     pub(super) runs: u32,
-    /// Scratch of `publish`.
+    /// Scratch of `publish`, per connection.
     pub(super) counts: Vec<u64>,
+    /// Whether `publish` has said that something waits.
+    any_queued: bool,
+}
+
+/// An entry of the segment, and the node and port that it leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way {
+    pub(super) entry: usize,
+    pub(super) node: usize,
+    pub(super) port: u16,
 }
 
 impl Runner {
+    /// The runner of a segment, with the graph's nodes that are in it, in their order.
     pub(crate) fn new(
         graph: &Graph,
+        segment: usize,
         nodes: Vec<Box<dyn AnyNode>>,
         mailbox: Arc<dyn Mailbox>,
     ) -> Self {
-        let mut slots: Vec<NodeSlot> =
-            graph.nodes.iter().zip(nodes).map(|(spec, node)| NodeSlot::new(spec, node)).collect();
+        let here = |n: usize| graph.nodes[n].segment == segment;
+        let mut places = vec![usize::MAX; graph.nodes.len()];
+        let mut slots = Vec::with_capacity(nodes.len());
+        for (index, node) in (0..graph.nodes.len()).filter(|&n| here(n)).zip(nodes) {
+            places[index] = slots.len();
+            slots.push(NodeSlot::new(index, &graph.nodes[index], node));
+        }
+        let outputs = |slot: &NodeSlot| graph.nodes[slot.index].ports.outputs.len();
         let mut routes: Vec<Vec<Vec<Dest>>> =
-            graph.nodes.iter().map(|n| vec![Vec::new(); n.ports.outputs.len()]).collect();
+            slots.iter().map(|slot| vec![Vec::new(); outputs(slot)]).collect();
+        let mut entries = Vec::new();
+        for (entry, endpoint) in graph.inputs.iter().enumerate() {
+            if here(endpoint.port.node) {
+                let (node, port) = (places[endpoint.port.node], endpoint.port.port);
+                slots[node].links_in[port] += 1;
+                entries.push(Way { entry, node, port: port as u16 });
+            }
+        }
+        let mut border = 0;
         for (link, edge) in graph.edges.iter().enumerate() {
-            let dest = Dest::Edge { link, node: edge.to.node, port: edge.to.port as u16 };
-            routes[edge.from.node][edge.from.port].push(dest);
-            slots[edge.to.node].links_in[edge.to.port] += 1;
+            let (from, to) = (places[edge.from.node], places[edge.to.node]);
+            let port = edge.to.port as u16;
+            let entry = graph.inputs.len() + border;
+            let dest = match graph.is_border(edge) {
+                true => {
+                    let exit = graph.outputs.len() + border;
+                    border += 1;
+                    Dest::Border { entry, exit }
+                }
+                false => Dest::Edge { link, node: to, port },
+            };
+            if here(edge.from.node) {
+                routes[from][edge.from.port].push(dest);
+            }
+            if here(edge.to.node) {
+                slots[to].links_in[edge.to.port] += 1;
+                if graph.is_border(edge) {
+                    entries.push(Way { entry, node: to, port });
+                }
+            }
         }
         for (output, endpoint) in graph.outputs.iter().enumerate() {
-            routes[endpoint.port.node][endpoint.port.port].push(Dest::Output(output));
-        }
-        for endpoint in &graph.inputs {
-            slots[endpoint.port.node].links_in[endpoint.port.port] += 1;
+            if here(endpoint.port.node) {
+                let from = places[endpoint.port.node];
+                routes[from][endpoint.port.port].push(Dest::Output(output));
+            }
         }
         for slot in &mut slots {
             slot.open.copy_from_slice(&slot.links_in);
         }
         let exits = exits(&slots, &routes);
         let sources = (0..slots.len()).filter(|&n| slots[n].is_source).collect();
+        let hits = |hit: bool| slots.iter().any(|slot| slot.hit == hit);
         Self {
+            segment,
+            lane: graph.segments[segment],
+            places,
             routes,
             exits,
             levels: graph.edges.iter().map(|e| Level::new(e.queue)).collect(),
@@ -119,15 +187,17 @@ impl Runner {
             paused: NodeSet::new(slots.len()),
             blocked: NodeSet::new(slots.len()),
             sources,
-            inputs: graph.inputs.iter().map(|i| (i.port.node, i.port.port as u16)).collect(),
+            entries,
             collector: Vec::new(),
             opened: Vec::new(),
             held_back: false,
             worked: false,
             leaving: VecDeque::new(),
             tickets: TicketDesk { mailbox, next: std::cell::Cell::new(TicketId::FIRST) },
-            epoch: 0,
-            seq: 0,
+            epochs: Epochs::default(),
+            parted: hits(true) && hits(false),
+            has_tickets: slots.iter().any(|slot| slot.max_in_flight > 0),
+            ended: false,
             current: 0,
             stamp: 0,
             tick: 0,
@@ -136,12 +206,16 @@ impl Runner {
             timed: graph.timing,
             runs: 0,
             counts: vec![0; graph.edges.len()],
+            any_queued: false,
             nodes: slots,
         }
     }
 
-    pub(crate) fn node_stats(&self) -> Vec<Arc<NodeStats>> {
-        self.nodes.iter().map(|n| n.stats.clone()).collect()
+    /// Puts the counters of its nodes into a list for the graph's nodes.
+    pub(crate) fn tell_stats(&self, of: &mut [Arc<NodeStats>]) {
+        for slot in &self.nodes {
+            of[slot.index] = slot.stats.clone();
+        }
     }
 
     /// Whether something was done since the last call, so that whoever waits should look again.
@@ -149,8 +223,14 @@ impl Runner {
         std::mem::take(&mut self.worked)
     }
 
-    /// Works until `drive` is satisfied or nothing can go on.
-    pub(crate) fn run(&mut self, shared: &Shared, drive: Drive) -> Result<()> {
+    /// Id of the node that is being called.
+    pub(crate) fn current_id(&self) -> Arc<str> {
+        self.nodes[self.current].id.clone()
+    }
+
+    /// Works until `drive` is satisfied or nothing can go on. True: the time of this turn is over,
+    /// and there may be more.
+    pub(crate) fn run(&mut self, shared: &Shared, drive: Drive) -> Result<bool> {
         let mut taken = 0;
         self.runs = self.runs.wrapping_add(1);
         self.timing = match self.timed {
@@ -161,50 +241,63 @@ impl Runner {
         if self.tick == 0 && self.timing {
             self.tick = clock::now();
         }
+        let mail = &*shared.segments[self.segment].mail;
         self.active.append(&mut self.blocked);
-        loop {
-            let (state, epoch) = shared.life.get();
+        let more = loop {
+            let (state, epochs) = shared.life.get();
             if state.is_terminal() {
                 self.clear(shared, state);
-                self.tick = 0;
-                return Ok(());
+                break false;
             }
-            if epoch != self.epoch {
-                self.reset(shared, epoch);
+            if epochs != self.epochs {
+                self.come(shared, epochs);
             }
-            if shared.mail.is_pending() {
-                self.collect_mail(shared);
+            if mail.is_pending() {
+                self.collect_mail(mail);
                 self.commit(shared)?;
             } else if self.held_back {
                 self.commit(shared)?;
             }
-            if shared.live.is_pending() {
+            if shared.live.is_pending(self.segment) {
                 self.take_changes(shared);
+            }
+            if drive == Drive::Control {
+                break false;
             }
             if let Some(node) = self.active.pop_first() {
                 self.run_node(shared, node)?;
                 continue;
             }
             self.flush(shared);
+            if let Drive::Worker { until } = drive {
+                if taken >= FAIR_SHARE || (taken > 0 && clock::is_after(clock::now(), until)) {
+                    break true;
+                }
+                if taken > 0 && workers::owes_help() {
+                    shared.scheduler.help(self.lane);
+                }
+                taken += 1;
+            }
             if self.resume_paused(shared)? {
                 continue;
             }
-            if taken < FAIR_SHARE && self.take_input(shared) {
+            if taken < FAIR_SHARE && self.take_entry(shared) {
                 taken += usize::from(drive == Drive::Pushed);
                 continue;
             }
             let satisfied = match drive {
-                Drive::Pushed => true,
+                Drive::Pushed | Drive::Control => true,
                 Drive::Until(which) => shared.has_output(which),
                 Drive::All => false,
+                Drive::Worker { .. } => !shared.started.load(Ordering::Acquire),
             };
             if satisfied || !self.drive_source(shared)? {
-                break;
+                break false;
             }
-        }
+        };
         self.publish(shared);
         self.tick = 0;
-        Ok(())
+        Ok(more)
     }
 
     /// Runs one node until its inbox is empty or it can't go on.
@@ -279,10 +372,11 @@ impl Runner {
             else {
                 break;
             };
-            let slot = &mut self.nodes[node];
-            if !slot.is_open_to(packet, usize::from(to)) || shared.wants_attention(self.epoch) {
+            if !self.nodes[node].is_open_to(packet, usize::from(to)) || self.wants_attention(shared)
+            {
                 break;
             }
+            let slot = &mut self.nodes[node];
             let (ns, stats) = (duration_ns(packet), &shared.links[link]);
             stats.enter(ns);
             stats.take(ns);
@@ -306,6 +400,17 @@ impl Runner {
         Ok(())
     }
 
+    /// Whether something has come that has to be seen before the next packet.
+    #[inline]
+    fn wants_attention(&self, shared: &Shared) -> bool {
+        let (state, epochs) = shared.life.get();
+        let segment = &shared.segments[self.segment];
+        state.is_terminal()
+            || epochs != self.epochs
+            || segment.mail.is_pending()
+            || shared.live.is_pending(self.segment)
+    }
+
     fn desk<'a>(&'a mut self, shared: &'a Shared, index: usize) -> (&'a mut NodeSlot, Desk<'a>) {
         let desk = Desk {
             out: &mut self.collector,
@@ -325,7 +430,7 @@ impl Runner {
         if !slot.acks.is_empty() {
             for (seq, outcome) in slot.acks.drain(..) {
                 let applied = matches!(outcome, ParamsOutcome::Applied(_));
-                shared.live.settle(index, seq, applied);
+                shared.live.settle(slot.index, seq, applied);
                 shared.event(Event::Params { seq, node: slot.id.clone(), outcome });
             }
         }
@@ -341,6 +446,13 @@ impl Runner {
             return;
         }
         let mut collector = std::mem::take(&mut self.collector);
+        if self.parted && !self.nodes[index].hit {
+            // What such a node gives belongs to the epoch in which it gives it.
+            let (state, epochs) = shared.life.get();
+            if epochs != self.epochs && !state.is_terminal() {
+                self.come(shared, epochs);
+            }
+        }
         self.nodes[index].stats.emitted.add(collector.len() as u64);
         for Emission { port, packet } in collector.drain(..) {
             if self.nodes[index].is_source
@@ -368,9 +480,9 @@ impl Runner {
     #[inline]
     fn send(&mut self, shared: &Shared, dest: Dest, packet: Packet) {
         match dest {
-            Dest::Output(output) => {
+            Dest::Output(_) | Dest::Border { .. } => {
                 let stamp = self.stamp;
-                self.leaving.push_back(Leaving::Packet { output, packet, stamp });
+                self.leaving.push_back(Leaving::Packet { to: dest, packet, stamp });
             }
             Dest::Edge { link, node, port } => {
                 let stats = &shared.links[link];
@@ -437,14 +549,17 @@ impl Runner {
                         self.nodes[node].inbox.push_back(Item::end(port));
                         self.active.insert(node);
                     }
-                    Dest::Output(output) => self.leaving.push_back(Leaving::End { output }),
+                    to => self.leaving.push_back(Leaving::End { to }),
                 }
             }
         }
-        if self.nodes.iter().all(|n| n.stage == Stage::Ended) {
+        if !self.ended && self.nodes.iter().all(|n| n.stage == Stage::Ended) {
             self.flush(shared);
-            shared.finished.store(true, Ordering::Release);
-            shared.wait.notify();
+            self.ended = true;
+            if shared.ended.fetch_add(1, Ordering::AcqRel) + 1 == shared.segments.len() {
+                shared.finished.store(true, Ordering::Release);
+                shared.wait.notify();
+            }
         }
     }
 
@@ -452,7 +567,9 @@ impl Runner {
     #[inline]
     fn has_room(&self, shared: &Shared, index: usize) -> bool {
         self.exits[index].iter().all(|exit| match *exit {
-            Dest::Output(output) => !shared.blocked[output].load(Ordering::Relaxed),
+            Dest::Output(exit) | Dest::Border { exit, .. } => {
+                !shared.blocked[exit].load(Ordering::Relaxed)
+            }
             Dest::Edge { link, .. } => !self.levels[link].blocks(),
         })
     }
@@ -528,14 +645,19 @@ impl Runner {
         any
     }
 
-    /// Whether a packet of that input and epoch could be worked on now.
-    pub(crate) fn can_take(&self, shared: &Shared, input: usize, epoch: Epoch) -> bool {
-        self.epoch == epoch && self.can_enter(shared, self.inputs[input].0)
+    /// Whether a packet of that entry, in these epochs, could be worked on now.
+    pub(crate) fn can_take(&self, shared: &Shared, entry: usize, epochs: Epochs) -> bool {
+        self.epochs == epochs && self.way(entry).is_some_and(|way| self.can_enter(shared, way.node))
     }
 
-    /// Takes a packet that comes straight from a push.
-    pub(crate) fn take(&mut self, input: usize, packet: Packet, stamp: Ticks) {
-        let (node, port) = self.inputs[input];
+    #[inline]
+    fn way(&self, entry: usize) -> Option<Way> {
+        self.entries.iter().copied().find(|way| way.entry == entry)
+    }
+
+    /// Takes a packet that comes straight from a push; see `can_take`.
+    pub(crate) fn take(&mut self, entry: usize, packet: Packet, stamp: Ticks) {
+        let Some(Way { node, port, .. }) = self.way(entry) else { return };
         self.nodes[node].stats.taken.add(1);
         self.nodes[node].inbox.push_back(Item::counted(packet, port, stamp));
         self.active.insert(node);
@@ -543,99 +665,162 @@ impl Runner {
     }
 
     /// Takes the packet (or end) that came first among those that have room ahead.
-    fn take_input(&mut self, shared: &Shared) -> bool {
-        if shared.backlog.load(Ordering::Acquire) == 0 {
+    fn take_entry(&mut self, shared: &Shared) -> bool {
+        let backlog = &shared.segments[self.segment].backlog;
+        if backlog.load(Ordering::Acquire) == 0 {
             return false;
         }
-        let mut next: Option<(u64, usize)> = None;
-        for (index, &(node, _)) in self.inputs.iter().enumerate() {
-            let input = shared.input_now(index);
-            let seq = match input.queue.front() {
-                Some(queued) if queued.epoch == self.epoch && self.can_enter(shared, node) => {
-                    queued.seq
-                }
-                None if input.ended && !input.end_taken => 0,
+        let mut next: Option<(u64, Way)> = None;
+        for &way in &self.entries {
+            let entry = shared.entry_now(way.entry);
+            if entry.epochs != self.epochs {
+                // An epoch has begun; the next look at the state comes into it.
+                continue;
+            }
+            let seq = match entry.queue.front() {
+                Some(queued) if self.can_enter(shared, way.node) => queued.seq,
+                None if entry.ended && !entry.end_taken => 0,
                 _ => continue,
             };
             if next.is_none_or(|(first, _)| seq < first) {
-                next = Some((seq, index));
+                next = Some((seq, way));
             }
         }
-        let Some((_, index)) = next else { return false };
-        let (node, port) = self.inputs[index];
-        let mut input = shared.input_now(index);
-        if input.epoch != self.epoch {
-            // A reset came in between; the run that it asks for takes what is new.
+        let Some((_, Way { entry: index, node, port })) = next else { return false };
+        let mut entry = shared.entry_now(index);
+        if entry.epochs != self.epochs {
             return false;
         }
-        match input.queue.pop(&shared.links[shared.input_link(index)]) {
+        match entry.queue.pop(&shared.links[shared.ways[index].link]) {
             Some(queued) => {
                 let Queued { packet, stamp, .. } = queued;
                 let item = Item::counted(packet, port, stamp);
                 self.nodes[node].stats.taken.add(1);
                 self.nodes[node].inbox.push_back(item);
+                shared.freed(index, &entry);
             }
             None => {
-                input.end_taken = true;
+                entry.end_taken = true;
                 self.nodes[node].inbox.push_back(Item::end(port));
             }
         }
-        drop(input);
-        shared.backlog.fetch_sub(1, Ordering::AcqRel);
+        drop(entry);
+        backlog.fetch_sub(1, Ordering::AcqRel);
         self.active.insert(node);
         self.worked = true;
         true
     }
 
-    /// Puts what has left the nodes into the output queues; not once it is stale or the pipeline
+    /// Puts what has left the nodes into the queues outside; not once it is stale or the pipeline
     /// over, which the next look at its state deals with.
     #[inline]
     pub(super) fn flush(&mut self, shared: &Shared) {
         if self.leaving.is_empty() {
             return;
         }
-        let mut held = shared.outputs();
-        let (outputs, bin) = held.parts();
-        // Read under the lock: who resets, closes or cancels goes through the outputs afterwards.
-        let (state, epoch) = shared.life.get();
-        if epoch != self.epoch || matches!(state, State::Closed | State::Cancelled) {
-            return;
-        }
-        let closing = state == State::Closing;
-        for leaving in self.leaving.drain(..) {
-            match leaving {
-                Leaving::Packet { output, packet, stamp } => {
-                    let link = shared.output_link(output);
-                    if self.timing {
-                        let taken = self.tick.wrapping_sub(stamp);
-                        shared.latency[output].get_or_init(Box::default).record(taken);
-                    }
-                    let queue = &mut outputs[output].queue;
-                    if closing && queue.level.blocks() {
-                        shared.links[link].enter(duration_ns(&packet));
-                        shared.drop(link, DropReason::Closed, &packet);
-                        bin.add(packet);
-                        continue;
-                    }
-                    self.seq += 1;
-                    let queued = Queued { packet, epoch: self.epoch, stamp, seq: self.seq };
-                    if let Some(reason) = queue.push(queued, &shared.links[link], bin) {
-                        shared.drop_event(link, reason, 1);
-                    }
-                    let blocks = !closing && queue.level.blocks();
-                    shared.blocked[output].store(blocks, Ordering::Relaxed);
+        let mut outputs = None;
+        let mut any_output = false;
+        while let Some(leaving) = self.leaving.pop_front() {
+            let (Leaving::Packet { to, .. } | Leaving::End { to }) = &leaving;
+            let unsent = match *to {
+                Dest::Output(output) => {
+                    any_output = true;
+                    let held = outputs.get_or_insert_with(|| shared.outputs());
+                    self.put_out(shared, held, output, leaving)
                 }
-                Leaving::End { output } => outputs[output].ended = true,
+                Dest::Border { entry, .. } => {
+                    // One lock at a time.
+                    outputs = None;
+                    self.put_across(shared, entry, leaving)
+                }
+                Dest::Edge { .. } => None,
+            };
+            if let Some(leaving) = unsent {
+                self.leaving.push_front(leaving);
+                return;
+            }
+        }
+        drop(outputs);
+        if any_output {
+            shared.wait.notify_waiting();
+        }
+    }
+
+    /// Whether the life that a queue's lock shows lets this runner's packets in.
+    fn may_leave(&self, shared: &Shared) -> Option<State> {
+        // Read under the lock: who begins an epoch, closes or cancels goes through the queues
+        // afterwards.
+        let (state, epochs) = shared.life.get();
+        let over = matches!(state, State::Closed | State::Cancelled);
+        (epochs == self.epochs && !over).then_some(state)
+    }
+
+    fn put_out(
+        &mut self,
+        shared: &Shared,
+        held: &mut Held<'_, Outputs>,
+        output: usize,
+        leaving: Leaving,
+    ) -> Option<Leaving> {
+        let Some(state) = self.may_leave(shared) else { return Some(leaving) };
+        let closing = state == State::Closing;
+        let (Outputs { list, seq }, bin) = held.parts();
+        let Leaving::Packet { packet, stamp, .. } = leaving else {
+            list[output].ended = true;
+            return None;
+        };
+        let link = shared.output_link(output);
+        if self.timing {
+            let taken = self.tick.wrapping_sub(stamp);
+            shared.latency[output].get_or_init(Box::default).record(taken);
+        }
+        let queue = &mut list[output].queue;
+        if closing && queue.level.blocks() {
+            shared.links[link].enter(duration_ns(&packet));
+            shared.drop(link, DropReason::Closed, &packet);
+            bin.add(packet);
+            return None;
+        }
+        *seq += 1;
+        let queued = Queued { packet, epoch: self.epochs.now, stamp, seq: *seq };
+        if let Some(reason) = queue.push(queued, &shared.links[link], bin) {
+            shared.drop_event(link, reason, 1);
+        }
+        let blocks = !closing && queue.level.blocks();
+        shared.blocked[output].store(blocks, Ordering::Relaxed);
+        None
+    }
+
+    fn put_across(&mut self, shared: &Shared, index: usize, leaving: Leaving) -> Option<Leaving> {
+        let mut held = shared.entry_now(index);
+        if self.may_leave(shared).is_none() {
+            return Some(leaving);
+        }
+        let (link, to) = (shared.ways[index].link, shared.ways[index].to);
+        let mut dropped = None;
+        match leaving {
+            Leaving::Packet { packet, stamp, .. } => {
+                let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
+                let queued = Queued { packet, epoch: self.epochs.now, stamp, seq };
+                dropped = shared.enqueue(index, &mut held, queued);
+            }
+            Leaving::End { .. } => {
+                held.ended = true;
+                shared.segments[to].backlog.fetch_add(1, Ordering::AcqRel);
             }
         }
         drop(held);
-        shared.wait.notify_waiting();
+        if let Some(reason) = dropped {
+            shared.drop_event(link, reason, 1);
+        }
+        shared.wake(to);
+        None
     }
 
     /// Notes the results that tickets have brought.
-    fn collect_mail(&mut self, shared: &Shared) {
+    fn collect_mail(&mut self, mail: &Mail) {
         self.worked = true;
-        for (ticket, outcome) in shared.mail.take() {
+        for (ticket, outcome) in mail.take() {
             let waiting = self.nodes.iter_mut().flat_map(|n| n.waiting.iter_mut());
             // A ticket of an older epoch has no place any more.
             if let Some(waiting) = { waiting }.find(|w| w.ticket == Some(ticket)) {
@@ -691,19 +876,23 @@ impl Runner {
 
     fn take_changes(&mut self, shared: &Shared) {
         self.worked = true;
-        for (index, change) in shared.live.take() {
+        for (node, change) in shared.live.take(self.segment) {
+            let index = self.places[node];
             self.current = index;
             self.nodes[index].change(change);
             self.report(shared, index);
         }
     }
 
-    /// Makes known how much waits on each connection, counted in the inboxes themselves.
+    /// Makes known how the run has left the segment: what waits on each connection, counted in the
+    /// inboxes themselves, and what would have to come before it goes on.
     pub(super) fn publish(&mut self, shared: &Shared) {
-        if self.blocked.is_empty()
-            && self.paused.is_empty()
-            && !shared.any_queued.load(Ordering::Relaxed)
-        {
+        let open = |n: &NodeSlot| n.waiting.iter().any(|w| w.outcome.is_none());
+        let waits = self.has_tickets.then(|| self.nodes.iter().find(|n| open(n))).flatten();
+        let in_flight = waits.map(|n| n.index);
+        let position = self.sources.iter().map(|&n| self.nodes[n].bound.nanos()).min();
+        shared.segments[self.segment].rest.set(in_flight, None, position);
+        if self.blocked.is_empty() && self.paused.is_empty() && !self.any_queued {
             return;
         }
         self.counts.fill(0);
@@ -714,35 +903,11 @@ impl Runner {
                 }
             }
         }
-        for (gauge, count) in shared.queued.iter().zip(&self.counts) {
-            gauge.store(*count, Ordering::Relaxed);
-        }
-        let any = self.counts.iter().any(|&n| n > 0);
-        shared.any_queued.store(any, Ordering::Relaxed);
-    }
-
-    /// Why nothing goes on.
-    pub(crate) fn reason(&self, shared: &Shared, wanted: Option<usize>) -> Reason {
-        let open = |n: &NodeSlot| n.waiting.iter().any(|w| w.outcome.is_none());
-        if let Some(index) = self.nodes.iter().position(open) {
-            return Reason::InFlight(index);
-        }
-        let full = (0..shared.blocked.len())
-            .find(|&o| Some(o) != wanted && shared.blocked[o].load(Ordering::Relaxed));
-        if let Some(output) = full {
-            return Reason::Full(output);
-        }
-        let mut open = PortSet::default();
-        for index in 0..self.inputs.len() {
-            if !shared.input(index).ended {
-                open.insert(index);
+        for (link, edge) in shared.graph.edges.iter().enumerate() {
+            if self.places[edge.to.node] != usize::MAX {
+                shared.queued[link].store(self.counts[link], Ordering::Relaxed);
             }
         }
-        Reason::Need(open)
-    }
-
-    /// Time that the sources have reached, for progress.
-    pub(crate) fn position(&self) -> Option<MediaTime> {
-        self.sources.iter().map(|&n| self.nodes[n].bound).min()
+        self.any_queued = self.counts.iter().any(|&n| n > 0);
     }
 }

@@ -1,92 +1,232 @@
 //! What all threads see of a pipeline, and how they run it.
 
+use super::answer::{PortSet, Reason};
+use super::entry::Entry;
+use super::epochs::Settling;
 use super::event::{Event, EventQueue};
 use super::held::Held;
-use super::input::Input;
 use super::inside;
-use super::life::{Epoch, Life, State};
+use super::life::{Epochs, Life, State};
 use super::live::LiveParams;
 use super::log::Log;
-use super::mail::Mail;
-use super::queue::Queue;
+use super::queue::{Queue, Queued};
+use super::routes::Dest;
 use super::runner::{Drive, Runner};
+use super::scheduler::Scheduler;
+use super::segment::Segment;
 use super::stats::{DropReason, Histogram, LinkStats, NodeStats};
-use super::turn::{Guard, Turn};
+use super::turn::Guard;
 use super::wait::Wait;
+use super::workers::Ready;
 use crate::error::{Error, detail};
-use crate::graph::Graph;
-use crate::packet::{Packet, Pool};
+use crate::graph::{Graph, Lane};
+use crate::packet::{MediaTime, Packet, Pool};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
 pub(crate) struct Output {
     pub(crate) name: Arc<str>,
     pub(crate) queue: Queue,
     pub(crate) ended: bool,
+    /// Whether interrupts hit it.
+    pub(crate) hit: bool,
+    /// Time of the last packet that was pulled.
+    pub(crate) pulled: Option<MediaTime>,
+}
+
+/// All outputs. They have one lock, which makes one order of what comes out.
+pub(crate) struct Outputs {
+    pub(crate) list: Vec<Output>,
+    /// Packets that have come out.
+    pub(crate) seq: u64,
 }
 
 /// What all threads see of a pipeline.
 pub(crate) struct Shared {
+    /// Itself.
+    pub(super) me: Weak<Self>,
     pub(crate) graph: Graph,
     pub(super) name: Arc<str>,
     pub(super) log: Arc<Log>,
     pub(crate) pool: Pool,
     pub(crate) memory_limit: u64,
+    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) life: Life,
-    pub(super) turn: Turn<Runner>,
-    pub(super) inputs: Vec<Mutex<Input>>,
-    /// Packets and ends that wait at the inputs.
-    pub(crate) backlog: AtomicUsize,
+    pub(crate) segments: Vec<Segment>,
+    /// The segment that the calling threads run, if there is one.
+    pub(super) inline: Option<usize>,
+    /// Per lane with workers.
+    pub(super) ready: [Mutex<Ready>; 3],
+    /// The pipeline's inputs, then the connections between segments.
+    pub(super) entries: Vec<Mutex<Entry>>,
+    /// Per entry.
+    pub(crate) ways: Vec<Way>,
     pub(super) arrivals: AtomicU64,
-    pub(super) outputs: Mutex<Vec<Output>>,
+    pub(super) outputs: Mutex<Outputs>,
     pub(super) output_names: Vec<Arc<str>>,
-    /// Per output: whether its queue holds back the work that leads to it.
+    /// Outputs, then connections between segments: whether the queue holds back the work that leads
+    /// to it.
     pub(crate) blocked: Vec<AtomicBool>,
     /// Per output: from push to output, in ticks.
     pub(crate) latency: Vec<OnceLock<Box<Histogram>>>,
-    /// Edges first, then inputs, then outputs.
+    /// Connections first, then inputs, then outputs.
     pub(crate) links: Vec<LinkStats>,
-    /// Per edge: packets that wait, as the runner last counted them.
+    /// Per connection within a segment: packets that wait, as its runner last counted them.
     pub(crate) queued: Vec<AtomicU64>,
-    pub(crate) any_queued: AtomicBool,
     pub(crate) nodes: Vec<Arc<NodeStats>>,
-    pub(crate) mail: Arc<Mail>,
     pub(crate) live: LiveParams,
     pub(super) events: Mutex<EventQueue>,
     /// There are events that nobody was told of.
     pub(super) news: AtomicBool,
     pub(super) error: OnceLock<Error>,
     pub(crate) finished: AtomicBool,
-    pub(crate) rewinding: AtomicBool,
-    /// Packets that a reset dropped at the borders; the runner tells of them.
-    pub(crate) discarded: AtomicU64,
+    /// Segments all of whose nodes have ended.
+    pub(crate) ended: AtomicUsize,
+    pub(super) settling: Mutex<Settling>,
+    /// Sources that workers drive may begin.
+    pub(crate) started: AtomicBool,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
+    /// Time that workers have spent on it, in ticks.
+    pub(crate) worked: AtomicU64,
     pub(crate) wait: Arc<Wait>,
     pub(crate) created: Instant,
 }
 
+/// Where an entry comes from and leads to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// Index of its counters.
+    pub(crate) link: usize,
+    /// The segment that it leads from; `None`: from outside.
+    pub(crate) from: Option<usize>,
+    /// The segment that it leads into.
+    pub(crate) to: usize,
+    /// Connections between segments: index into `blocked`.
+    pub(crate) exit: usize,
+}
+
 impl Shared {
-    pub(crate) fn input(&self, index: usize) -> Held<'_, Input> {
-        Held::new(lock(&self.inputs[index]))
+    /// Makes it; `make` is given what it will know itself by.
+    pub(super) fn new(make: impl FnOnce(Weak<Self>, [Mutex<Ready>; 3]) -> Self) -> Arc<Self> {
+        Arc::new_cyclic(|me| make(me.clone(), Default::default()))
     }
 
-    /// An input in the current epoch: what a reset has made stale is dropped.
-    pub(crate) fn input_now(&self, index: usize) -> Held<'_, Input> {
-        let mut held = self.input(index);
-        let epoch = self.life.epoch();
-        if held.epoch != epoch {
-            let (input, bin) = held.parts();
-            let count = input.begin(epoch, &self.links[self.input_link(index)], bin);
-            self.backlog.fetch_sub(count as usize, Ordering::AcqRel);
-            self.discarded.fetch_add(count, Ordering::AcqRel);
+    pub(crate) fn entry(&self, index: usize) -> Held<'_, Entry> {
+        Held::new(lock(&self.entries[index]))
+    }
+
+    /// An entry in the current epoch: what is forgotten is dropped.
+    pub(crate) fn entry_now(&self, index: usize) -> Held<'_, Entry> {
+        let mut held = self.entry(index);
+        let epochs = self.life.epochs();
+        if held.epochs != epochs {
+            self.bring(index, &mut held, epochs);
         }
         held
     }
 
-    pub(crate) fn outputs(&self) -> Held<'_, Vec<Output>> {
+    /// Brings an entry into an epoch.
+    #[cold]
+    fn bring(&self, index: usize, held: &mut Held<'_, Entry>, epochs: Epochs) {
+        let (entry, bin) = held.parts();
+        let way = self.ways[index];
+        let count = entry.come(epochs, &self.links[way.link], bin);
+        if count > 0 {
+            self.segments[way.to].backlog.fetch_sub(count as usize, Ordering::AcqRel);
+            self.freed(index, entry);
+        }
+    }
+
+    /// Says that an entry has less in it than before: who leads into it may go on.
+    pub(crate) fn freed(&self, index: usize, entry: &Entry) {
+        let way = self.ways[index];
+        if let Some(from) = way.from
+            && !entry.queue.level.blocks()
+            && self.blocked[way.exit].swap(false, Ordering::AcqRel)
+        {
+            self.wake_later(from);
+        }
+    }
+
+    /// As [`wake`](Self::wake), where a lock is held: whoever waits is told afterwards.
+    fn wake_later(&self, segment: usize) {
+        match self.segments[segment].lane {
+            Lane::Caller => self.news.store(true, Ordering::Release),
+            _ => self.wake(segment),
+        }
+    }
+
+    /// Sees to it that a segment is run: by a worker, or by whoever waits for the pipeline.
+    pub(crate) fn wake(&self, segment: usize) {
+        let Segment { lane, turn, .. } = &self.segments[segment];
+        if *lane == Lane::Caller {
+            self.wait.notify();
+        } else if turn.ask()
+            && let Some(me) = self.me.upgrade()
+        {
+            self.scheduler.queue(*lane, me, segment);
+        }
+    }
+
+    /// As [`wake`](Self::wake), unless the calling threads run the segment.
+    pub(crate) fn wake_worker(&self, segment: usize) {
+        if self.segments[segment].lane != Lane::Caller {
+            self.wake(segment);
+        }
+    }
+
+    /// As [`wake`](Self::wake), every segment that workers run.
+    pub(crate) fn wake_workers(&self) {
+        (0..self.segments.len()).for_each(|segment| self.wake_worker(segment));
+    }
+
+    /// The segment that leads to an output.
+    pub(super) fn feeder(&self, output: usize) -> usize {
+        self.graph.nodes[self.graph.outputs[output].port.node].segment
+    }
+
+    /// Lets the sources begin that workers drive.
+    #[cold]
+    pub(super) fn start(&self) {
+        if !self.started.swap(true, Ordering::AcqRel) {
+            self.wake_workers();
+        }
+    }
+
+    /// Queues a packet before a segment and counts it. Gives the drop that the policy led to.
+    pub(super) fn enqueue(
+        &self,
+        index: usize,
+        held: &mut Held<'_, Entry>,
+        queued: Queued,
+    ) -> Option<DropReason> {
+        let (entry, bin) = held.parts();
+        let Way { link, to, exit, .. } = self.ways[index];
+        let waiting = entry.queue.len();
+        let dropped = entry.queue.push(queued, &self.links[link], bin);
+        // What a lossy policy dropped no longer waits.
+        let more = entry.queue.len() as isize - waiting as isize;
+        let backlog = &self.segments[to].backlog;
+        if more >= 0 {
+            backlog.fetch_add(more as usize, Ordering::AcqRel);
+        } else {
+            backlog.fetch_sub(more.unsigned_abs(), Ordering::AcqRel);
+        }
+        if let Some(blocked) = self.blocked.get(exit) {
+            blocked.store(entry.queue.level.blocks(), Ordering::Release);
+        }
+        dropped
+    }
+
+    /// Its segments that are ready on a lane. Only who has the lane's lock may ask.
+    pub(super) fn ready_on(&self, lane: Lane) -> MutexGuard<'_, Ready> {
+        lock(&self.ready[lane as usize - 1])
+    }
+
+    pub(crate) fn outputs(&self) -> Held<'_, Outputs> {
         Held::new(lock(&self.outputs))
     }
 
@@ -116,16 +256,9 @@ impl Shared {
     pub(crate) fn has_output(&self, which: Option<usize>) -> bool {
         let outputs = self.outputs();
         match which {
-            Some(index) => !outputs[index].queue.is_empty(),
-            None => outputs.iter().any(|o| !o.queue.is_empty()),
+            Some(index) => !outputs.list[index].queue.is_empty(),
+            None => outputs.list.iter().any(|o| !o.queue.is_empty()),
         }
-    }
-
-    /// Whether something has come that the runner must see before it goes on.
-    #[inline]
-    pub(crate) fn wants_attention(&self, epoch: Epoch) -> bool {
-        let (state, current) = self.life.get();
-        state.is_terminal() || current != epoch || self.mail.is_pending() || self.live.is_pending()
     }
 
     /// Notes an event. Whoever waits is told by [`tell`](Self::tell), once no lock is held: being
@@ -158,69 +291,137 @@ impl Shared {
     /// Counts a packet that is let go of with everything else. A reset is one event for all.
     pub(crate) fn lose(&self, link: usize, reason: DropReason, ns: u64) {
         self.links[link].drop(reason, ns);
-        if reason != DropReason::Reset {
+        if !matches!(reason, DropReason::Reset | DropReason::Interrupted) {
             self.drop_event(link, reason, 1);
         }
+    }
+
+    /// As [`lose`](Self::lose), a packet that was just about to come to the link.
+    pub(crate) fn lose_new(&self, link: usize, reason: DropReason, packet: &Packet) {
+        let ns = super::queue::duration_ns(packet);
+        self.links[link].enter(ns);
+        self.lose(link, reason, ns);
+    }
+
+    /// Whether interrupts hit what is on its way there.
+    pub(super) fn hits(&self, to: Dest) -> bool {
+        let node = match to {
+            Dest::Output(output) => self.graph.outputs[output].port.node,
+            Dest::Border { entry, .. } => self.graph.edges[self.ways[entry].link].to.node,
+            Dest::Edge { link, .. } => self.graph.edges[link].to.node,
+        };
+        self.graph.nodes[node].hit
     }
 
     pub(crate) fn drop_event(&self, link: usize, reason: DropReason, count: u64) {
         self.event(Event::Dropped { link: self.link_name(link).into(), reason, count });
     }
 
-    /// Runs what can run. `None`: another thread is at it and will look again. When it came to a
-    /// stop, `after` looks at the runner before the turn is given back.
-    pub(super) fn run<R>(&self, drive: Drive, after: impl Fn(&mut Runner) -> R) -> Option<R> {
-        Some(self.run_with(self.turn.enter()?, drive, after))
+    /// Runs what the calling thread can run. False: another thread is at it and will look again.
+    pub(super) fn run(&self, drive: Drive) -> bool {
+        let Some(inline) = self.inline else { return true };
+        match self.segments[inline].turn.enter() {
+            None => false,
+            Some(guard) => {
+                self.run_with(guard, drive);
+                true
+            }
+        }
     }
 
     /// As [`run`](Self::run), for who has the turn already.
-    pub(super) fn run_with<R>(
-        &self,
-        guard: Guard<'_, Runner>,
-        drive: Drive,
-        after: impl Fn(&mut Runner) -> R,
-    ) -> R {
-        inside::within(self, || self.run_inside(guard, drive, after))
+    pub(super) fn run_with(&self, guard: Guard<'_, Runner>, drive: Drive) {
+        inside::within(self, || {
+            let mut guard = guard;
+            let mut asked = false;
+            loop {
+                let (worked, _) = self.run_once(&mut guard, drive);
+                match guard.finish() {
+                    None => {
+                        // Where nothing was done and nobody was sent away nothing has changed:
+                        // telling of it would wake those who wait for a ticket, the caller first,
+                        // without end.
+                        let news = self.news.swap(false, Ordering::AcqRel);
+                        if worked || asked || news {
+                            self.wait.notify();
+                        }
+                        return;
+                    }
+                    Some(again) => (guard, asked) = (again, true),
+                }
+            }
+        });
     }
 
-    fn run_inside<R>(
-        &self,
-        mut guard: Guard<'_, Runner>,
-        drive: Drive,
-        after: impl Fn(&mut Runner) -> R,
-    ) -> R {
-        let mut asked = false;
-        loop {
-            let (result, worked) = guard.with(|runner| {
-                let done = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
-                let error = match done {
-                    Ok(Ok(())) => None,
-                    Ok(Err(error)) => Some(error),
-                    Err(panic) => {
-                        let id = &self.graph.nodes[runner.current].id;
-                        Some(panic_error(&*panic).in_node(id.as_str()))
-                    }
-                };
-                if let Some(error) = error {
-                    self.fail(error);
-                    // Once more, to let go of everything.
-                    let _ = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
+    /// Runs a segment on a worker, for as long as one turn may take.
+    pub(crate) fn work(self: &Arc<Self>, segment: usize) {
+        let begin = super::clock::now();
+        let drive = Drive::Worker { until: begin.wrapping_add(super::clock::millisecond()) };
+        let Segment { lane, turn, .. } = &self.segments[segment];
+        let mut guard = turn.start();
+        let more = inside::within(self, || {
+            loop {
+                let (_, more) = self.run_once(&mut guard, drive);
+                if more {
+                    guard.requeue();
+                    return true;
                 }
-                (after(runner), runner.take_worked())
-            });
-            match guard.finish() {
-                None => {
-                    // Where nothing was done and nobody was sent away nothing has changed: telling
-                    // of it would wake those who wait for a ticket, the caller first, without end.
-                    let news = self.news.swap(false, Ordering::AcqRel);
-                    if worked || asked || news {
-                        self.wait.notify();
-                    }
-                    return result;
+                match guard.finish() {
+                    None => return false,
+                    Some(again) => guard = again,
                 }
-                Some(again) => (guard, asked) = (again, true),
+            }
+        });
+        let spent = super::clock::now().wrapping_sub(begin);
+        self.worked.fetch_add(spent, Ordering::Relaxed);
+        self.news.store(false, Ordering::Release);
+        // Also if nothing was done: who waits for the workers has to see that they rest.
+        self.wait.notify();
+        if more {
+            self.scheduler.queue(*lane, self.clone(), segment);
+        }
+    }
+
+    /// One run. Says whether something was done, and whether there is more.
+    fn run_once(&self, guard: &mut Guard<'_, Runner>, drive: Drive) -> (bool, bool) {
+        guard.with(|runner| {
+            let done = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
+            let (more, error) = match done {
+                Ok(Ok(more)) => (more, None),
+                Ok(Err(error)) => (false, Some(error)),
+                Err(panic) => (false, Some(panic_error(&*panic).in_node(&*runner.current_id()))),
+            };
+            if let Some(error) = error {
+                self.fail(error);
+                // Once more, to let go of everything.
+                let _ = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
+            }
+            (runner.take_worked(), more)
+        })
+    }
+
+    /// Why nothing goes on, as the last runs have left it.
+    pub(crate) fn reason(&self, wanted: Option<usize>) -> Reason {
+        let workers = self.segments.iter().filter(|s| s.lane != Lane::Caller);
+        if { workers }.any(|s| !s.turn.is_idle()) {
+            return Reason::Busy;
+        }
+        if let Some(node) = self.segments.iter().find_map(|s| s.rest.in_flight()) {
+            return Reason::InFlight(node);
+        }
+        let outputs = self.output_names.len();
+        let full =
+            (0..outputs).find(|&o| Some(o) != wanted && self.blocked[o].load(Ordering::Relaxed));
+        if let Some(output) = full {
+            return Reason::Full(output);
+        }
+        let mut open = PortSet::default();
+        for index in 0..self.graph.inputs.len() {
+            if !self.entry(index).ended {
+                open.insert(index);
             }
         }
+        Reason::Need(open)
     }
 
     /// The pipeline is over: a node failed.
@@ -228,6 +429,7 @@ impl Shared {
         if self.error.set(error.clone()).is_ok() && self.life.advance(State::Failed) {
             self.event(Event::Error(error));
             self.event(Event::State(State::Failed));
+            self.wake_workers();
             self.wait.notify();
         }
     }
@@ -236,11 +438,11 @@ impl Shared {
     pub(super) fn clear_outputs(&self, reason: DropReason) {
         let mut held = self.outputs();
         let (outputs, bin) = held.parts();
-        for (index, output) in outputs.iter_mut().enumerate() {
+        for (index, output) in outputs.list.iter_mut().enumerate() {
             let link = self.output_link(index);
             let count = output.queue.clear(reason, &self.links[link], bin);
             self.blocked[index].store(false, Ordering::Relaxed);
-            if count > 0 && reason != DropReason::Reset {
+            if count > 0 {
                 self.drop_event(link, reason, count);
             }
         }

@@ -66,6 +66,8 @@ pub(crate) struct Waiting {
 
 /// A node in a running pipeline.
 pub(crate) struct NodeSlot {
+    /// Its place in the graph.
+    pub(crate) index: usize,
     pub(crate) id: Arc<str>,
     pub(crate) node: Box<dyn AnyNode>,
     pub(crate) stats: Arc<NodeStats>,
@@ -74,6 +76,8 @@ pub(crate) struct NodeSlot {
     /// Nothing inside: nothing came since it was made, reset or drained.
     pub(crate) clean: bool,
     pub(crate) is_source: bool,
+    /// Whether interrupts hit it.
+    pub(crate) hit: bool,
     pub(crate) max_in_flight: usize,
     pub(crate) waiting: VecDeque<Waiting>,
     /// Per input port: links that have not ended.
@@ -81,6 +85,10 @@ pub(crate) struct NodeSlot {
     /// Per input port: links in all.
     pub(crate) links_in: Vec<usize>,
     inputs: Vec<Port>,
+    /// Connections that lead to it.
+    pub(crate) lanes: usize,
+    /// Per output port: nothing earlier will come out.
+    advanced: Vec<MediaTime>,
     formats: Vec<Option<MediaFormat>>,
     /// Per output port: mark the next packet as DISCONT.
     broken: Vec<bool>,
@@ -126,9 +134,10 @@ pub(crate) enum Step {
 }
 
 impl NodeSlot {
-    pub(crate) fn new(spec: &GraphNode, node: Box<dyn AnyNode>) -> Self {
+    pub(crate) fn new(index: usize, spec: &GraphNode, node: Box<dyn AnyNode>) -> Self {
         let descriptor = spec.node_type.descriptor();
         Self {
+            index,
             id: spec.id.as_str().into(),
             node,
             stats: Arc::default(),
@@ -136,11 +145,14 @@ impl NodeSlot {
             stage: Stage::Ready,
             clean: true,
             is_source: descriptor.inputs.is_empty(),
+            hit: spec.hit,
             max_in_flight: descriptor.max_in_flight,
             waiting: VecDeque::new(),
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
             inputs: spec.ports.inputs.clone(),
+            lanes: 0,
+            advanced: vec![MediaTime::ZERO; descriptor.outputs.len()],
             formats: vec![None; descriptor.inputs.len()],
             broken: vec![false; descriptor.outputs.len()],
             any_broken: false,
@@ -396,6 +408,9 @@ impl NodeSlot {
             out: &mut *desk.out,
             pool: desk.pool,
             port,
+            lane: port,
+            lanes: self.lanes,
+            advanced: &mut self.advanced,
             copied_bytes: &mut copied_bytes,
             tickets: (self.max_in_flight > 0).then_some(desk.tickets),
             opened: &mut *desk.opened,

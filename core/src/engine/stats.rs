@@ -1,6 +1,7 @@
 //! Counters and histograms: always on, one writer each, readable at any time.
 
 use super::clock::Ticks;
+use super::life::Epochs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -43,6 +44,8 @@ pub enum DropReason {
     Late,
     /// A reset or rewind forgot it.
     Reset,
+    /// An interrupt forgot it.
+    Interrupted,
     /// The pipeline was closed and nobody pulled it.
     Closed,
     /// The pipeline was cancelled.
@@ -53,16 +56,22 @@ pub enum DropReason {
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DropOldest,
         Self::DropNewest,
         Self::KeepLatest,
         Self::Late,
         Self::Reset,
+        Self::Interrupted,
         Self::Closed,
         Self::Cancelled,
         Self::Failed,
     ];
+
+    /// Why something was dropped that these epochs forget.
+    pub(crate) fn forgotten(epochs: Epochs) -> Self {
+        if epochs.is_reset() { Self::Reset } else { Self::Interrupted }
+    }
 
     /// Its name in events and metrics.
     pub fn name(self) -> &'static str {
@@ -72,6 +81,7 @@ impl DropReason {
             Self::KeepLatest => "keep_latest",
             Self::Late => "late",
             Self::Reset => "reset",
+            Self::Interrupted => "interrupted",
             Self::Closed => "closed",
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",

@@ -1,8 +1,12 @@
-//! The turn: the right to run a pipeline's nodes (rule S1).
+//! The turn: the right to run the nodes of a segment (rule S1).
 //!
 //! One atomic word says who may touch the value: nobody has the turn (idle), somebody has it
 //! (running), or somebody has it and has been asked to look again (again). Nobody ever waits for
 //! the turn: who finds it taken leaves its work where the holder will find it, and asks.
+//!
+//! A segment of the callers is taken with [`enter`](Turn::enter). One that workers run is asked for
+//! with [`ask`](Turn::ask); whoever asks first has to see to it that a worker comes (queued), which
+//! takes it with [`start`](Turn::start). So a segment is in the workers' queue at most once.
 
 #[cfg(loom)]
 use loom::{
@@ -15,6 +19,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 const IDLE: u8 = 0;
 const RUNNING: u8 = 1;
 const AGAIN: u8 = 2;
+const QUEUED: u8 = 3;
 
 /// A value that only the holder of the turn can touch.
 pub(crate) struct Turn<T> {
@@ -71,7 +76,46 @@ impl<T> Turn<T> {
     }
 }
 
+impl<T> Turn<T> {
+    /// Asks for a run by a worker. True: the caller must queue it. Otherwise it is queued already
+    /// or running, and whatever the caller left before this call will be seen.
+    #[must_use = "who asks first has to queue the segment"]
+    pub(crate) fn ask(&self) -> bool {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            let next = match seen {
+                IDLE | QUEUED => QUEUED,
+                _ => AGAIN,
+            };
+            // Also where the word stays as it is: a read-modify-write joins our release to the one
+            // that the worker will acquire.
+            match self.word.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(before) => return before == IDLE,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes the turn that was asked for, on the worker that took it from the queue.
+    pub(crate) fn start(&self) -> Guard<'_, T> {
+        let before = self.word.swap(RUNNING, Ordering::AcqRel);
+        debug_assert_eq!(before, QUEUED, "only what is queued is started");
+        Guard { turn: self }
+    }
+
+    /// Whether nobody has the turn and nobody has asked for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.word.load(Ordering::SeqCst) == IDLE
+    }
+}
+
 impl<'a, T> Guard<'a, T> {
+    /// Gives the turn back while there is more to do: the caller must queue it again.
+    pub(crate) fn requeue(self) {
+        self.turn.word.swap(QUEUED, Ordering::AcqRel);
+        std::mem::forget(self);
+    }
+
     /// Works on the value.
     pub(crate) fn with<R>(&mut self, work: impl FnOnce(&mut T) -> R) -> R {
         self.turn.value.with_mut(|value| {

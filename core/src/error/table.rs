@@ -365,6 +365,9 @@ pub mod detail {
     /// Too many changes of a node's params wait for their time.
     pub const LIMIT_CHANGES: Detail = Detail { id: "limit.changes", status: Status::Limit };
 
+    /// The system gives no thread for the nodes that are to run on one.
+    pub const LIMIT_THREADS: Detail = Detail { id: "limit.threads", status: Status::Limit };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -447,5 +450,6 @@ pub mod detail {
         STATE_CALLBACK,
         UNSUPPORTED_FEATURE,
         LIMIT_CHANGES,
+        LIMIT_THREADS,
     ];
 }

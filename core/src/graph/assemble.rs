@@ -2,9 +2,9 @@
 //! two ends differ, and everything gets its place in the order in which it runs.
 
 use super::negotiate::{self, Fit};
-use super::{Edge, Endpoint, Graph, GraphNode, PortRef, QueueLimits, QueuePolicy, Timing};
+use super::{Edge, Endpoint, Graph, GraphNode, Lane, PortRef, QueueLimits, QueuePolicy, Timing};
 use crate::error::detail;
-use crate::manifest::{Problems, check_params, error};
+use crate::manifest::{Problems, check_params, error, warning};
 use crate::node::{Caps, NodeType, Port};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ pub(super) struct Link {
     pub(super) from: PortRef,
     pub(super) to: PortRef,
     pub(super) queue: QueueLimits,
+    /// Whether the connection itself says something about it.
+    pub(super) own_queue: bool,
 }
 
 /// All parts of a graph. Nodes go by their place in the manifest.
@@ -28,6 +30,7 @@ pub(super) struct Assembly {
     pub(super) links: Vec<Link>,
     pub(super) inputs: Vec<Endpoint>,
     pub(super) outputs: Vec<Endpoint>,
+    pub(super) segments: Vec<Lane>,
     pub(super) auto_negotiate: bool,
     pub(super) timing: Timing,
     pub(super) adapter: Option<Arc<dyn NodeType>>,
@@ -55,8 +58,72 @@ impl Assembly {
         if problems.any_error() {
             return None;
         }
+        self.check_queues(problems);
+        self.check_lanes(problems);
+        if problems.any_error() {
+            return None;
+        }
         let indeterminate = self.indeterminate();
         self.place(name, &ways, adapters, indeterminate)
+    }
+
+    /// Marks what an interrupt hits: everything, or what lies behind the nodes given.
+    pub(super) fn mark_hit(&mut self, behind: Option<&[usize]>) {
+        let Some(behind) = behind else { return };
+        let mut hit = vec![false; self.nodes.len()];
+        for &node in &self.order {
+            let mut into = self.links.iter().filter(|l| l.to.node == node).map(|l| l.from.node);
+            hit[node] = into.any(|from| hit[from] || behind.contains(&from));
+        }
+        for (node, hit) in self.nodes.iter_mut().zip(hit) {
+            node.iter_mut().for_each(|node| node.hit = hit);
+        }
+    }
+
+    /// Warns of lossy queues where packets never wait.
+    fn check_queues(&self, problems: &mut Problems) {
+        for link in
+            self.links.iter().filter(|l| l.own_queue && l.queue.policy != QueuePolicy::Block)
+        {
+            let [from, to] = [link.from, link.to].map(|end| self.nodes[end.node].as_ref());
+            let waits =
+                from.zip(to).is_none_or(|(from, to)| from.segment != to.segment || to.waits());
+            if !waits {
+                let (from, to) = (self.name(link.from, false), self.name(link.to, true));
+                let message = format!(
+                    "nothing is ever dropped between '{from}' and '{to}': nothing waits there"
+                );
+                problems.add(
+                    warning(
+                        detail::MANIFEST_HINT_IGNORED,
+                        format!("{}/queue", link.pointer),
+                        message,
+                    )
+                    .hint(
+                        "add \"placement\": \"thread\" to the node behind it, or take 'policy' out",
+                    ),
+                );
+            }
+        }
+    }
+
+    /// Checks that what runs with real-time priority may.
+    fn check_lanes(&self, problems: &mut Problems) {
+        for (place, node) in self.nodes.iter().enumerate() {
+            let Some(node) = node else { continue };
+            let descriptor = node.node_type.descriptor();
+            if self.segments[node.segment] == Lane::Realtime && !descriptor.realtime {
+                let message = format!(
+                    "'{}' ({}) is in a segment of the real-time lane, and its type does not promise \
+                     to neither allocate nor wait",
+                    node.id, descriptor.name
+                );
+                problems.add(
+                    error(detail::MANIFEST_NOT_SUPPORTED, format!("/nodes/{place}"), message)
+                        .hint("give it \"placement\": \"thread\" without a lane, or \"inline\""),
+                );
+            }
+        }
     }
 
     /// For each node what leads into it.
@@ -170,6 +237,7 @@ impl Assembly {
             return None;
         }
         let ports = node_type.ports(&params).ok()?;
+        let into = self.nodes[to.node].as_ref()?;
         // Packets of other kinds have to get through it, too.
         let takes = ports.inputs.first()?.caps.kinds;
         (passes.kinds.within(takes) && !ports.outputs.is_empty()).then(|| GraphNode {
@@ -179,6 +247,8 @@ impl Assembly {
             params,
             ports,
             adapter: true,
+            segment: into.segment,
+            hit: into.hit,
         })
     }
 
@@ -240,8 +310,8 @@ impl Assembly {
         }
         let outputs = self.outputs.into_iter().map(|o| Endpoint { port: moved(o.port), ..o });
         let (name, timing) = (name.to_owned(), self.timing);
-        let outputs = outputs.collect();
-        Some(Graph { name, nodes, edges, inputs, outputs, timing, indeterminate })
+        let (outputs, segments) = (outputs.collect(), self.segments);
+        Some(Graph { name, nodes, edges, segments, inputs, outputs, timing, indeterminate })
     }
 
     /// Why equal inputs may not give equal bytes (rule S18).

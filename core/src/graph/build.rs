@@ -2,6 +2,7 @@
 
 use super::assemble::{ADAPTER, Assembly, Link};
 use super::order::order;
+use super::segments::segments;
 use super::{Graph, GraphNode, PortRef, nodes};
 use crate::error::{Problem, detail};
 use crate::manifest::read::{End, Spec};
@@ -51,14 +52,32 @@ pub(crate) fn build(
     let order = names.order(&mut between, problems);
     let inputs = names.inputs(&fed, problems);
     let outputs = names.outputs(&between, problems);
+    let kept = names.interrupt(problems);
     let adapter = match registry.find(ADAPTER) {
         Lookup::Found(_, node_type) => Some(Arc::clone(node_type)),
         _ => None,
     };
     let (auto_negotiate, timing) = (spec.auto_negotiate, spec.timing);
-    let nodes = names.nodes;
-    let assembly =
-        Assembly { nodes, order: order?, links, inputs, outputs, auto_negotiate, timing, adapter };
+    let (nodes, order) = (names.nodes, order?);
+    let ways: Vec<_> = links.iter().map(|l| (l.from, l.to)).collect();
+    // Of two nodes with one id the first is meant.
+    let wanted: Vec<_> = spec.nodes.iter().map(|n| n.placement).collect();
+    let segments = segments(&order, &nodes, &ways, &wanted, spec.placement);
+    let mut assembly = Assembly {
+        nodes,
+        order,
+        links,
+        inputs,
+        outputs,
+        segments: segments.lanes,
+        auto_negotiate,
+        timing,
+        adapter,
+    };
+    for (node, segment) in assembly.nodes.iter_mut().zip(segments.of) {
+        node.iter_mut().for_each(|node| node.segment = segment);
+    }
+    assembly.mark_hit(kept.as_deref());
     assembly.graph(spec.name, problems)
 }
 
@@ -119,6 +138,7 @@ impl Names<'_> {
                     from,
                     to,
                     queue: connection.queue,
+                    own_queue: connection.own_queue,
                 });
             }
             // A source that is not there feeds nothing.
@@ -262,6 +282,19 @@ impl Names<'_> {
             });
         let pointer = back.map_or("/connections", |c| c.pointer.as_str());
         error(detail::MANIFEST_CYCLE, pointer, message).hint("take one of these connections out")
+    }
+
+    /// The nodes behind which an interrupt hits; `None`: it hits everything.
+    fn interrupt(&self, problems: &mut Problems) -> Option<Vec<usize>> {
+        let ids = self.spec.interrupt.as_ref()?;
+        let mut kept = Vec::new();
+        for (i, id) in ids.iter().enumerate() {
+            let pointer = format!("/interrupt/from/{i}");
+            let end = End { written: id, node: id, port: None };
+            let node = self.node(end, &pointer, "'interrupt' names an unknown node", problems);
+            kept.extend(node.map(|(node, _)| node));
+        }
+        Some(kept)
     }
 
     fn isolated(&self, between: &[(usize, usize)], problems: &mut Problems) {

@@ -9,6 +9,7 @@ mod ends;
 mod negotiate;
 mod nodes;
 mod order;
+mod segments;
 
 pub(crate) use build::build;
 
@@ -27,6 +28,9 @@ pub struct Graph {
     pub nodes: Vec<GraphNode>,
     /// Connections between nodes.
     pub edges: Vec<Edge>,
+    /// Parts that run on their own, each by one thread at a time; [`GraphNode::segment`] says
+    /// which nodes are in which.
+    pub segments: Vec<Lane>,
     /// Where packets are pushed in, in the manifest's order.
     pub inputs: Vec<Endpoint>,
     /// Where packets are pulled out, in the manifest's order.
@@ -52,6 +56,62 @@ pub struct GraphNode {
     pub ports: Ports,
     /// Whether the engine put it there to make formats fit.
     pub adapter: bool,
+    /// Where it runs: index into [`Graph::segments`].
+    pub segment: usize,
+    /// Whether an interrupt makes it forget (rule S9).
+    pub hit: bool,
+}
+
+/// Which threads run a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Those that call the pipeline.
+    Caller,
+    /// The engine's workers, one for each core.
+    Pool,
+    /// Threads for work that waits, e.g. for files.
+    Blocking,
+    /// A thread with real-time priority, where the system permits one.
+    Realtime,
+}
+
+impl Lane {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Pool => "pool",
+            Self::Blocking => "blocking",
+            Self::Realtime => "realtime",
+        }
+    }
+}
+
+/// Where a manifest wants a node to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Placement {
+    /// Where what feeds its first port runs.
+    #[default]
+    Inherit,
+    /// On the threads that call the pipeline.
+    Inline,
+    /// In a segment that begins with it, on that lane or, if none is given, on the one that its
+    /// nodes ask for.
+    Thread(Option<Lane>),
+}
+
+impl Graph {
+    /// Whether a connection leads from one segment into another.
+    pub fn is_border(&self, edge: &Edge) -> bool {
+        self.nodes[edge.from.node].segment != self.nodes[edge.to.node].segment
+    }
+}
+
+impl GraphNode {
+    /// Whether packets can wait for it though it runs in the segment of what feeds it.
+    pub fn waits(&self) -> bool {
+        self.node_type.descriptor().max_in_flight > 0
+    }
 }
 
 impl fmt::Debug for GraphNode {

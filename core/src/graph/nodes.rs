@@ -68,6 +68,8 @@ pub(super) fn resolve(
         params,
         ports,
         adapter: false,
+        segment: 0,
+        hit: true,
     })
 }
 

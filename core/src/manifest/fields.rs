@@ -4,7 +4,7 @@ use super::shape::{Effect, Field, Object, Pick, Shape};
 use Effect::{Ignored, Refused, Used};
 use Shape::{Any, Bool, Choice, Either, Int, List, Map, Number, Text};
 
-const INLINE: &str = "every node runs in the calling thread of this process";
+const HERE: &str = "every node runs in this process";
 const NO_PYTHON: &str = "this engine runs no Python nodes";
 const ANY_INT: Shape = Int { min: 0, max: u64::MAX };
 const SOME_INT: Shape = Int { min: 1, max: u64::MAX };
@@ -41,8 +41,12 @@ pub(crate) static MANIFEST: Object = Object {
             Choice(&[Pick("all", Used), Pick("sampled", Used), Pick("none", Used)]),
             "Which runs of the nodes are timed: all, every 16th, or none.",
         ),
-        Field::new("interrupt", Shape::Object(&INTERRUPT), "What an interrupt hits.")
-            .refused("this engine has no interrupt"),
+        Field::new("interrupt", Shape::Object(&INTERRUPT), "What an interrupt hits."),
+        Field::new(
+            "placement",
+            Choice(&[Pick("inline", Used), Pick("thread", Used)]),
+            "Where nodes run that say nothing and that no connection feeds (default: `inline`).",
+        ),
         Field::new("runtime", Shape::Object(&RUNTIME), "Where it was made to run."),
         Field::new("python_env", Shape::Object(&PYTHON_ENV), "Environment of Python nodes.")
             .refused(NO_PYTHON),
@@ -84,7 +88,7 @@ pub(crate) static NODE: Object = Object {
             Shape::Object(&MEDIA_CAPABILITIES),
             "Narrows what its ports take and give.",
         ),
-        Field::new("host", Text, "Server that runs it, `host:port`.").refused(INLINE),
+        Field::new("host", Text, "Server that runs it, `host:port`.").refused(HERE),
         Field::new(
             "runtime_hint",
             Choice(&[
@@ -96,7 +100,7 @@ pub(crate) static NODE: Object = Object {
             "Which Python runs it.",
         ),
         Field::new("execution", Shape::Object(&EXECUTION), "Where it should run."),
-        Field::new("docker", Shape::Object(&DOCKER), "Container that runs it.").refused(INLINE),
+        Field::new("docker", Shape::Object(&DOCKER), "Container that runs it.").refused(HERE),
         Field::new("fast_path", Bool, "Accepted; every node is on the fast path."),
         Field::new("python_deps", TEXTS, "Python packages that it needs.").refused(NO_PYTHON),
         Field::new("source_rate", RATE, "Rate in Hz of audio that comes to it without one."),
@@ -118,11 +122,17 @@ pub(crate) static NODE: Object = Object {
             "placement",
             Choice(&[
                 Pick("inline", Used),
-                Pick("thread", Refused(INLINE)),
-                Pick("process", Refused(INLINE)),
-                Pick("remote", Refused(INLINE)),
+                Pick("thread", Used),
+                Pick("process", Refused(HERE)),
+                Pick("remote", Refused(HERE)),
             ]),
-            "Where it runs.",
+            "Where it runs: `inline` in the calls, `thread` in a segment that begins with it; \
+             without it where what feeds it runs.",
+        ),
+        Field::new(
+            "lane",
+            Choice(&[Pick("pool", Used), Pick("blocking", Used), Pick("realtime", Used)]),
+            "With `placement: thread`: which threads run the segment that begins with it.",
         ),
     ],
     habits: &[
@@ -207,7 +217,12 @@ static QUEUE: Object = Object {
 
 static INTERRUPT: Object = Object {
     name: "'interrupt'",
-    fields: &[Field::new("from", TEXTS, "Nodes downstream of which things are forgotten.")],
+    fields: &[Field::new(
+        "from",
+        TEXTS,
+        "Nodes behind which everything is forgotten; they are not.",
+    )
+    .required()],
     habits: &[],
     open: false,
 };
@@ -331,13 +346,13 @@ static EXECUTION: Object = Object {
                 Pick("auto", Used),
                 Pick("local", Used),
                 Pick("prefer_local", Used),
-                Pick("prefer_remote", Ignored(INLINE)),
-                Pick("remote", Refused(INLINE)),
+                Pick("prefer_remote", Ignored(HERE)),
+                Pick("remote", Refused(HERE)),
             ]),
             "Where it runs.",
         ),
         Field::new("reason", Text, "Why."),
-        Field::new("fallback", Any, "Where it runs otherwise.").ignored(INLINE),
+        Field::new("fallback", Any, "Where it runs otherwise.").ignored(HERE),
     ],
     habits: &[],
     open: false,

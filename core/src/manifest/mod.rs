@@ -21,7 +21,7 @@ pub use params::check as check_params;
 pub use schema::{node_schema, schema};
 pub use source::Format;
 
-pub(crate) use problem::{Problems, error, excerpt, nearest};
+pub(crate) use problem::{Problems, error, excerpt, nearest, warning};
 
 use crate::error::{Error, Problem, Result, Severity, detail};
 use crate::graph::{self, Graph};

@@ -4,7 +4,7 @@
 //! else can still be checked.
 
 use super::problem::{at, excerpt};
-use crate::graph::{Late, QueueLimits, QueuePolicy, Timing};
+use crate::graph::{Lane, Late, Placement, QueueLimits, QueuePolicy, Timing};
 use crate::node::caps::Numbers;
 use crate::node::params::as_int;
 use crate::packet::MediaTime;
@@ -22,6 +22,10 @@ pub(crate) struct Spec<'a> {
     pub(crate) outputs: Vec<NamedSpec<'a>>,
     /// Limits where a place states none.
     pub(crate) queue: QueueLimits,
+    /// Where nodes run that say nothing and that nothing feeds.
+    pub(crate) placement: Placement,
+    /// Nodes behind which an interrupt hits; `None`: it hits everything.
+    pub(crate) interrupt: Option<Vec<&'a str>>,
     /// Whether all nodes could be read; if not, a name that is not found may be one of them.
     pub(crate) all_nodes: bool,
     /// Whether there is a list of nodes, be it empty.
@@ -38,6 +42,7 @@ pub(crate) struct NodeSpec<'a> {
     pub(crate) params: Option<&'a Map<String, Json>>,
     pub(crate) is_output: bool,
     pub(crate) source_rate: Option<u32>,
+    pub(crate) placement: Placement,
     pub(crate) narrow: Vec<Narrow<'a>>,
 }
 
@@ -58,6 +63,8 @@ pub(crate) struct ConnectionSpec<'a> {
     pub(crate) from: Option<End<'a>>,
     pub(crate) to: Option<End<'a>>,
     pub(crate) queue: QueueLimits,
+    /// Whether the connection itself says something about its queue.
+    pub(crate) own_queue: bool,
 }
 
 /// `node` or `node.port`.
@@ -113,11 +120,32 @@ pub(crate) fn read(document: &Json) -> Spec<'_> {
                 from: text(c, "from").map(end),
                 to: text(c, "to").map(end),
                 queue: self::queue(c, queue),
+                own_queue: c.get("queue").is_some(),
             })
             .collect(),
         inputs: named(document, "inputs", queue),
         outputs: named(document, "outputs", queue),
         queue,
+        placement: placement(document),
+        interrupt: document
+            .get("interrupt")
+            .and_then(|i| i.get("from")?.as_array())
+            .map(|ids| ids.iter().filter_map(Json::as_str).collect()),
+    }
+}
+
+/// `placement` and `lane`.
+fn placement(value: &Json) -> Placement {
+    let lane = match text(value, "lane") {
+        Some("pool") => Some(Lane::Pool),
+        Some("blocking") => Some(Lane::Blocking),
+        Some("realtime") => Some(Lane::Realtime),
+        _ => None,
+    };
+    match text(value, "placement") {
+        Some("inline") => Placement::Inline,
+        Some("thread") => Placement::Thread(lane),
+        _ => Placement::Inherit,
     }
 }
 
@@ -151,6 +179,7 @@ fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
         params: value.get("params").and_then(Json::as_object),
         is_output: value.get("is_output_node").and_then(Json::as_bool).unwrap_or(false),
         source_rate: number(value, "source_rate"),
+        placement: placement(value),
         narrow,
         pointer,
     })

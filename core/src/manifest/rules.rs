@@ -52,6 +52,15 @@ pub(crate) fn size(document: &Json, limits: &Limits, problems: &mut Problems) ->
 
 /// Checks a node's fields against each other and the machine.
 pub(crate) fn node(value: &Json, pointer: &str, problems: &mut Problems) {
+    if value.get("lane").is_some_and(Json::is_string)
+        && value.get("placement").and_then(Json::as_str) != Some("thread")
+    {
+        let message = "'lane' says which threads run a segment, and no segment begins here";
+        problems.add(
+            error(detail::MANIFEST_WRONG_VALUE, format!("{pointer}/lane"), message)
+                .hint("add \"placement\": \"thread\", or take it out"),
+        );
+    }
     if let Some(gpu) = value.get("capabilities").and_then(|c| c.get("gpu")?.as_object()) {
         let pointer = format!("{pointer}/capabilities/gpu");
         if gpu.get("required").and_then(Json::as_bool).unwrap_or(true) {

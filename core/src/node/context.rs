@@ -2,7 +2,7 @@
 
 use super::MediaFormat;
 use super::ticket::{Mailbox, Ticket, TicketId};
-use crate::packet::{Packet, Pool};
+use crate::packet::{MediaTime, Packet, Pool};
 use std::sync::Arc;
 
 /// A packet that a node has given out, and the output port that it goes to.
@@ -22,6 +22,9 @@ pub struct Context<'a> {
     pub(crate) out: &'a mut Vec<Emission>,
     pub(crate) pool: &'a Pool,
     pub(crate) port: usize,
+    pub(crate) lane: usize,
+    pub(crate) lanes: usize,
+    pub(crate) advanced: &'a mut [MediaTime],
     pub(crate) copied_bytes: &'a mut u64,
     pub(crate) tickets: Option<&'a TicketDesk>,
     pub(crate) opened: &'a mut Vec<TicketId>,
@@ -51,6 +54,26 @@ impl Context<'_> {
     /// Index of the input port that the packet came to.
     pub fn port(&self) -> usize {
         self.port
+    }
+
+    /// Index of the connection that the packet came by, among all that lead to the node: by port,
+    /// then in the manifest's order.
+    pub fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// How many connections lead to the node.
+    pub fn lanes(&self) -> usize {
+        self.lanes
+    }
+
+    /// Says that nothing that lies before `until` will come out of that output port any more. Types
+    /// that keep time need not say so; others should where they can, so that a join behind them does
+    /// not wait for what never comes.
+    pub fn advance(&mut self, port: usize, until: MediaTime) {
+        if let Some(bound) = self.advanced.get_mut(port) {
+            *bound = until.max(*bound);
+        }
     }
 
     /// Format of the stream at that input port, as last given to `configure`.

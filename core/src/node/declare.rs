@@ -14,6 +14,7 @@
 
 use super::caps::{AudioCaps, Caps, Kinds, Numbers, Samples};
 use super::descriptor::{Descriptor, Port};
+use super::join::Join;
 use super::params::{ChoiceSpec, ParamKind, ParamSpec};
 use super::registry::BUILTIN;
 use crate::error::{Error, Result, detail};
@@ -96,6 +97,8 @@ impl Declaration {
             keeps_time: fields.flag("keeps_time", false)?,
             determinate: fields.flag("determinate", true)?,
             files: fields.flag("files", false)?,
+            blocking: fields.flag("blocking", false)?,
+            join: Join::Any,
             max_in_flight,
         };
         fields.end()?;

@@ -1,6 +1,7 @@
 //! Descriptors: what a node type is, known without making one.
 
 use super::caps::Caps;
+use super::join::Join;
 
 /// What a node type is.
 ///
@@ -27,6 +28,10 @@ pub struct Descriptor {
     pub determinate: bool,
     /// Reads or writes files; untrusted manifests may not use it.
     pub files: bool,
+    /// Its calls may wait, e.g. for a file: on threads, it runs where that holds up nobody.
+    pub blocking: bool,
+    /// How packets of several connections come together.
+    pub join: Join,
     /// Tickets that may be open at a time; at that number the engine gives no further input. Zero:
     /// the type opens none and is always done when a call returns.
     pub max_in_flight: usize,
@@ -46,6 +51,8 @@ impl Descriptor {
             keeps_time: false,
             determinate: true,
             files: false,
+            blocking: false,
+            join: Join::Any,
             max_in_flight: 0,
         }
     }
@@ -90,11 +97,17 @@ pub struct Ports {
     pub inputs: Vec<Port>,
     /// Output ports, as in the descriptor.
     pub outputs: Vec<Port>,
+    /// How packets of several connections come together.
+    pub join: Join,
 }
 
 impl Ports {
     /// The ports of the descriptor as they stand.
     pub fn of(descriptor: &Descriptor) -> Self {
-        Self { inputs: descriptor.inputs.to_vec(), outputs: descriptor.outputs.to_vec() }
+        Self {
+            inputs: descriptor.inputs.to_vec(),
+            outputs: descriptor.outputs.to_vec(),
+            join: descriptor.join,
+        }
     }
 }

@@ -15,6 +15,7 @@ mod catalogue;
 mod context;
 mod declare;
 mod descriptor;
+mod join;
 pub mod params;
 mod registry;
 pub mod testing;
@@ -25,6 +26,7 @@ pub use catalogue::describe;
 pub use context::{Context, Emission};
 pub use declare::Declaration;
 pub use descriptor::{Descriptor, Port, Ports};
+pub use join::Join;
 pub use params::{Choice, NoParams, Params};
 pub use registry::{BUILTIN, Lookup, NodeType, Registry};
 pub use ticket::{Ticket, TicketId};
@@ -32,8 +34,8 @@ pub use ticket::{Ticket, TicketId};
 pub(crate) use context::TicketDesk;
 pub(crate) use ticket::{Mailbox, Outcome};
 
-use crate::error::Result;
-use crate::packet::{AudioFormat, Kind, Packet, Payload, PixelFormat};
+use crate::error::{Error, Result, detail};
+use crate::packet::{AudioFormat, Kind, MediaTime, Packet, Payload, PixelFormat};
 use std::any::Any;
 use std::fmt;
 
@@ -92,6 +94,27 @@ pub trait Node: Send + Sized + 'static {
     /// When the packet can't be processed; nothing that the call emitted then counts.
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow>;
 
+    /// Takes a set of packets that belong together, in place of `process`: one for each lane, in
+    /// the order of the ports. Called only for a [`Join`] of sets; `None` only with
+    /// [`Join::LatestArrived`], where nothing has come on a lane. What is left in the set is dropped.
+    ///
+    /// # Errors
+    /// As `process`.
+    fn join(&mut self, cx: &mut Context<'_>, set: &mut [Option<Packet>]) -> Result<Flow> {
+        let _ = (cx, set);
+        Err(no_sets())
+    }
+
+    /// Nothing that lies before `until` will come to the node any more. Called only for
+    /// [`Join::Ordered`], when that is news and no packet says it.
+    ///
+    /// # Errors
+    /// As `process`.
+    fn advance(&mut self, cx: &mut Context<'_>, until: MediaTime) -> Result<Flow> {
+        let _ = (cx, until);
+        Ok(Flow::Done)
+    }
+
     /// Goes on after [`Flow::More`]. For a source: gives out the next packets.
     ///
     /// # Errors
@@ -132,8 +155,8 @@ pub trait Node: Send + Sized + 'static {
 
     /// By how much outputs lag behind inputs in media time, once configured: what a live
     /// pipeline has to wait. In nanoseconds of media time.
-    fn latency(&self) -> crate::packet::MediaTime {
-        crate::packet::MediaTime::ZERO
+    fn latency(&self) -> MediaTime {
+        MediaTime::ZERO
     }
 }
 
@@ -149,6 +172,22 @@ pub trait AnyNode: Send {
     /// # Errors
     /// As there.
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow>;
+    /// See [`Node::join`].
+    ///
+    /// # Errors
+    /// As there.
+    fn join(&mut self, cx: &mut Context<'_>, set: &mut [Option<Packet>]) -> Result<Flow> {
+        let _ = (cx, set);
+        Err(no_sets())
+    }
+    /// See [`Node::advance`].
+    ///
+    /// # Errors
+    /// As there.
+    fn advance(&mut self, cx: &mut Context<'_>, until: MediaTime) -> Result<Flow> {
+        let _ = (cx, until);
+        Ok(Flow::Done)
+    }
     /// See [`Node::resume`].
     ///
     /// # Errors
@@ -169,7 +208,7 @@ pub trait AnyNode: Send {
     /// See [`Node::set_params`]; takes what [`NodeType::prepare`] made.
     fn set_params(&mut self, prepared: Box<dyn Any + Send>);
     /// See [`Node::latency`].
-    fn latency(&self) -> crate::packet::MediaTime;
+    fn latency(&self) -> MediaTime;
 }
 
 impl<N: Node> AnyNode for N {
@@ -178,6 +217,12 @@ impl<N: Node> AnyNode for N {
     }
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
         Node::process(self, cx, packet)
+    }
+    fn join(&mut self, cx: &mut Context<'_>, set: &mut [Option<Packet>]) -> Result<Flow> {
+        Node::join(self, cx, set)
+    }
+    fn advance(&mut self, cx: &mut Context<'_>, until: MediaTime) -> Result<Flow> {
+        Node::advance(self, cx, until)
     }
     fn resume(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         Node::resume(self, cx)
@@ -196,9 +241,13 @@ impl<N: Node> AnyNode for N {
             Node::set_params(self, *params);
         }
     }
-    fn latency(&self) -> crate::packet::MediaTime {
+    fn latency(&self) -> MediaTime {
         Node::latency(self)
     }
+}
+
+fn no_sets() -> Error {
+    Error::new(detail::NODE_CONTRACT, "the node's type joins sets of packets, but takes none")
 }
 
 /// What a stream of packets is made of. It changes only at a border between two packets.

@@ -67,6 +67,7 @@ impl Node for MediaReader {
         category: "io",
         outputs: &[Port::new("out", Caps::AUDIO_F32, "The audio of the file.")],
         files: true,
+        blocking: true,
         ..Descriptor::new(
             "MediaReader",
             "Reads the audio of a WAV, FLAC, MP3, Ogg Vorbis, M4A, AIFF or Matroska file.",

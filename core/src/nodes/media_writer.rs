@@ -82,6 +82,7 @@ impl Node for MediaWriter {
             "The file, once, when the input has ended.",
         )],
         files: true,
+        blocking: true,
         ..Descriptor::new("MediaWriter", "Writes audio to WAV, FLAC or raw PCM, findings to lines.")
     };
 

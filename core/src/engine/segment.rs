@@ -1,0 +1,67 @@
+//! A segment: nodes that run together, by one thread at a time (rules S1, S22).
+
+use super::mail::Mail;
+use super::runner::Runner;
+use super::turn::Turn;
+use crate::graph::Lane;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+/// A segment of a running pipeline.
+pub(crate) struct Segment {
+    pub(crate) lane: Lane,
+    pub(crate) turn: Turn<Runner>,
+    /// Packets and ends that wait at its entries.
+    pub(crate) backlog: AtomicUsize,
+    pub(crate) mail: Arc<Mail>,
+    /// The epoch that begins next is that of another run.
+    pub(crate) rewinding: AtomicBool,
+    pub(crate) rest: Rest,
+}
+
+/// How a segment was left by its last run, for who asks why nothing goes on.
+#[derive(Default)]
+pub(crate) struct Rest {
+    /// A node with an open ticket, plus one.
+    in_flight: AtomicUsize,
+    /// When a timer of it comes, in nanoseconds of the engine's clock, plus one.
+    due: AtomicU64,
+    /// Media time that its sources have reached, plus one.
+    position: AtomicI64,
+}
+
+impl Segment {
+    pub(crate) fn new(lane: Lane, runner: Runner, mail: Arc<Mail>) -> Self {
+        Self {
+            lane,
+            turn: Turn::new(runner),
+            backlog: AtomicUsize::new(0),
+            mail,
+            rewinding: AtomicBool::new(false),
+            rest: Rest::default(),
+        }
+    }
+}
+
+impl Rest {
+    /// Makes known how a run left its segment. Only who has the turn calls it.
+    pub(crate) fn set(&self, in_flight: Option<usize>, due: Option<u64>, position: Option<i64>) {
+        self.in_flight.store(in_flight.map_or(0, |n| n + 1), Ordering::Relaxed);
+        self.due.store(due.map_or(0, |at| at.saturating_add(1)), Ordering::Relaxed);
+        let position = position.map_or(0, |p| p.saturating_add(1));
+        self.position.store(position, Ordering::Relaxed);
+    }
+
+    pub(crate) fn in_flight(&self) -> Option<usize> {
+        self.in_flight.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    pub(crate) fn due(&self) -> Option<u64> {
+        self.due.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    pub(crate) fn position(&self) -> Option<i64> {
+        let position = self.position.load(Ordering::Relaxed);
+        (position > 0).then(|| position - 1)
+    }
+}

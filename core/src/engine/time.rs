@@ -1,0 +1,41 @@
+//! The engine's clock: nanoseconds that only go forward.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Nanoseconds since some moment of the past.
+pub(crate) type Nanos = u64;
+
+/// What timers and waits go by.
+pub(crate) enum Clock {
+    /// The time of the machine.
+    Machine(Instant),
+    /// A time that moves only when it is moved (rule S23).
+    Virtual(AtomicU64),
+}
+
+impl Clock {
+    pub(crate) fn machine() -> Self {
+        Self::Machine(Instant::now())
+    }
+
+    pub(crate) fn now(&self) -> Nanos {
+        match self {
+            Self::Machine(origin) => origin.elapsed().as_nanos() as Nanos,
+            Self::Virtual(now) => now.load(Ordering::SeqCst),
+        }
+    }
+
+    /// The moment after so long a time; `None`: never.
+    pub(crate) fn after(&self, time: Duration) -> Option<Nanos> {
+        self.now().checked_add(u64::try_from(time.as_nanos()).ok()?)
+    }
+
+    /// The moment as the machine's time; `None` for a virtual one.
+    pub(crate) fn instant(&self, at: Nanos) -> Option<Instant> {
+        match self {
+            Self::Machine(origin) => origin.checked_add(Duration::from_nanos(at)),
+            Self::Virtual(_) => None,
+        }
+    }
+}

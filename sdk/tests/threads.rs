@@ -1,0 +1,85 @@
+//! Pipelines whose nodes run on the engine's workers (rules S1, S2, S9, S11, S22).
+
+mod common;
+
+use common::{assert_conserved, pipeline};
+use remotemedia::engine::State;
+use remotemedia::{Packet, Pipeline, Pull, PushError};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(60);
+
+/// So many Add nodes in a row, each in a segment of its own; each adds one.
+fn adders(count: usize, items: usize) -> Value {
+    let nodes: Vec<_> = (0..count)
+        .map(|n| {
+            json!({"id": format!("n{n}"), "node_type": "AddNode", "params": {"addend": 1},
+                   "placement": "thread"})
+        })
+        .collect();
+    let connections: Vec<_> =
+        (1..count).map(|n| json!({"from": format!("n{}", n - 1), "to": format!("n{n}")})).collect();
+    json!({"version": "v1", "nodes": nodes, "connections": connections, "queue": {"items": items}})
+}
+
+/// Pushes the numbers from another thread and pulls them to the end.
+fn pass(pipeline: &Pipeline, count: i64) -> Vec<i64> {
+    let mut out = Vec::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0..count {
+                let mut packet: Packet = json!(n).into();
+                while let Err(PushError::Full(back)) = pipeline.push(packet) {
+                    packet = back;
+                    std::thread::yield_now();
+                }
+            }
+            pipeline.end().expect("it ends");
+        });
+        loop {
+            match pipeline.pull(LONG).expect("it runs") {
+                Pull::Packet(_, packet) => out.push(packet.as_json().unwrap().as_i64().unwrap()),
+                Pull::End => break,
+                Pull::Idle(_) => std::thread::yield_now(),
+            }
+        }
+    });
+    out
+}
+
+#[test]
+fn a_chain_of_segments_gives_everything_in_order() {
+    for segments in [1, 3, 10] {
+        let run = pipeline(adders(segments, 4));
+        let want: Vec<_> = (0..5000).map(|n| n + segments as i64).collect();
+        assert_eq!(pass(&run, 5000), want);
+        assert_conserved(&run);
+        for link in run.metrics()["links"].as_array().unwrap() {
+            assert!(link["high_water"].as_u64().unwrap() <= 5, "{link}");
+        }
+        assert_eq!(run.close(LONG).unwrap(), remotemedia::Closed::Drained);
+    }
+}
+
+#[test]
+fn a_pull_waits_for_the_workers() {
+    let run = pipeline(adders(3, 64));
+    run.push(json!(1)).unwrap();
+    let Pull::Packet(_, packet) = run.pull(LONG).unwrap() else { panic!("nothing came") };
+    assert_eq!(packet.as_json(), Some(&json!(4)));
+    assert!(matches!(run.pull(LONG).unwrap(), Pull::Idle(remotemedia::Reason::Need(_))));
+}
+
+#[test]
+fn cancelled_under_load_it_is_over_at_once() {
+    for _ in 0..200 {
+        let run = pipeline(adders(4, 8));
+        std::thread::scope(|scope| {
+            scope.spawn(|| while run.push(json!(1)).is_ok() {});
+            scope.spawn(|| while run.pull(LONG).is_ok() {});
+            run.cancel();
+        });
+        assert_eq!(run.state(), State::Cancelled);
+    }
+}
