@@ -1,7 +1,7 @@
 //! The library itself: version, features, names, live handles.
 
 use crate::abi::{
-    RMEDIA_ABI_VERSION, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_EMPTY, RMEDIA_END, RMEDIA_FULL,
+    RMEDIA_ABI_VERSION, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_DUE, RMEDIA_EMPTY, RMEDIA_END, RMEDIA_FULL,
     RMEDIA_HOST, RMEDIA_IN_FLIGHT, RMEDIA_NEED_INPUT, RMEDIA_OK, rmedia_string_t,
 };
 use crate::boundary::call;
@@ -77,6 +77,7 @@ pub extern "C" fn rmedia_status_name(status: i32) -> *const c_char {
         RMEDIA_HOST => c"Host",
         RMEDIA_CUT => c"Cut",
         RMEDIA_EMPTY => c"Empty",
+        RMEDIA_DUE => c"Due",
         other => status_name(other),
     };
     name.as_ptr()

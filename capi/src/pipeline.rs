@@ -1,9 +1,9 @@
 //! Pipelines: made, fed, emptied. Their control is in `control`.
 
 use crate::abi::{
-    RMEDIA_ANY, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_END, RMEDIA_FULL, RMEDIA_HOST, RMEDIA_IN_FLIGHT,
-    RMEDIA_NEED_INPUT, RMEDIA_OK, RMEDIA_PIPELINE_UNTRUSTED, rmedia_engine_t, rmedia_error_t,
-    rmedia_packet_t, rmedia_pipeline_options_t, rmedia_pipeline_t, rmedia_string_t,
+    RMEDIA_ANY, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_DUE, RMEDIA_END, RMEDIA_FULL, RMEDIA_HOST,
+    RMEDIA_IN_FLIGHT, RMEDIA_NEED_INPUT, RMEDIA_OK, RMEDIA_PIPELINE_UNTRUSTED, rmedia_engine_t,
+    rmedia_error_t, rmedia_packet_t, rmedia_pipeline_options_t, rmedia_pipeline_t, rmedia_string_t,
 };
 use crate::boundary::{
     bad_handle, call, call_with, check_flags, invalid, null, out, panicked, released, text,
@@ -100,6 +100,7 @@ impl PipelineEntry {
                 (RMEDIA_HOST, node as u32)
             }
             Reason::InFlight(node) => (RMEDIA_IN_FLIGHT, node as u32),
+            Reason::Due(_) => (RMEDIA_DUE, RMEDIA_ANY),
             Reason::Busy => (RMEDIA_BUSY, RMEDIA_ANY),
         }
     }
@@ -145,7 +146,7 @@ impl PipelineEntry {
 
     /// Waits for a change where waiting helps. False: it doesn't, or time is up.
     fn waits(&self, status: i32, about: u32, seen: u64, until: Deadline) -> bool {
-        if !matches!(status, RMEDIA_IN_FLIGHT | RMEDIA_BUSY) {
+        if !matches!(status, RMEDIA_IN_FLIGHT | RMEDIA_DUE | RMEDIA_BUSY) {
             return false;
         }
         let end = match until {

@@ -80,7 +80,8 @@ int main(void) {
         /* Nothing more is there now: sleep until something has changed. A program has its other
          * descriptors in the same poll. */
         struct pollfd polled = {.fd = fd, .events = POLLIN};
-        int is_idle = status == RMEDIA_IN_FLIGHT || status == RMEDIA_BUSY || status == RMEDIA_HOST;
+        int is_idle = status == RMEDIA_IN_FLIGHT || status == RMEDIA_DUE ||
+                      status == RMEDIA_BUSY || status == RMEDIA_HOST;
         if (is_idle && poll(&polled, 1, -1) < 0) break;
     }
     printf("%d packets in, %zu frames out\n", pushed, frames);

@@ -86,6 +86,7 @@ enum class status : std::int32_t {
     host = RMEDIA_HOST,
     cut = RMEDIA_CUT,
     empty = RMEDIA_EMPTY,
+    due = RMEDIA_DUE,
     invalid_argument = RMEDIA_E_INVALID_ARGUMENT,
     invalid_manifest = RMEDIA_E_INVALID_MANIFEST,
     not_found = RMEDIA_E_NOT_FOUND,

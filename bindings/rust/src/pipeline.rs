@@ -57,6 +57,8 @@ pub enum Idle {
     Full,
     /// A node has work under way elsewhere.
     InFlight,
+    /// A node goes on by itself in a while.
+    Due,
     /// Another thread runs the pipeline.
     Busy,
     /// A job waits for a host node: take it with `Engine::next_job`.
@@ -70,6 +72,7 @@ impl Idle {
             RMEDIA_FULL => Self::Full,
             RMEDIA_IN_FLIGHT => Self::InFlight,
             RMEDIA_HOST => Self::Host,
+            RMEDIA_DUE => Self::Due,
             _ => Self::Busy,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, detail};
 use crate::packet::Packet;
+use std::time::Duration;
 
 /// What a pull came to.
 #[derive(Debug)]
@@ -24,7 +25,8 @@ impl Pull<'_> {
     }
 }
 
-/// Why nothing goes on (rule S3). With no ticket open, some push or some pull then succeeds.
+/// Why nothing goes on (rule S3). With no ticket or timer open, some push or some pull
+/// then succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// These inputs want packets, or their end. Empty: nothing does.
@@ -33,6 +35,8 @@ pub enum Reason {
     Full(usize),
     /// This node (index into the graph's nodes) has work under way elsewhere; it will wake us.
     InFlight(usize),
+    /// In so long, a node goes on by itself: a source in real time, or a call that is tried again.
+    Due(Duration),
     /// Another thread is running the pipeline.
     Busy,
 }

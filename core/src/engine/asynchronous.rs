@@ -5,6 +5,7 @@ use super::pipeline::Pipeline;
 use crate::error::Result;
 use crate::packet::Packet;
 use std::future::{Future, poll_fn};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -12,7 +13,19 @@ impl Pipeline {
     /// Wakes `waker` once, at the next change of anything: an output, an event, room, the end.
     /// Ask first, then look: what came in between is not missed.
     pub fn wake_on_change(&self, waker: &Waker) {
-        self.shared.wait.register(waker);
+        self.register(waker);
+    }
+
+    fn register(&self, waker: &Waker) {
+        let shared = &*self.shared;
+        shared.wait.register(waker);
+        // From now on somebody has to watch the time for the calling threads.
+        shared.watched.store(true, Ordering::SeqCst);
+        if let Some(segment) = shared.inline
+            && let Some(due) = shared.segments[segment].rest.due()
+        {
+            shared.arm(segment, due);
+        }
     }
 
     /// Number of changes so far; see [`wait_for_change`](Self::wait_for_change).
@@ -23,7 +36,9 @@ impl Pipeline {
     /// Blocks until something has changed since `seen`, or until the deadline (`None`: for ever).
     /// False when the deadline came first. Read [`changes`](Self::changes), look, then wait.
     pub fn wait_for_change(&self, seen: u64, deadline: Option<Instant>) -> bool {
-        self.shared.wait.until(seen, deadline)
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        let deadline = deadline.and_then(|at| self.shared.scheduler.clock.after(left(at)));
+        self.shared.wait_until(seen, deadline)
     }
 
     /// Whether a packet or an event waits to be pulled.
@@ -42,9 +57,9 @@ impl Pipeline {
 
     /// [`pull_async`](Self::pull_async) as a poll function, for streams of one's own.
     pub fn poll_pull(&self, cx: &mut Context<'_>) -> Poll<Result<Pull<'_>>> {
-        self.shared.wait.register(cx.waker());
+        self.register(cx.waker());
         match self.pull_now(None) {
-            Ok(Pull::Idle(Reason::InFlight(_) | Reason::Busy)) => Poll::Pending,
+            Ok(Pull::Idle(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy)) => Poll::Pending,
             pulled => Poll::Ready(pulled),
         }
     }
@@ -61,10 +76,10 @@ impl Pipeline {
             let Some(packet) = waiting.take() else {
                 unreachable!("a ready future is not polled again")
             };
-            self.shared.wait.register(cx.waker());
+            self.register(cx.waker());
             match self.push(packet) {
                 Err(PushError::Full(packet)) => match self.why_full() {
-                    Ok(Reason::InFlight(_) | Reason::Busy) => {
+                    Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
                         waiting = Some(packet);
                         Poll::Pending
                     }

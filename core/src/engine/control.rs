@@ -13,7 +13,7 @@ use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 impl Pipeline {
     /// Ends all inputs: nothing more will be pushed. The tails come with the next pulls, then the
@@ -93,13 +93,13 @@ impl Pipeline {
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn close(&self, timeout: Duration) -> Result<Closed> {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = self.shared.scheduler.clock.after(timeout);
         loop {
             let seen = self.shared.wait.seen();
             if let Closing::Over(closed) = self.close_now()? {
                 return Ok(closed);
             }
-            if !self.shared.wait.until(seen, deadline) {
+            if !self.shared.wait_until(seen, deadline) {
                 return self.cut();
             }
         }

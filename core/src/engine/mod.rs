@@ -12,7 +12,8 @@
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
-//! | `scheduler`, `workers`, `time`, `timers` | the threads that run segments, and what they go by |
+//! | `scheduler`, `workers`, `simulation` | the threads that run segments, or one that plays them |
+//! | `time`, `timers` | what they go by |
 //! | `mail` | results that come from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
@@ -41,6 +42,7 @@ mod runner;
 mod scheduler;
 mod segment;
 mod shared;
+mod simulation;
 mod slot;
 mod stats;
 mod time;
@@ -57,11 +59,13 @@ pub use pipeline::Pipeline;
 pub use stats::DropReason;
 
 use crate::error::Result;
+use crate::graph::Lane;
 use crate::node::{NodeType, Registry};
 use crate::packet::Pool;
 use log::Log;
 use scheduler::Scheduler;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 /// What pipelines share: node types, memory, limits. Cloning gives another handle to the same one.
 #[derive(Debug, Clone)]
@@ -87,14 +91,35 @@ impl Engine {
 
     /// An engine that refuses packets while packets from its pool hold more than so many bytes.
     pub fn with_memory_limit(registry: Registry, bytes: u64) -> Self {
+        Self::on(registry, bytes, Scheduler::threads())
+    }
+
+    fn on(registry: Registry, bytes: u64, scheduler: Scheduler) -> Self {
         let inner = Inner {
             registry: RwLock::new(Arc::new(registry)),
             pool: Pool::new(),
             memory_limit: bytes,
             log: Arc::default(),
-            scheduler: Arc::new(Scheduler::threads()),
+            scheduler: Arc::new(scheduler),
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// An engine for tests: what would run on workers runs on the thread that waits for it, in an
+    /// order that the seed gives, and time stands still until nothing else can happen. An hour of a
+    /// call takes as long as its work does, and the same seed gives the same run again.
+    pub fn simulated(registry: Registry, seed: u64) -> Self {
+        Self::on(registry, 4 << 30, Scheduler::simulated(seed))
+    }
+
+    /// Its time: since it was made, or, simulated, since the beginning of the simulation.
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.inner.scheduler.clock.now())
+    }
+
+    /// Threads that it has started, by lane.
+    pub fn threads(&self) -> Vec<(Lane, usize)> {
+        self.inner.scheduler.thread_counts()
     }
 
     /// Its node types, as they are now.

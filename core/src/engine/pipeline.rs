@@ -97,6 +97,7 @@ impl Pipeline {
             ended: AtomicUsize::new(0),
             settling: Mutex::default(),
             started: AtomicBool::new(false),
+            watched: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             worked: AtomicU64::new(0),
             wait: Arc::default(),
@@ -313,14 +314,14 @@ impl Pipeline {
         loop {
             let seen = self.shared.wait.seen();
             match self.pull_now(which)? {
-                Pull::Idle(reason @ (Reason::InFlight(_) | Reason::Busy)) => {
+                Pull::Idle(reason @ (Reason::InFlight(_) | Reason::Due(_) | Reason::Busy)) => {
                     if timeout == Some(Duration::ZERO) {
                         return Ok(Pull::Idle(reason));
                     }
                     // The clock is read only once there is something to wait for.
-                    let begin = |t| Instant::now().checked_add(t);
+                    let begin = |time| self.shared.scheduler.clock.after(time);
                     deadline = deadline.or_else(|| timeout.and_then(begin));
-                    if !self.shared.wait.until(seen, deadline) {
+                    if !self.shared.wait_until(seen, deadline) {
                         return Ok(Pull::Idle(reason));
                     }
                 }

@@ -13,8 +13,9 @@ use super::mail::Mail;
 use super::queue::{Level, Queued, duration_ns};
 use super::routes::{Dest, NodeSet, exits};
 use super::shared::{Outputs, Shared};
-use super::slot::{Desk, Item, NO_LINK, NodeSlot, Stage, Step, Waiting};
+use super::slot::{Desk, Item, NO_LINK, NodeSlot, Pace, Stage, Step, Waiting};
 use super::stats::{DropReason, NodeStats};
+use super::time::Nanos;
 use super::workers;
 use crate::error::Result;
 use crate::graph::{Graph, Lane, QueuePolicy, Timing};
@@ -43,6 +44,8 @@ pub(crate) enum Drive {
     Worker {
         /// In ticks.
         until: Ticks,
+        /// So many.
+        packets: usize,
     },
 }
 
@@ -269,8 +272,8 @@ impl Runner {
                 continue;
             }
             self.flush(shared);
-            if let Drive::Worker { until } = drive {
-                if taken >= FAIR_SHARE || (taken > 0 && clock::is_after(clock::now(), until)) {
+            if let Drive::Worker { until, packets } = drive {
+                if taken >= packets || (taken > 0 && clock::is_after(clock::now(), until)) {
                     break true;
                 }
                 if taken > 0 && workers::owes_help() {
@@ -419,6 +422,7 @@ impl Runner {
             tickets: &self.tickets,
             links: &shared.links,
             levels: &mut self.levels,
+            clock: &shared.scheduler.clock,
         };
         (&mut self.nodes[index], desk)
     }
@@ -459,6 +463,10 @@ impl Runner {
                 && let Some(end) = packet.end()
             {
                 let slot = &mut self.nodes[index];
+                if slot.pace == Pace::Waiting {
+                    let begin = packet.pts().unwrap_or(end);
+                    slot.pace = Pace::Since(shared.scheduler.clock.now(), begin);
+                }
                 slot.bound = slot.bound.max(end);
             }
             match self.routes[index].get(port).map(Vec::as_slice) {
@@ -588,7 +596,8 @@ impl Runner {
         }
         let mut from = self.nodes.len();
         while let Some(index) = self.paused.last_below(from) {
-            if !self.has_room(shared, index) {
+            let early = self.nodes[index].wait.is_some_and(|at| at > shared.scheduler.clock.now());
+            if early || !self.has_room(shared, index) {
                 from = index;
                 continue;
             }
@@ -623,7 +632,12 @@ impl Runner {
         if shared.stopping.load(Ordering::Acquire) {
             return Ok(self.end_sources(shared));
         }
-        let ready = |&n: &usize| self.nodes[n].stage != Stage::Ended && self.has_room(shared, n);
+        let now = || shared.scheduler.clock.now();
+        let ready = |&n: &usize| {
+            self.nodes[n].stage != Stage::Ended
+                && self.has_room(shared, n)
+                && self.nodes[n].source_due().is_none_or(|at| at <= now())
+        };
         let next = self.sources.iter().copied().filter(ready).min_by_key(|&n| self.nodes[n].bound);
         match next {
             Some(index) => self.resume(shared, index).map(|()| true),
@@ -884,6 +898,26 @@ impl Runner {
         }
     }
 
+    /// When something in the segment goes on by itself.
+    fn due(&self, shared: &Shared) -> Option<Nanos> {
+        let mut due: Option<Nanos> = None;
+        // What has no room goes on when somebody makes it.
+        let mut note = |at: Option<Nanos>, index| {
+            if at.is_some() && self.has_room(shared, index) {
+                due = due.into_iter().chain(at).min();
+            }
+        };
+        let mut from = self.nodes.len();
+        while let Some(index) = self.paused.last_below(from) {
+            note(self.nodes[index].wait, index);
+            from = index;
+        }
+        for &index in self.sources.iter().filter(|&&n| self.nodes[n].stage != Stage::Ended) {
+            note(self.nodes[index].source_due(), index);
+        }
+        due
+    }
+
     /// Makes known how the run has left the segment: what waits on each connection, counted in the
     /// inboxes themselves, and what would have to come before it goes on.
     pub(super) fn publish(&mut self, shared: &Shared) {
@@ -891,7 +925,14 @@ impl Runner {
         let waits = self.has_tickets.then(|| self.nodes.iter().find(|n| open(n))).flatten();
         let in_flight = waits.map(|n| n.index);
         let position = self.sources.iter().map(|&n| self.nodes[n].bound.nanos()).min();
-        shared.segments[self.segment].rest.set(in_flight, None, position);
+        let due = self.due(shared);
+        let rest = &shared.segments[self.segment].rest;
+        rest.set(in_flight, due, position);
+        if let Some(due) = due
+            && (self.lane != Lane::Caller || shared.watched.load(Ordering::SeqCst))
+        {
+            shared.arm(self.segment, due);
+        }
         if self.blocked.is_empty() && self.paused.is_empty() && !self.any_queued {
             return;
         }

@@ -1,6 +1,7 @@
 //! The scheduler: how segments that are not the callers' come to run, and who watches the time.
 
 use super::shared::Shared;
+use super::simulation::Simulation;
 use super::time::{Clock, Nanos};
 use super::workers::Workers;
 use crate::graph::Lane;
@@ -12,8 +13,15 @@ const MOST_BLOCKING: usize = 64;
 /// What runs an engine's segments.
 pub(crate) struct Scheduler {
     pub(crate) clock: Arc<Clock>,
-    /// By lane.
-    lanes: [Arc<Workers>; 3],
+    pub(super) by: By,
+}
+
+/// Who runs them.
+pub(super) enum By {
+    /// Threads, by lane.
+    Threads([Arc<Workers>; 3]),
+    /// Whoever waits, in an order that a seed gives.
+    Simulation(Simulation),
 }
 
 impl Scheduler {
@@ -24,11 +32,12 @@ impl Scheduler {
         let lane = |lane, most| Workers::new(lane, most, clock.clone());
         let lanes =
             [lane(Lane::Pool, cores), lane(Lane::Blocking, MOST_BLOCKING), lane(Lane::Realtime, 1)];
-        Self { lanes, clock }
+        Self { clock, by: By::Threads(lanes) }
     }
 
-    fn lane(&self, lane: Lane) -> &Arc<Workers> {
-        &self.lanes[lane as usize - 1]
+    /// One thread, virtual time.
+    pub(crate) fn simulated(seed: u64) -> Self {
+        Self { clock: Arc::new(Clock::still()), by: By::Simulation(Simulation::new(seed)) }
     }
 
     /// Makes sure that a lane has a thread.
@@ -36,28 +45,56 @@ impl Scheduler {
     /// # Errors
     /// When the system gives none.
     pub(crate) fn start(&self, lane: Lane) -> std::io::Result<()> {
-        self.lane(lane).start()
+        match &self.by {
+            By::Threads(lanes) => lanes[of(lane)].start(),
+            By::Simulation(_) => Ok(()),
+        }
     }
 
     /// Queues a segment that the caller has asked for.
     pub(crate) fn queue(&self, lane: Lane, pipeline: Arc<Shared>, segment: usize) {
-        self.lane(lane).queue(pipeline, segment);
+        match &self.by {
+            By::Threads(lanes) => lanes[of(lane)].queue(pipeline, segment),
+            By::Simulation(simulation) => simulation.queue(pipeline, segment),
+        }
     }
 
     /// Calls for help with what this worker of the lane has made ready.
     #[cold]
     pub(crate) fn help(&self, lane: Lane) {
-        self.lane(lane).help();
+        if let By::Threads(lanes) = &self.by {
+            lanes[of(lane)].help();
+        }
     }
 
-    /// Sets a timer of a segment, or of whoever waits for the pipeline.
-    pub(crate) fn set_timer(&self, at: Nanos, pipeline: &Arc<Shared>, segment: Option<usize>) {
-        self.lane(Lane::Pool).set_timer(at, pipeline, segment);
+    /// Sets the timer of a segment, in place of that which was set for `before`.
+    pub(crate) fn set_timer(
+        &self,
+        at: Nanos,
+        before: Option<Nanos>,
+        pipeline: &Arc<Shared>,
+        segment: usize,
+    ) {
+        match &self.by {
+            By::Threads(lanes) => lanes[of(Lane::Pool)].set_timer(at, before, pipeline, segment),
+            By::Simulation(simulation) => simulation.set_timer(at, before, pipeline, segment),
+        }
     }
 
     /// Threads there are, by lane.
-    pub(crate) fn thread_counts(&self) -> [(Lane, usize); 3] {
-        [Lane::Pool, Lane::Blocking, Lane::Realtime].map(|lane| (lane, self.lane(lane).threads()))
+    pub(crate) fn thread_counts(&self) -> Vec<(Lane, usize)> {
+        match &self.by {
+            By::Threads(lanes) => lanes.iter().map(|lane| (lane.lane(), lane.threads())).collect(),
+            By::Simulation(_) => Vec::new(),
+        }
+    }
+}
+
+fn of(lane: Lane) -> usize {
+    match lane {
+        Lane::Caller | Lane::Pool => 0,
+        Lane::Blocking => 1,
+        Lane::Realtime => 2,
     }
 }
 
@@ -69,6 +106,8 @@ impl std::fmt::Debug for Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
-        self.lanes.iter().for_each(|lane| lane.close());
+        if let By::Threads(lanes) = &self.by {
+            lanes.iter().for_each(|lane| lane.close());
+        }
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Rest {
     in_flight: AtomicUsize,
     /// When a timer of it comes, in nanoseconds of the engine's clock, plus one.
     due: AtomicU64,
+    /// When the timer comes that is set for it, as `due`.
+    armed: AtomicU64,
     /// Media time that its sources have reached, plus one.
     position: AtomicI64,
 }
@@ -58,6 +60,19 @@ impl Rest {
 
     pub(crate) fn due(&self) -> Option<u64> {
         self.due.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// Notes that a timer is set. Gives the time that one was set for before; `None`: it has been
+    /// set for `at` already.
+    pub(crate) fn arm(&self, at: u64) -> Option<Option<u64>> {
+        let at = at.saturating_add(1);
+        let before = self.armed.swap(at, Ordering::AcqRel);
+        (before != at).then(|| before.checked_sub(1))
+    }
+
+    /// Notes that its timer has come.
+    pub(crate) fn disarm(&self) {
+        self.armed.store(0, Ordering::Release);
     }
 
     pub(crate) fn position(&self) -> Option<i64> {

@@ -12,9 +12,10 @@ use super::log::Log;
 use super::queue::{Queue, Queued};
 use super::routes::Dest;
 use super::runner::{Drive, Runner};
-use super::scheduler::Scheduler;
+use super::scheduler::{By, Scheduler};
 use super::segment::Segment;
 use super::stats::{DropReason, Histogram, LinkStats, NodeStats};
+use super::time::Nanos;
 use super::turn::Guard;
 use super::wait::Wait;
 use super::workers::Ready;
@@ -24,7 +25,7 @@ use crate::packet::{MediaTime, Packet, Pool};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) struct Output {
     pub(crate) name: Arc<str>,
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     pub(super) settling: Mutex<Settling>,
     /// Sources that workers drive may begin.
     pub(crate) started: AtomicBool,
+    /// Whether anybody waits in other ways than by a call.
+    pub(super) watched: AtomicBool,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
     /// Time that workers have spent on it, in ticks.
@@ -353,10 +356,11 @@ impl Shared {
         });
     }
 
-    /// Runs a segment on a worker, for as long as one turn may take.
-    pub(crate) fn work(self: &Arc<Self>, segment: usize) {
+    /// Runs a segment on a worker, for as long and so many packets as one turn may take.
+    pub(crate) fn work(self: &Arc<Self>, segment: usize, packets: usize) {
         let begin = super::clock::now();
-        let drive = Drive::Worker { until: begin.wrapping_add(super::clock::millisecond()) };
+        let until = begin.wrapping_add(super::clock::millisecond());
+        let drive = Drive::Worker { until, packets };
         let Segment { lane, turn, .. } = &self.segments[segment];
         let mut guard = turn.start();
         let more = inside::within(self, || {
@@ -400,6 +404,56 @@ impl Shared {
         })
     }
 
+    /// Sets the timer of a segment. Those of the calling threads' segment are for whoever waits in
+    /// other ways than by a call: a call knows the time itself.
+    pub(super) fn arm(&self, segment: usize, due: Nanos) {
+        if let Some(before) = self.segments[segment].rest.arm(due)
+            && let Some(me) = self.me.upgrade()
+        {
+            self.scheduler.set_timer(due, before, &me, segment);
+        }
+    }
+
+    /// Waits until something has changed since `seen`, or until the deadline (`None`: for ever).
+    /// False when the deadline came first. Where time is virtual, what can run runs meanwhile.
+    pub(super) fn wait_until(&self, seen: u64, deadline: Option<Nanos>) -> bool {
+        let clock = &*self.scheduler.clock;
+        // When the calling threads' own segment can go on is for them to know.
+        let due = self.inline.and_then(|segment| self.segments[segment].rest.due());
+        let until = deadline.into_iter().chain(due).min();
+        match &self.scheduler.by {
+            By::Threads(_) => {
+                let instant = until.and_then(|at| clock.instant(at));
+                self.wait.until(seen, instant) || (due.is_some() && until == due)
+            }
+            By::Simulation(simulation) => loop {
+                if self.wait.seen() != seen {
+                    return true;
+                }
+                if simulation.step() {
+                    continue;
+                }
+                if self.segments.iter().any(|s| s.rest.in_flight().is_some()) {
+                    // Somebody outside has the ticket, in real time.
+                    let real = deadline.map(|at| at.saturating_sub(clock.now()));
+                    let real =
+                        real.and_then(|d| Instant::now().checked_add(Duration::from_nanos(d)));
+                    return self.wait.until(seen, real);
+                }
+                match until.into_iter().chain(simulation.next_timer()).min() {
+                    // Nothing can come any more.
+                    None => return false,
+                    Some(at) => {
+                        simulation.move_to(clock, at);
+                        if until == Some(at) {
+                            return self.wait.seen() != seen || due == until;
+                        }
+                    }
+                }
+            },
+        }
+    }
+
     /// Why nothing goes on, as the last runs have left it.
     pub(crate) fn reason(&self, wanted: Option<usize>) -> Reason {
         let workers = self.segments.iter().filter(|s| s.lane != Lane::Caller);
@@ -408,6 +462,11 @@ impl Shared {
         }
         if let Some(node) = self.segments.iter().find_map(|s| s.rest.in_flight()) {
             return Reason::InFlight(node);
+        }
+        if let Some(due) = self.segments.iter().filter_map(|s| s.rest.due()).min() {
+            return Reason::Due(Duration::from_nanos(
+                due.saturating_sub(self.scheduler.clock.now()),
+            ));
         }
         let outputs = self.output_names.len();
         let full =

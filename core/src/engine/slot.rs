@@ -5,6 +5,7 @@ use super::event::ParamsOutcome;
 use super::live::Change;
 use super::queue::Level;
 use super::stats::{LinkStats, NodeStats};
+use super::time::{Clock, Nanos};
 use crate::error::{Error, Result, detail};
 use crate::graph::GraphNode;
 use crate::node::{
@@ -107,6 +108,10 @@ pub(crate) struct NodeSlot {
     reached: Option<MediaTime>,
     /// Sources: time that they have reached.
     pub(crate) bound: MediaTime,
+    /// Not before then is it called again; by the engine's clock.
+    pub(crate) wait: Option<Nanos>,
+    /// Sources in real time: when their media time was that.
+    pub(crate) pace: Pace,
 }
 
 /// What a call of a node needs from the pipeline.
@@ -117,6 +122,18 @@ pub(crate) struct Desk<'a> {
     pub(crate) tickets: &'a TicketDesk,
     pub(crate) links: &'a [LinkStats],
     pub(crate) levels: &'a mut [Level],
+    pub(crate) clock: &'a Clock,
+}
+
+/// How fast a source may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As fast as its packets are taken.
+    Free,
+    /// As its packets' times say, from the first one on.
+    Waiting,
+    /// The same: at that time of the clock, this was its media time.
+    Since(Nanos, MediaTime),
 }
 
 /// What taking an item came to.
@@ -163,6 +180,8 @@ impl NodeSlot {
             acks: Vec::new(),
             reached: None,
             bound: MediaTime::ZERO,
+            wait: None,
+            pace: if spec.realtime { Pace::Waiting } else { Pace::Free },
         }
     }
 
@@ -191,7 +210,7 @@ impl NodeSlot {
             if !std::mem::replace(&mut self.finishing, true) {
                 match self.call_drain(desk, |node, cx| node.finish(cx))? {
                     Flow::Done => {}
-                    Flow::More => return Ok(Step::More),
+                    Flow::More | Flow::Wait(_) => return Ok(Step::More),
                     Flow::Pending => return Ok(Step::Waits),
                 }
             }
@@ -217,7 +236,7 @@ impl NodeSlot {
         if !self.clean {
             match self.call_drain(desk, |node, cx| node.drain(cx))? {
                 Flow::Done => {}
-                Flow::More => return Ok(Some(Step::More)),
+                Flow::More | Flow::Wait(_) => return Ok(Some(Step::More)),
                 Flow::Pending => return Ok(Some(Step::Waits)),
             }
         }
@@ -294,7 +313,7 @@ impl NodeSlot {
         if self.any_broken {
             self.mark(&mut desk.out[first..]);
         }
-        if flow == Flow::More {
+        if self.pauses(flow, desk) {
             self.stage = Stage::Paused;
             return Ok(Step::More);
         }
@@ -333,7 +352,8 @@ impl NodeSlot {
         self.stats.done.add(1);
         match flow {
             Flow::Done => Ok(Step::Done),
-            Flow::More => {
+            Flow::More | Flow::Wait(_) => {
+                self.pauses(flow, desk);
                 self.stage = Stage::Paused;
                 Ok(Step::More)
             }
@@ -357,7 +377,7 @@ impl NodeSlot {
         if self.any_broken {
             self.mark(&mut desk.out[first..]);
         }
-        if flow == Flow::More {
+        if self.pauses(flow, desk) {
             return Ok(Step::More);
         }
         if self.is_source {
@@ -369,6 +389,26 @@ impl NodeSlot {
         }
         self.stage = Stage::Ready;
         Ok(Step::Done)
+    }
+
+    /// Whether the node is to be resumed; notes when.
+    fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
+        self.wait = match flow {
+            Flow::Wait(time) => desk.clock.after(time),
+            _ => None,
+        };
+        matches!(flow, Flow::More | Flow::Wait(_))
+    }
+
+    /// Not before then may a source go on; `None`: at once.
+    pub(crate) fn source_due(&self) -> Option<Nanos> {
+        let paced = match self.pace {
+            Pace::Since(at, media) => {
+                Some(at.saturating_add((self.bound - media).nanos().max(0) as Nanos))
+            }
+            Pace::Free | Pace::Waiting => None,
+        };
+        paced.max(self.wait)
     }
 
     fn call_drain(
@@ -391,7 +431,10 @@ impl NodeSlot {
             self.mark(&mut desk.out[first..]);
         }
         match flow {
-            Flow::More => self.stage = Stage::Draining,
+            Flow::More | Flow::Wait(_) => {
+                self.pauses(flow, desk);
+                self.stage = Stage::Draining;
+            }
             Flow::Done | Flow::Pending => self.clean = true,
         }
         Ok(flow)
@@ -431,7 +474,7 @@ impl NodeSlot {
     fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
         match (flow, desk.opened.pop()) {
             (Flow::Pending, None) => Err(self.broke_contract("returned Pending without a ticket")),
-            (Flow::Done | Flow::More, Some(_)) => {
+            (Flow::Done | Flow::More | Flow::Wait(_), Some(_)) => {
                 Err(self.broke_contract("opened a ticket and did not return Pending"))
             }
             (_, ticket) => Ok(ticket),
@@ -563,6 +606,10 @@ impl NodeSlot {
         self.any_broken = !self.broken.is_empty();
         self.reached = None;
         self.bound = MediaTime::ZERO;
+        self.wait = None;
+        if self.pace != Pace::Free {
+            self.pace = Pace::Waiting;
+        }
         if self.stage != Stage::Ended {
             self.stage = Stage::Ready;
         }

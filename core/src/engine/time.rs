@@ -19,6 +19,18 @@ impl Clock {
         Self::Machine(Instant::now())
     }
 
+    /// A time that stands still until it is moved.
+    pub(crate) fn still() -> Self {
+        Self::Virtual(AtomicU64::new(0))
+    }
+
+    /// Moves a virtual time on.
+    pub(crate) fn move_to(&self, at: Nanos) {
+        if let Self::Virtual(now) = self {
+            now.fetch_max(at, Ordering::SeqCst);
+        }
+    }
+
     pub(crate) fn now(&self) -> Nanos {
         match self {
             Self::Machine(origin) => origin.elapsed().as_nanos() as Nanos,

@@ -2,97 +2,67 @@
 
 use super::shared::Shared;
 use super::time::Nanos;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::sync::Weak;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
 
-/// A timer that has come.
+/// A timer of a segment.
 pub(crate) struct Timer {
     pipeline: Weak<Shared>,
-    /// The segment that it is for; `None`: whoever waits for the pipeline.
-    segment: Option<usize>,
+    segment: usize,
 }
 
 impl Timer {
     /// Wakes whom it is for.
     pub(crate) fn fire(self) {
         if let Some(pipeline) = self.pipeline.upgrade() {
-            match self.segment {
-                Some(segment) => pipeline.wake(segment),
-                None => pipeline.wait.notify(),
-            }
+            pipeline.segments[self.segment].rest.disarm();
+            pipeline.wake(self.segment);
         }
     }
 }
 
-/// Timers that have not come.
+/// A segment of a pipeline: address and number. The address is not reused while a timer holds on to
+/// the pipeline's memory.
+type Owner = (usize, usize);
+
+/// Timers that have not come, at most one of a segment.
 #[derive(Default)]
 pub(crate) struct Timers {
-    heap: BinaryHeap<Reverse<Entry>>,
-    next: u64,
-}
-
-struct Entry {
-    at: Nanos,
-    /// Of equal times the first that was set comes first.
-    seq: u64,
-    timer: Timer,
+    order: BTreeMap<(Nanos, Owner), Timer>,
 }
 
 impl Timers {
-    /// Sets a timer. Says whether it is now the first to come.
+    /// Sets the timer of a segment, in place of that which was set for `before`. Says whether it is
+    /// now the first to come.
     pub(crate) fn set(
         &mut self,
         at: Nanos,
-        pipeline: Weak<Shared>,
-        segment: Option<usize>,
+        before: Option<Nanos>,
+        pipeline: &Arc<Shared>,
+        segment: usize,
     ) -> bool {
+        let owner = (Arc::as_ptr(pipeline).addr(), segment);
+        if let Some(before) = before {
+            self.order.remove(&(before, owner));
+        }
         let first = self.first().is_none_or(|first| at < first);
-        let seq = self.next;
-        self.next += 1;
-        self.heap.push(Reverse(Entry { at, seq, timer: Timer { pipeline, segment } }));
+        self.order.insert((at, owner), Timer { pipeline: Arc::downgrade(pipeline), segment });
         first
     }
 
     /// When the first one comes.
     pub(crate) fn first(&self) -> Option<Nanos> {
-        self.heap.peek().map(|entry| entry.0.at)
+        self.order.first_key_value().map(|((at, _), _)| *at)
     }
 
     /// Takes those that have come, in order.
     pub(crate) fn take_due(&mut self, now: Nanos) -> Vec<Timer> {
         let mut due = Vec::new();
-        while self.first().is_some_and(|at| at <= now)
-            && let Some(Reverse(entry)) = self.heap.pop()
+        while let Some(entry) = self.order.first_entry()
+            && entry.key().0 <= now
         {
-            due.push(entry.timer);
+            due.push(entry.remove());
         }
         due
-    }
-}
-
-impl Entry {
-    fn key(&self) -> (Nanos, u64) {
-        (self.at, self.seq)
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
     }
 }

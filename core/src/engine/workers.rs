@@ -18,6 +18,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Packets that a segment may take in one turn.
+const MOST_PACKETS: usize = 64;
+
 /// A lane's thread that has rested so long ends, except where they are as many as cores.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -101,21 +104,26 @@ impl Workers {
         }
     }
 
-    /// Sets a timer: at that time the segment is asked for (`None`: whoever waits for the pipeline is
-    /// woken).
+    /// Sets the timer of a segment, in place of that which was set for `before`: at that time the
+    /// segment is asked for, or whoever waits for the pipeline woken.
     pub(crate) fn set_timer(
         self: &Arc<Self>,
         at: Nanos,
+        before: Option<Nanos>,
         pipeline: &Arc<Shared>,
-        segment: Option<usize>,
+        segment: usize,
     ) {
         let mut state = self.lock();
-        if state.timers.set(at, Arc::downgrade(pipeline), segment) {
+        if state.timers.set(at, before, pipeline, segment) {
             match state.watching {
                 true => self.watch.notify_one(),
                 false => self.call(state),
             }
         }
+    }
+
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
     }
 
     /// Makes sure that there is a thread.
@@ -173,7 +181,7 @@ impl Workers {
     fn work(&self) {
         WORKER.set(Some(self.lane));
         while let Some((pipeline, segment)) = self.next() {
-            pipeline.work(segment);
+            pipeline.work(segment, MOST_PACKETS);
         }
     }
 

@@ -248,6 +248,7 @@ impl Assembly {
             ports,
             adapter: true,
             segment: into.segment,
+            realtime: false,
             hit: into.hit,
         })
     }

@@ -58,6 +58,9 @@ pub struct GraphNode {
     pub adapter: bool,
     /// Where it runs: index into [`Graph::segments`].
     pub segment: usize,
+    /// Sources: whether it gives its packets out as their times come, and not as fast as they are
+    /// taken.
+    pub realtime: bool,
     /// Whether an interrupt makes it forget (rule S9).
     pub hit: bool,
 }

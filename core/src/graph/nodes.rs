@@ -58,6 +58,13 @@ pub(super) fn resolve(
             return None;
         }
     };
+    if node.realtime && !ports.inputs.is_empty() {
+        let message = format!("'{}' has inputs: it goes as fast as what feeds it", node.id);
+        problems.add(
+            error(detail::MANIFEST_WRONG_VALUE, format!("{}/pace", node.pointer), message)
+                .hint("give 'pace' to the source in front of it"),
+        );
+    }
     for constraint in &node.narrow {
         narrow(&mut ports, constraint, node.id, problems);
     }
@@ -69,6 +76,7 @@ pub(super) fn resolve(
         ports,
         adapter: false,
         segment: 0,
+        realtime: node.realtime,
         hit: true,
     })
 }

@@ -130,6 +130,11 @@ pub(crate) static NODE: Object = Object {
              without it where what feeds it runs.",
         ),
         Field::new(
+            "pace",
+            Choice(&[Pick("free", Used), Pick("realtime", Used)]),
+            "Sources: how fast packets come, as they are taken or as their times say (default: `free`).",
+        ),
+        Field::new(
             "lane",
             Choice(&[Pick("pool", Used), Pick("blocking", Used), Pick("realtime", Used)]),
             "With `placement: thread`: which threads run the segment that begins with it.",

@@ -43,6 +43,7 @@ pub(crate) struct NodeSpec<'a> {
     pub(crate) is_output: bool,
     pub(crate) source_rate: Option<u32>,
     pub(crate) placement: Placement,
+    pub(crate) realtime: bool,
     pub(crate) narrow: Vec<Narrow<'a>>,
 }
 
@@ -180,6 +181,7 @@ fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
         is_output: value.get("is_output_node").and_then(Json::as_bool).unwrap_or(false),
         source_rate: number(value, "source_rate"),
         placement: placement(value),
+        realtime: text(value, "pace") == Some("realtime"),
         narrow,
         pointer,
     })

@@ -38,6 +38,7 @@ use crate::error::{Error, Result, detail};
 use crate::packet::{AudioFormat, Kind, MediaTime, Packet, Payload, PixelFormat};
 use std::any::Any;
 use std::fmt;
+use std::time::Duration;
 
 /// What a call of a node came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,9 @@ pub enum Flow {
     Done,
     /// There is more to emit: call [`Node::resume`] when the exits have room again.
     More,
+    /// As `More`, but not before so long a time: a source that has nothing yet, a call that is to be
+    /// tried again.
+    Wait(Duration),
     /// The result comes with the ticket that the call opened.
     Pending,
 }

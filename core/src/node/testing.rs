@@ -130,7 +130,7 @@ impl Harness {
             format: self.format.as_ref(),
         };
         let mut flow = first(&mut *self.node, &mut cx)?;
-        while flow == Flow::More {
+        while matches!(flow, Flow::More | Flow::Wait(_)) {
             flow = self.node.resume(&mut cx)?;
         }
         self.out.drain(..).for_each(|e| take(e.port, e.packet));

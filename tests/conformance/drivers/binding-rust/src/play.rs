@@ -325,6 +325,7 @@ fn status(reason: Idle) -> &'static str {
         Idle::NeedInput => "need_input",
         Idle::Full => "full",
         Idle::InFlight => "in_flight",
+        Idle::Due => "due",
         Idle::Busy => "busy",
         Idle::Host => "host",
     }

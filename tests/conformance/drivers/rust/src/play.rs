@@ -250,6 +250,7 @@ impl Run<'_> {
             Reason::InFlight(node) => {
                 ("in_flight", vec![self.pipeline.graph().nodes[node].id.as_str()])
             }
+            Reason::Due(_) => ("due", Vec::new()),
             Reason::Busy => ("busy", Vec::new()),
         };
         self.report.step(self.line, status, json!({"waits_for": names}));
