@@ -4,8 +4,8 @@
 //! read directly; elsewhere it is the OS clock. Ticks become nanoseconds when somebody reads the
 //! metrics, so that nothing has to be calibrated before the first packet.
 
+use super::time::Instant;
 use std::sync::OnceLock;
-use std::time::Instant;
 
 /// A reading. Only differences have a meaning.
 pub(crate) type Ticks = u64;

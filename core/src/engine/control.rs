@@ -8,12 +8,13 @@ use super::pipeline::Pipeline;
 use super::runner::Drive;
 use super::shared::lock;
 use super::stats::DropReason;
+use super::time::Instant;
 use crate::error::{Error, Result, detail};
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 impl Pipeline {
     /// Ends all inputs: nothing more will be pushed. The tails come with the next pulls, then the

@@ -15,6 +15,7 @@
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
+//! | `time`, `clock` | what the target has of clocks and waiting; the cheapest clock |
 
 mod answer;
 mod asynchronous;
@@ -37,6 +38,7 @@ mod runner;
 mod shared;
 mod slot;
 mod stats;
+mod time;
 mod turn;
 mod wait;
 
@@ -46,6 +48,7 @@ pub use life::State;
 pub use log::{LogLevel, LogLine};
 pub use pipeline::Pipeline;
 pub use stats::DropReason;
+pub use time::Instant;
 
 use crate::error::Result;
 use crate::node::{NodeType, Registry};

@@ -11,6 +11,7 @@ use super::queue::{Queue, Queued};
 use super::runner::{Drive, Runner};
 use super::shared::{Output, Shared, panic_error};
 use super::stats::{DropReason, LinkStats};
+use super::time::Instant;
 use super::turn::Turn;
 use super::wait::Wait;
 use super::{clock, inside};
@@ -21,7 +22,7 @@ use crate::packet::Packet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A running pipeline.
 ///

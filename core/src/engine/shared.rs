@@ -11,6 +11,7 @@ use super::mail::Mail;
 use super::queue::Queue;
 use super::runner::{Drive, Runner};
 use super::stats::{DropReason, Histogram, LinkStats, NodeStats};
+use super::time::Instant;
 use super::turn::{Guard, Turn};
 use super::wait::Wait;
 use crate::error::{Error, detail};
@@ -19,7 +20,6 @@ use crate::packet::{Packet, Pool};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Instant;
 
 pub(crate) struct Output {
     pub(crate) name: Arc<str>,
