@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 /// Plays one case.
-pub(crate) struct Player {
+pub struct Player {
     engine: Engine,
     pipeline: Option<Pipeline>,
     report: Report,
@@ -21,7 +21,10 @@ pub(crate) struct Player {
 
 impl Player {
     /// An engine that knows the suite's nodes, and no pipeline yet.
-    pub(crate) fn new(report: Report) -> Done<Self> {
+    ///
+    /// # Errors
+    /// When the suite's nodes can't be registered.
+    pub fn new(report: Report) -> Done<Self> {
         Ok(Self { engine: Engine::new(nodes::registry()?), pipeline: None, report })
     }
 
