@@ -4,7 +4,7 @@
     all.py --include DIR... --lib DIR
 
 The programs that cargo builds (conformance-rust, conformance-binding, rmedia) are there already, in
-target/debug.
+target/debug; the front `wasm` plays if `cargo xtask wasm-test` has built its module.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from build import Place, fronts
+from build import Place, fronts, path
 
 HERE = Path(__file__).resolve().parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", HERE.parent.parent / "target")).absolute()
+TARGET = path(os.environ.get("CARGO_TARGET_DIR", str(HERE.parent.parent / "target")))
+WASM = TARGET / "wasm/wasm32-unknown-unknown/wasm/conformance_wasm.wasm"
 
 
 def main() -> int:
     """Compiles, plays and checks; not 0 if anything is wrong."""
     parser = argparse.ArgumentParser(description="Plays all cases through all fronts.")
-    parser.add_argument("--include", action="append", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--lib", required=True, type=Path, metavar="DIR")
+    parser.add_argument("--include", action="append", required=True, type=path, metavar="DIR")
+    parser.add_argument("--lib", required=True, type=path, metavar="DIR")
     given = parser.parse_args()
     include, lib = cast(list[Path], given.include), cast(Path, given.lib)
-    place = Place.of(include, lib, TARGET / "conformance", TARGET / "debug")
+    wasm = WASM if WASM.exists() else None
+    place = Place(include, lib, TARGET / "conformance", TARGET / "debug", wasm)
     names = subprocess.run([sys.executable, str(HERE / "parity.py")], check=False)
     words = [f"--front={name}={command}" for name, command in fronts(place).items()]
     cases = subprocess.run([sys.executable, str(HERE / "run.py"), *words], check=False)

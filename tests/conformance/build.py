@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Compiles the drivers in C and C++ and prints the fronts for run.py, one a line.
 
-    build.py --include DIR... --lib DIR --out DIR [--programs DIR] | xargs python3 run.py
+    build.py --include DIR... --lib DIR --out DIR [--programs DIR] [--wasm FILE] |
+        xargs python3 run.py
 
 `--include` has rmedia.h, and rmedia.hpp (without it there is no front `cpp`); `--lib` has the
-library; `--programs` is where cargo has put conformance-rust, conformance-binding and rmedia.
+library; `--programs` is where cargo has put conformance-rust, conformance-binding and rmedia;
+`--wasm` is the driver's WebAssembly module.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 DRIVERS = Path(__file__).resolve().parent / "drivers"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -30,15 +31,8 @@ class Place:
     include: list[Path]
     lib: Path
     out: Path
-    programs: Path | None
-
-    @staticmethod
-    def of(include: list[Path], lib: Path, out: Path, programs: Path | None) -> Place:
-        """With paths that are right from every folder."""
-        found = programs.absolute() if programs else None
-        return Place(
-            [folder.absolute() for folder in include], lib.absolute(), out.absolute(), found
-        )
+    programs: Path | None = None
+    wasm: Path | None = None
 
     def library(self) -> Path:
         """The shared library."""
@@ -60,6 +54,11 @@ class Place:
         return made
 
 
+def path(text: str) -> Path:
+    """A path that is right from every folder."""
+    return Path(text).absolute()
+
+
 def fronts(place: Place) -> dict[str, str]:
     """Compiles the drivers. The commands of all fronts, by name."""
     place.out.mkdir(parents=True, exist_ok=True)
@@ -68,6 +67,8 @@ def fronts(place: Place) -> dict[str, str]:
         found["rust"] = [place.programs / "conformance-rust"]
         found["binding-rust"] = [place.programs / "conformance-binding"]
         found["cli"] = [sys.executable, DRIVERS / "cli.py", place.programs / "rmedia"]
+    if place.wasm is not None:
+        found["wasm"] = ["node", DRIVERS / "wasm" / "play.mjs", place.wasm]
     compiler = os.environ.get("CC", "cc")
     found["c"] = [place.compile([compiler, "-std=c11", "-D_XOPEN_SOURCE=700"], "c")]
     if any((folder / "rmedia.hpp").exists() for folder in place.include):
@@ -82,13 +83,12 @@ def fronts(place: Place) -> dict[str, str]:
 def main() -> None:
     """Compiles and prints."""
     parser = argparse.ArgumentParser(description="Compiles drivers, prints fronts.")
-    parser.add_argument("--include", action="append", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--lib", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR")
-    parser.add_argument("--programs", type=Path, metavar="DIR")
-    given = parser.parse_args()
-    include, programs = cast(list[Path], given.include), cast("Path | None", given.programs)
-    place = Place.of(include, cast(Path, given.lib), cast(Path, given.out), programs)
+    parser.add_argument("--include", action="append", required=True, type=path, metavar="DIR")
+    parser.add_argument("--lib", required=True, type=path, metavar="DIR")
+    parser.add_argument("--out", required=True, type=path, metavar="DIR")
+    parser.add_argument("--programs", type=path, metavar="DIR")
+    parser.add_argument("--wasm", type=path, metavar="FILE")
+    place = Place(**vars(parser.parse_args()))
     for name, command in fronts(place).items():
         print(shlex.join(["--front", f"{name}={command}"]))
 

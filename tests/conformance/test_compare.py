@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 import struct
+import tempfile
 import unittest
+from pathlib import Path
 
 from compare import EXACT, Tolerance, distance_db, with_expectation, with_front
 from outcome import Json, Outcome, as_list, as_object, fingerprint, lost, read
+from run import Case, Suite
 
 
 def line() -> dict[str, Json]:
@@ -120,6 +124,24 @@ class Differences(unittest.TestCase):
         self.assertTrue(told(read({**partial, "values": {}}, dict(RAW))))
         self.assertTrue(told(read({**partial, "steps": []}, dict(RAW))))
         self.assertTrue(told(read(partial, {})))
+
+    def test_a_front_with_its_own_rounding_is_held_to_the_expectation_alone(self) -> None:
+        other = line()
+        as_list(as_object(as_list(other["packets"])[1])["value"])[1] = 0.25 * (1 + 1e-10)
+        good, rounded = read(line(), dict(RAW)), read(other, dict(RAW))
+        with tempfile.TemporaryDirectory() as folder:
+            expected = {**good.facts, "values": {**good.values}, "raw": PRINTS}
+            (Path(folder) / "expect.json").write_text(json.dumps(expected), encoding="utf-8")
+            for tolerance, passes in ((1e-9, True), (1e-11, False)):
+                case = Case("one", Path(folder), {"tolerance": {"numbers": tolerance}})
+                suite = Suite({"wasm": "", "rust": "", "c": ""})
+                for front in ("rust", "wasm", "c"):
+                    suite.played[front, "one"] = rounded if front == "wasm" else good
+                lines = suite.check(case)
+                self.assertEqual((lines["rust"], lines["c"]), ([], []))
+                self.assertEqual(not lines["wasm"], passes)
+                suite.played["c", "one"] = rounded
+                self.assertTrue(suite.check(case)["c"])
 
 
 if __name__ == "__main__":

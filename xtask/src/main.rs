@@ -16,6 +16,7 @@ mod process;
 mod test;
 mod tools;
 mod tsan;
+mod wasm;
 mod wav;
 
 use std::path::{Path, PathBuf};
@@ -30,7 +31,8 @@ The project's own commands:
   cargo xtask demo [--check]     run the main job on the recordings in media/, results in out/demo/;
                                  --check also compares them with ffmpeg and soxr
   cargo xtask test               everything that must pass: format, generated files, layers, lints,
-                                 tests, docs, the C library and the languages over it, models, demo
+                                 tests, docs, WebAssembly, the C library and the languages over it,
+                                 models, demo
   cargo xtask bench engine [--rounds N]
                                  what the engine costs per packet, beside libavfilter and GStreamer
   cargo xtask bench capi [--rounds N]
@@ -42,6 +44,8 @@ The project's own commands:
   cargo xtask abi [--bless]      compare the ABI with the committed one, or commit what was added
   cargo xtask header [--check]   write the C header, or see if it is current
   cargo xtask tsan [SECONDS]     the C tests with threads under ThreadSanitizer
+  cargo xtask wasm-test          install what it takes (as root), build the engine for WebAssembly,
+                                 and play the conformance cases in Node.js
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
   cargo xtask help               this text";
 
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         ["header"] => header::write(&root),
         ["header", "--check"] => header::check_current(&root),
         ["tsan", rest @ ..] => tsan::run(&root, rest),
+        ["wasm-test"] => wasm::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -29,6 +29,16 @@ impl Run {
         run.args(line.split_whitespace())
     }
 
+    /// Debian's cargo and compiler, which have the source of the standard library, and may use
+    /// what is not stable.
+    pub(crate) fn debian_cargo(root: &Path, line: &str) -> Self {
+        Self::new(root, "/usr/bin/cargo")
+            .args(line.split_whitespace())
+            .env("PATH", "/usr/bin:/bin")
+            .env("RUSTC", "/usr/bin/rustc")
+            .env("RUSTC_BOOTSTRAP", "1")
+    }
+
     /// Adds arguments.
     pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         for arg in args {

@@ -2,7 +2,8 @@
 //! the last line counts the tests.
 
 use crate::process::{Run, target_dir};
-use crate::{Failure, demo, errors, header, languages, layers, tools};
+use crate::{Failure, demo, errors, header, languages, layers, tools, wasm};
+use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
@@ -26,6 +27,11 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
             .go()
     });
     report.step("Python lints and types", |_| languages::python_lints(root));
+    // Its cases are played with those of the other languages.
+    report.step("WebAssembly", |_| {
+        tools::need(root, wasm::TOOLS)?;
+        wasm::build(root).map(|_| ())
+    });
     let mut dist = None;
     report.step("C library and its ABI", |_| {
         dist = Some(languages::library(root)?);
@@ -78,6 +84,12 @@ impl Count {
     }
 }
 
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
 /// How the steps went.
 #[derive(Default)]
 struct Report {
@@ -116,7 +128,7 @@ impl Report {
         for (name, failure) in &self.failures {
             println!("{name}: {failure}");
         }
-        println!("{} passed, {} failed", self.count.passed, self.count.failed);
+        println!("{}", self.count);
         if names.is_empty() { Ok(()) } else { Err(format!("failed: {}", names.join(", "))) }
     }
 }

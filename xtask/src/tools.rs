@@ -49,6 +49,10 @@ pub(crate) const RUST_SOURCE: Tool = Tool {
     probe: Probe::File("/usr/lib/rustlib/src/rust/library/std/Cargo.toml"),
     packages: &["rustc-web", "cargo-web", "rust-web-src"],
 };
+pub(crate) const WASM_LD: Tool =
+    Tool { name: "wasm-ld", probe: Probe::Program("wasm-ld-19"), packages: &["lld-19"] };
+pub(crate) const NODE: Tool =
+    Tool { name: "Node.js", probe: Probe::Program("node"), packages: &["nodejs"] };
 pub(crate) const CMAKE: Tool =
     Tool { name: "cmake", probe: Probe::Program("cmake"), packages: &["cmake", "make"] };
 pub(crate) const VALGRIND: Tool =
@@ -78,12 +82,16 @@ pub(crate) const GSTREAMER_APP: Tool = Tool {
 /// # Errors
 /// One line with what is missing and the command that installs it.
 pub(crate) fn need(root: &Path, tools: &[&Tool]) -> Result<(), Failure> {
-    let missing = absent(root, tools);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages: Vec<_> = missing.iter().flat_map(|t| t.packages).copied().collect();
-    if std::env::var_os("CI").is_some() && is_root(root) {
+    if std::env::var_os("CI").is_some() { install(root, tools) } else { are_there(root, tools) }
+}
+
+/// As [`need`]; as root, what is missing is installed.
+///
+/// # Errors
+/// As `need`.
+pub(crate) fn install(root: &Path, tools: &[&Tool]) -> Result<(), Failure> {
+    let packages = packages(&absent(root, tools));
+    if !packages.is_empty() && is_root(root) {
         println!("installing with apt-get: {}", packages.join(" "));
         let apt = |line: &str| {
             Run::new(root, "apt-get")
@@ -93,6 +101,10 @@ pub(crate) fn need(root: &Path, tools: &[&Tool]) -> Result<(), Failure> {
         apt("update -qq").go()?;
         apt("install -y -qq --no-install-recommends").args(&packages).go()?;
     }
+    are_there(root, tools)
+}
+
+fn are_there(root: &Path, tools: &[&Tool]) -> Result<(), Failure> {
     let missing = absent(root, tools);
     if missing.is_empty() {
         return Ok(());
@@ -101,8 +113,12 @@ pub(crate) fn need(root: &Path, tools: &[&Tool]) -> Result<(), Failure> {
     Err(format!(
         "{} not found; on Debian or Ubuntu: sudo apt-get install {}",
         names.join(", "),
-        packages.join(" ")
+        packages(&missing).join(" ")
     ))
+}
+
+fn packages(tools: &[&Tool]) -> Vec<&'static str> {
+    tools.iter().flat_map(|tool| tool.packages).copied().collect()
 }
 
 fn absent<'a>(root: &Path, tools: &[&'a Tool]) -> Vec<&'a Tool> {

@@ -19,13 +19,9 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
     tools::need(root, &[&tools::CLANGXX, &tools::RUST_SOURCE])?;
     let build = target_dir(root).join("tsan");
     // With a named target, the flags reach neither build scripts nor macros.
-    Run::new(root, "/usr/bin/cargo")
-        .args("build -Z build-std=std,panic_unwind --release --locked".split(' '))
+    Run::debian_cargo(root, "build -Z build-std=std,panic_unwind --release --locked")
         .args(["--package", "remotemedia-capi", "--target", TARGET, "--target-dir"])
         .args([&build])
-        .env("PATH", "/usr/bin:/bin")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
         .env("RUSTFLAGS", "-Zsanitizer=thread -Zexternal-clangrt -Clink-arg=-fsanitize=thread")
         .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "clang-19")
         .env("CARGO_PROFILE_RELEASE_LTO", "off")

@@ -2,12 +2,12 @@
 
 use super::answer::{Pull, PushError, Reason, interrupted};
 use super::pipeline::Pipeline;
+use super::time::Instant;
 use crate::error::Result;
 use crate::packet::Packet;
 use std::future::{Future, poll_fn};
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 impl Pipeline {
     /// Wakes `waker` once, at the next change of anything: an output, an event, room, the end.

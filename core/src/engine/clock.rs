@@ -1,105 +1,54 @@
-//! Ticks: the cheapest clock that counts evenly.
-//!
-//! Where the operating system's own clock runs on the CPU's time-stamp counter, so does this one,
-//! read directly; elsewhere it is the OS clock. Ticks become nanoseconds when somebody reads the
-//! metrics, so that nothing has to be calibrated before the first packet.
+//! The engine's clock: nanoseconds that only go forward.
 
-use std::sync::OnceLock;
-use std::time::Instant;
+use super::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-/// A reading. Only differences have a meaning.
-pub(crate) type Ticks = u64;
+/// Nanoseconds since some moment of the past.
+pub(crate) type Nanos = u64;
 
-struct Origin {
-    ticks: Ticks,
-    instant: Instant,
-    raw: bool,
+/// What timers and waits go by.
+pub(crate) enum Clock {
+    /// The time of the machine.
+    Machine(Instant),
+    /// A time that moves only when it is moved (rule S23).
+    Virtual(AtomicU64),
 }
 
-static ORIGIN: OnceLock<Origin> = OnceLock::new();
-
-fn origin() -> &'static Origin {
-    ORIGIN.get_or_init(|| {
-        let raw = counter_is_the_os_clock();
-        let instant = Instant::now();
-        Origin { ticks: if raw { counter() } else { 0 }, instant, raw }
-    })
-}
-
-/// The time now.
-#[inline]
-pub(crate) fn now() -> Ticks {
-    let origin = origin();
-    if origin.raw { counter() } else { origin.instant.elapsed().as_nanos() as u64 }
-}
-
-/// Whether `now` lies after `until`; the two are not far apart.
-#[inline]
-pub(crate) fn is_after(now: Ticks, until: Ticks) -> bool {
-    now.wrapping_sub(until) as i64 > 0
-}
-
-/// Name of the clock, for the metrics.
-pub(crate) fn name() -> &'static str {
-    if origin().raw { "tsc" } else { "os" }
-}
-
-/// Nanoseconds per tick.
-pub(crate) fn nanos_per_tick() -> f64 {
-    let origin = origin();
-    if !origin.raw {
-        return 1.0;
+impl Clock {
+    pub(crate) fn machine() -> Self {
+        Self::Machine(Instant::now())
     }
-    // Measured against the OS clock since the first reading; a millisecond makes it good to about
-    // one in ten thousand, and it gets better as the process grows older.
-    loop {
-        let (ticks, nanos) = (counter() - origin.ticks, origin.instant.elapsed().as_nanos());
-        if nanos >= 1_000_000 {
-            return nanos as f64 / ticks as f64;
+
+    /// A time that stands still until it is moved.
+    pub(crate) fn still() -> Self {
+        Self::Virtual(AtomicU64::new(0))
+    }
+
+    /// Moves a virtual time on.
+    pub(crate) fn move_to(&self, at: Nanos) {
+        if let Self::Virtual(now) = self {
+            now.fetch_max(at, Ordering::SeqCst);
         }
-        std::hint::spin_loop();
     }
-}
 
-/// Ticks in a millisecond.
-pub(crate) fn millisecond() -> Ticks {
-    static TICKS: OnceLock<Ticks> = OnceLock::new();
-    *TICKS.get_or_init(|| (1e6 / nanos_per_tick()) as Ticks)
-}
+    pub(crate) fn now(&self) -> Nanos {
+        match self {
+            Self::Machine(origin) => origin.elapsed().as_nanos() as Nanos,
+            Self::Virtual(now) => now.load(Ordering::SeqCst),
+        }
+    }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-fn counter_is_the_os_clock() -> bool {
-    let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-    std::fs::read_to_string(path).is_ok_and(|name| name.trim() == "tsc")
-}
+    /// The moment after so long a time; `None`: never.
+    pub(crate) fn after(&self, time: Duration) -> Option<Nanos> {
+        self.now().checked_add(u64::try_from(time.as_nanos()).ok()?)
+    }
 
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[inline]
-fn counter() -> u64 {
-    // SAFETY: RDTSC is there on every x86-64 CPU, and Linux lets user code run it.
-    unsafe { std::arch::x86_64::_rdtsc() }
-}
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-fn counter_is_the_os_clock() -> bool {
-    false
-}
-
-#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-fn counter() -> u64 {
-    0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ticks_become_the_time_of_the_os_clock() {
-        let (ticks, instant) = (now(), Instant::now());
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        let nanos = (now() - ticks) as f64 * nanos_per_tick();
-        let truth = instant.elapsed().as_nanos() as f64;
-        assert!((nanos / truth - 1.0).abs() < 0.05, "{nanos} ns by ticks, {truth} ns by the OS");
+    /// The moment as the machine's time; `None` for a virtual one.
+    pub(crate) fn instant(&self, at: Nanos) -> Option<Instant> {
+        match self {
+            Self::Machine(origin) => origin.checked_add(Duration::from_nanos(at)),
+            Self::Virtual(_) => None,
+        }
     }
 }

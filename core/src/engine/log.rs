@@ -5,10 +5,10 @@
 
 use super::event::Event;
 use super::life::State;
+use super::time::since_1970;
 use serde_json::{Value as Json, json};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Most lines that wait; older ones make room and are counted.
 const CAPACITY: usize = 1024;
@@ -77,8 +77,7 @@ struct Lines {
 
 impl Log {
     pub(crate) fn add(&self, level: LogLevel, pipeline: &Arc<str>, message: String) {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let time_ns = since.as_nanos() as u64;
+        let time_ns = since_1970().as_nanos() as u64;
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.waiting.len() >= CAPACITY {
             lines.lost += 1 + lines.waiting.pop_front().map_or(0, |line| line.lost);

@@ -1,9 +1,9 @@
 //! What a pipeline tells about itself: JSON and Prometheus text.
 
-use super::clock;
 use super::pipeline::Pipeline;
 use super::shared::Shared;
 use super::stats::{DropReason, Histogram};
+use super::ticks;
 use serde_json::{Map, Value as Json, json};
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
@@ -16,7 +16,7 @@ impl Pipeline {
     /// + dropped + queued`), `latency_us` (push to output, per output), `memory`, `clock`.
     pub fn metrics(&self) -> Json {
         let shared = &*self.shared;
-        let scale = clock::nanos_per_tick() / 1000.0;
+        let scale = ticks::nanos_per_tick() / 1000.0;
         let nodes: Vec<Json> =
             (0..shared.nodes.len()).map(|n| node_json(shared, n, scale)).collect();
         let busy: f64 = shared.nodes.iter().map(|n| n.busy_ticks.get() as f64 * scale).sum();
@@ -52,14 +52,14 @@ impl Pipeline {
                 "pool_hits": memory.hits,
                 "pool_misses": memory.misses,
             },
-            "clock": clock::name(),
+            "clock": ticks::name(),
         })
     }
 
     /// The main figures in the Prometheus text format 0.0.4.
     pub fn prometheus(&self) -> String {
         let shared = &*self.shared;
-        let scale = clock::nanos_per_tick() / 1e9;
+        let scale = ticks::nanos_per_tick() / 1e9;
         let pipeline = label(&shared.graph.name);
         let mut out = String::new();
         let mut family = |name: &str, help: &str, kind: &str, rows: &[(String, f64)]| {

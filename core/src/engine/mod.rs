@@ -13,7 +13,8 @@
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
 //! | `scheduler`, `workers`, `simulation` | the threads that run segments, or one that plays them |
-//! | `time`, `timers` | what they go by |
+//! | `clock`, `timers`, `ticks` | what they go by; the cheapest clock |
+//! | `time` | what the target has of clocks and waiting |
 //! | `mail` | results that come from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
@@ -45,6 +46,7 @@ mod shared;
 mod simulation;
 mod slot;
 mod stats;
+mod ticks;
 mod time;
 mod timers;
 mod turn;
@@ -57,6 +59,7 @@ pub use life::State;
 pub use log::{LogLevel, LogLine};
 pub use pipeline::Pipeline;
 pub use stats::DropReason;
+pub use time::Instant;
 
 use crate::error::Result;
 use crate::graph::Lane;

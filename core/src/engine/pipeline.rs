@@ -13,7 +13,8 @@ use super::runner::{Drive, Runner};
 use super::segment::Segment;
 use super::shared::{Output, Outputs, Shared, Way, panic_error};
 use super::stats::{DropReason, LinkStats};
-use super::{clock, inside};
+use super::time::Instant;
+use super::{inside, ticks};
 use crate::error::{Error, Result, detail};
 use crate::graph::{Graph, GraphNode, Lane};
 use crate::node::AnyNode;
@@ -21,7 +22,7 @@ use crate::packet::Packet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A running pipeline.
 ///
@@ -229,7 +230,7 @@ impl Pipeline {
             }
             Err(error) => return Err(PushError::Refused(packet, error)),
         }
-        let (stamp, epochs) = (clock::now(), entry.epochs);
+        let (stamp, epochs) = (ticks::now(), entry.epochs);
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
         if shared.inline == Some(way.to)
             && entry.queue.is_empty()

@@ -1,9 +1,9 @@
 //! A bounded queue of packets at the edge of a pipeline (rule S8).
 
-use super::clock::Ticks;
 use super::held::Bin;
 use super::life::{Epoch, Epochs};
 use super::stats::{DropReason, LinkStats};
+use super::ticks::Ticks;
 use crate::graph::{QueueLimits, QueuePolicy};
 use crate::packet::Packet;
 use std::collections::VecDeque;

@@ -5,7 +5,7 @@
 //! pipeline's outputs, the connections to other segments and those into nodes that open tickets;
 //! nothing waits anywhere else.
 
-use super::clock::{self, Ticks};
+use super::clock::Nanos;
 use super::event::{Event, ParamsOutcome};
 use super::held::Held;
 use super::life::{Epochs, State};
@@ -15,7 +15,7 @@ use super::routes::{Dest, NodeSet, exits};
 use super::shared::{Outputs, Shared};
 use super::slot::{Desk, Item, NO_LINK, NodeSlot, Pace, Stage, Step, Waiting};
 use super::stats::{DropReason, NodeStats};
-use super::time::Nanos;
+use super::ticks::{self, Ticks};
 use super::workers;
 use crate::error::Result;
 use crate::graph::{Graph, Lane, QueuePolicy, Timing};
@@ -242,7 +242,7 @@ impl Runner {
             Timing::None => false,
         };
         if self.tick == 0 && self.timing {
-            self.tick = clock::now();
+            self.tick = ticks::now();
         }
         let mail = &*shared.segments[self.segment].mail;
         self.active.append(&mut self.blocked);
@@ -273,7 +273,7 @@ impl Runner {
             }
             self.flush(shared);
             if let Drive::Worker { until, packets } = drive {
-                if taken >= packets || (taken > 0 && clock::is_after(clock::now(), until)) {
+                if taken >= packets || (taken > 0 && ticks::is_after(ticks::now(), until)) {
                     break true;
                 }
                 if taken > 0 && workers::owes_help() {
@@ -321,7 +321,7 @@ impl Runner {
     #[inline]
     fn time(&mut self, index: usize) {
         if self.timing {
-            let now = clock::now();
+            let now = ticks::now();
             self.nodes[index].stats.time(now.wrapping_sub(self.tick));
             self.tick = now;
         }

@@ -1,8 +1,8 @@
 //! The scheduler: how segments that are not the callers' come to run, and who watches the time.
 
+use super::clock::{Clock, Nanos};
 use super::shared::Shared;
 use super::simulation::Simulation;
-use super::time::{Clock, Nanos};
 use super::workers::Workers;
 use crate::graph::Lane;
 use std::sync::Arc;

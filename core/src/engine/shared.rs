@@ -1,6 +1,7 @@
 //! What all threads see of a pipeline, and how they run it.
 
 use super::answer::{PortSet, Reason};
+use super::clock::Nanos;
 use super::entry::Entry;
 use super::epochs::Settling;
 use super::event::{Event, EventQueue};
@@ -15,7 +16,7 @@ use super::runner::{Drive, Runner};
 use super::scheduler::{By, Scheduler};
 use super::segment::Segment;
 use super::stats::{DropReason, Histogram, LinkStats, NodeStats};
-use super::time::Nanos;
+use super::time::Instant;
 use super::turn::Guard;
 use super::wait::Wait;
 use super::workers::Ready;
@@ -25,7 +26,7 @@ use crate::packet::{MediaTime, Packet, Pool};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) struct Output {
     pub(crate) name: Arc<str>,
@@ -358,8 +359,8 @@ impl Shared {
 
     /// Runs a segment on a worker, for as long and so many packets as one turn may take.
     pub(crate) fn work(self: &Arc<Self>, segment: usize, packets: usize) {
-        let begin = super::clock::now();
-        let until = begin.wrapping_add(super::clock::millisecond());
+        let begin = super::ticks::now();
+        let until = begin.wrapping_add(super::ticks::millisecond());
         let drive = Drive::Worker { until, packets };
         let Segment { lane, turn, .. } = &self.segments[segment];
         let mut guard = turn.start();
@@ -376,7 +377,7 @@ impl Shared {
                 }
             }
         });
-        let spent = super::clock::now().wrapping_sub(begin);
+        let spent = super::ticks::now().wrapping_sub(begin);
         self.worked.fetch_add(spent, Ordering::Relaxed);
         self.news.store(false, Ordering::Release);
         // Also if nothing was done: who waits for the workers has to see that they rest.

@@ -1,8 +1,8 @@
 //! The seeded scheduler (rule S23): the segments of threaded pipelines on one thread, in an order
 //! that a seed gives, in a time that moves only when nothing can run.
 
+use super::clock::{Clock, Nanos};
 use super::shared::Shared;
-use super::time::{Clock, Nanos};
 use super::timers::Timers;
 use crate::node::testing::Random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,11 +1,11 @@
 //! One node in a running pipeline: its inbox, its stage, its open tickets.
 
-use super::clock::Ticks;
+use super::clock::{Clock, Nanos};
 use super::event::ParamsOutcome;
 use super::live::Change;
 use super::queue::Level;
 use super::stats::{LinkStats, NodeStats};
-use super::time::{Clock, Nanos};
+use super::ticks::Ticks;
 use crate::error::{Error, Result, detail};
 use crate::graph::GraphNode;
 use crate::node::{

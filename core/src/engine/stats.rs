@@ -1,7 +1,7 @@
 //! Counters and histograms: always on, one writer each, readable at any time.
 
-use super::clock::Ticks;
 use super::life::Epochs;
+use super::ticks::Ticks;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 

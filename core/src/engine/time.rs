@@ -1,53 +1,74 @@
-//! The engine's clock: nanoseconds that only go forward.
+//! Clocks and waiting, as the target has them.
+//!
+//! WebAssembly outside WASI has no clock, and the standard library's panic there. Its host supplies
+//! two functions as imports of the module `remotemedia`: `monotonic_ms` and `unix_ms`, which
+//! `performance.now` and `Date.now` are as they stand.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+use imported as clocks;
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+use system as clocks;
 
-/// Nanoseconds since some moment of the past.
-pub(crate) type Nanos = u64;
+pub use clocks::Instant;
+pub(crate) use clocks::since_1970;
 
-/// What timers and waits go by.
-pub(crate) enum Clock {
-    /// The time of the machine.
-    Machine(Instant),
-    /// A time that moves only when it is moved (rule S23).
-    Virtual(AtomicU64),
+/// Whether a thread may wait for what another one brings. In WebAssembly there is no other, so
+/// that every wait would be for ever: it has to answer at once, as if its time were up.
+pub(crate) const CAN_WAIT: bool = !cfg!(target_family = "wasm");
+
+#[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+mod system {
+    pub use std::time::Instant;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    /// The time since 1970, by the system's clock.
+    pub(crate) fn since_1970() -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
 }
 
-impl Clock {
-    pub(crate) fn machine() -> Self {
-        Self::Machine(Instant::now())
+#[cfg(all(target_family = "wasm", target_os = "unknown"))]
+mod imported {
+    use std::time::Duration;
+
+    #[link(wasm_import_module = "remotemedia")]
+    unsafe extern "C" {
+        safe fn monotonic_ms() -> f64;
+        safe fn unix_ms() -> f64;
     }
 
-    /// A time that stands still until it is moved.
-    pub(crate) fn still() -> Self {
-        Self::Virtual(AtomicU64::new(0))
-    }
+    /// A time by the host's clock that never goes back: what is used here of the standard library's.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+    pub struct Instant(Duration);
 
-    /// Moves a virtual time on.
-    pub(crate) fn move_to(&self, at: Nanos) {
-        if let Self::Virtual(now) = self {
-            now.fetch_max(at, Ordering::SeqCst);
+    impl Instant {
+        /// The time now.
+        pub fn now() -> Self {
+            Self(from_ms(monotonic_ms()))
+        }
+
+        /// The time that has passed since.
+        pub fn elapsed(&self) -> Duration {
+            Self::now().saturating_duration_since(*self)
+        }
+
+        /// The time from an earlier instant to this one; nothing if it is a later one.
+        pub fn saturating_duration_since(&self, earlier: Self) -> Duration {
+            self.0.saturating_sub(earlier.0)
+        }
+
+        /// So much later, unless there is no such time.
+        pub fn checked_add(&self, duration: Duration) -> Option<Self> {
+            self.0.checked_add(duration).map(Self)
         }
     }
 
-    pub(crate) fn now(&self) -> Nanos {
-        match self {
-            Self::Machine(origin) => origin.elapsed().as_nanos() as Nanos,
-            Self::Virtual(now) => now.load(Ordering::SeqCst),
-        }
+    /// The time since 1970, by the host's clock.
+    pub(crate) fn since_1970() -> Duration {
+        from_ms(unix_ms())
     }
 
-    /// The moment after so long a time; `None`: never.
-    pub(crate) fn after(&self, time: Duration) -> Option<Nanos> {
-        self.now().checked_add(u64::try_from(time.as_nanos()).ok()?)
-    }
-
-    /// The moment as the machine's time; `None` for a virtual one.
-    pub(crate) fn instant(&self, at: Nanos) -> Option<Instant> {
-        match self {
-            Self::Machine(origin) => origin.checked_add(Duration::from_nanos(at)),
-            Self::Virtual(_) => None,
-        }
+    fn from_ms(ms: f64) -> Duration {
+        Duration::from_nanos((ms * 1e6) as u64)
     }
 }

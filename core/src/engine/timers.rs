@@ -1,7 +1,7 @@
 //! Timers of pipelines, in order of their times.
 
+use super::clock::Nanos;
 use super::shared::Shared;
-use super::time::Nanos;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 

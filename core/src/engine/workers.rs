@@ -9,8 +9,8 @@
 //! that a packet passes through a chain of segments without waking anybody. Only if it has more to do
 //! first does it call for help.
 
+use super::clock::{Clock, Nanos};
 use super::shared::Shared;
-use super::time::{Clock, Nanos};
 use super::timers::Timers;
 use crate::graph::Lane;
 use std::cell::Cell;

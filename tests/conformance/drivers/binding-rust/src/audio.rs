@@ -10,16 +10,16 @@ pub(crate) fn name(sample: SampleFormat) -> &'static str {
     NAMES[sample as usize]
 }
 
-/// Reads a file and cuts it into packets, the first of which lies at that place.
+/// Cuts the bytes of a file into packets, the first of which lies at that place.
 ///
 /// # Errors
-/// What the file system, the step's words and, inside, the library have against it.
+/// What the step's words and, inside, the library have against it.
 pub(crate) fn packets(
     sound: &Sound<'_>,
+    bytes: &[u8],
     place: Place,
     engine: &Engine,
 ) -> Result<Result<Vec<Packet>>, String> {
-    let bytes = std::fs::read(sound.file).map_err(|e| format!("{}: {e}", sound.file))?;
     let sample = NAMES.iter().position(|name| *name == sound.sample);
     let sample = sample.ok_or_else(|| format!("'{}' is no sample format", sound.sample))?;
     let sample = SampleFormat::ALL[sample];

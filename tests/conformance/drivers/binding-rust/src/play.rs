@@ -74,7 +74,7 @@ impl conformance_shared::Player for Player {
                     self.engine = Engine::new(bytes)?;
                     self.nodes = Nodes::add_to(&self.engine)?;
                 }
-                let text = std::fs::read_to_string(file)?;
+                let text = String::from_utf8(self.report.case.read(file)?)?;
                 let options = Options { engine: Some(&self.engine), untrusted };
                 let made = Pipeline::from_text_with(&text, &options);
                 self.create(line, made)
@@ -84,7 +84,10 @@ impl conformance_shared::Player for Player {
                 let made = Pipeline::from_file(file, &options);
                 self.create(line, made)
             }
-            Step::Validate { file } => self.validate(line, &std::fs::read_to_string(file)?),
+            Step::Validate { file } => {
+                let text = String::from_utf8(self.report.case.read(file)?)?;
+                self.validate(line, &text)
+            }
             step => {
                 let running = self.pipeline.take().ok_or("there is no pipeline")?;
                 let done = Run { player: self, running: &running, line }.step(step);
@@ -195,10 +198,13 @@ impl Run<'_> {
             Packet::new(&info).map(|packet| vec![packet])
         };
         let packets = match what {
-            What::Audio(sound) => audio::packets(sound, place, engine)?,
+            What::Audio(sound) => {
+                let bytes = self.player.report.case.read(sound.file)?;
+                audio::packets(sound, &bytes, place, engine)?
+            }
             What::Text(text) => one(Info::text(text)),
             What::Json(text) => one(Info::json(text)),
-            What::Bytes(file) => one(Info::bytes(&std::fs::read(file)?)),
+            What::Bytes(file) => one(Info::bytes(&self.player.report.case.read(file)?)),
         };
         let (packets, input) = match packets.and_then(|made| Ok((made, self.input(port)?))) {
             Ok(ready) => ready,

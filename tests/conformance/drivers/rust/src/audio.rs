@@ -4,16 +4,16 @@ use conformance_shared::steps::{Place, Sound, planes};
 use remotemedia::packet::{Layout, Pool, SampleFormat};
 use remotemedia::{Audio, AudioFormat, MediaTime, Packet, Result};
 
-/// Reads a file and cuts it into packets, the first of which lies at that place.
+/// Cuts the bytes of a file into packets, the first of which lies at that place.
 ///
 /// # Errors
-/// What the file system, the step's words and, inside, the library have against it.
+/// What the step's words and, inside, the library have against it.
 pub(crate) fn packets(
     sound: &Sound<'_>,
+    bytes: &[u8],
     place: Place,
     pool: &Pool,
 ) -> Result<Result<Vec<Packet>>, String> {
-    let bytes = std::fs::read(sound.file).map_err(|e| format!("{}: {e}", sound.file))?;
     let sample = SampleFormat::from_name(sound.sample)
         .ok_or_else(|| format!("'{}' is no sample format", sound.sample))?;
     let format = AudioFormat {

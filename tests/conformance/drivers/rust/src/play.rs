@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 /// Plays one case.
-pub(crate) struct Player {
+pub struct Player {
     engine: Engine,
     pipeline: Option<Pipeline>,
     report: Report,
@@ -21,7 +21,10 @@ pub(crate) struct Player {
 
 impl Player {
     /// An engine that knows the suite's nodes, and no pipeline yet.
-    pub(crate) fn new(report: Report) -> Done<Self> {
+    ///
+    /// # Errors
+    /// When the suite's nodes can't be registered.
+    pub fn new(report: Report) -> Done<Self> {
         Ok(Self { engine: Engine::new(nodes::registry()?), pipeline: None, report })
     }
 
@@ -61,13 +64,16 @@ impl conformance_shared::Player for Player {
                 if let Some(bytes) = memory {
                     self.engine = Engine::with_memory_limit(nodes::registry()?, bytes);
                 }
-                let bytes = std::fs::read(file)?;
+                let bytes = self.report.case.read(file)?;
                 let manifest =
                     Manifest::from_slice(&bytes).map(|m| if untrusted { m.untrusted() } else { m });
                 self.create(line, manifest)
             }
             Step::CreateFile { file } => self.create(line, Manifest::from_file(file)),
-            Step::Validate { file } => self.validate(line, &std::fs::read(file)?),
+            Step::Validate { file } => {
+                let bytes = self.report.case.read(file)?;
+                self.validate(line, &bytes)
+            }
             step => {
                 let Some(pipeline) = &self.pipeline else {
                     return Err(format!("line {line}: there is no pipeline").into());
@@ -138,17 +144,20 @@ impl Run<'_> {
 
     fn push(&mut self, port: Option<&str>, place: Place, what: &What<'_>, retry: bool) -> Done {
         let packets = match what {
-            What::Audio(sound) => match audio::packets(sound, place, self.engine.pool())? {
-                Ok(packets) => packets,
-                Err(error) => {
-                    tell::error(self.report, self.line, &error, Some(0));
-                    return Ok(());
+            What::Audio(sound) => {
+                let bytes = self.report.case.read(sound.file)?;
+                match audio::packets(sound, &bytes, place, self.engine.pool())? {
+                    Ok(packets) => packets,
+                    Err(error) => {
+                        tell::error(self.report, self.line, &error, Some(0));
+                        return Ok(());
+                    }
                 }
-            },
+            }
             What::Text(text) => vec![placed(Packet::text(*text), place)],
             What::Json(text) => vec![placed(Packet::json(serde_json::from_str(text)?), place)],
             What::Bytes(file) => {
-                vec![placed(Packet::bytes(Buffer::from_vec(std::fs::read(file)?)), place)]
+                vec![placed(Packet::bytes(Buffer::from_vec(self.report.case.read(file)?)), place)]
             }
         };
         let mut count = 0;

@@ -1,22 +1,21 @@
-//! What came of the steps: the JSON line, and raw payloads in files.
+//! What came of the steps: the JSON line, and raw payloads.
 
+use crate::Case;
 use serde_json::{Map, Value as Json, json};
-use std::fs::OpenOptions;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
 
 /// Collects results.
-#[derive(Debug)]
 pub struct Report {
-    out: PathBuf,
+    /// Where the case's files are.
+    pub case: Box<dyn Case>,
     steps: Vec<Json>,
     packets: Vec<Json>,
 }
 
 impl Report {
-    /// Nothing yet; raw payloads go to files in `out`.
-    pub fn new(out: &Path) -> Self {
-        Self { out: out.to_owned(), steps: Vec::new(), packets: Vec::new() }
+    /// Nothing yet; raw payloads go to the case's output.
+    pub fn new(case: Box<dyn Case>) -> Self {
+        Self { case, steps: Vec::new(), packets: Vec::new() }
     }
 
     /// Notes what a step came to.
@@ -39,15 +38,14 @@ impl Report {
         self.step(line, status, facts);
     }
 
-    /// Notes a packet that was pulled; samples and bytes go to the output's file.
+    /// Notes a packet that was pulled; samples and bytes go to the raw output.
     ///
     /// # Errors
-    /// What the file system has against it.
+    /// Why they can't be written.
     pub fn packet(&mut self, output: &str, facts: Json, raw: Option<&[u8]>) -> io::Result<()> {
         self.packets.push(facts);
         let Some(raw) = raw else { return Ok(()) };
-        let path = self.out.join(format!("{}.raw", output.replace('/', "_")));
-        OpenOptions::new().append(true).create(true).open(path)?.write_all(raw)
+        self.case.append(&output.replace('/', "_"), raw)
     }
 
     /// The line; what the pipeline tells about itself is still to be added.
