@@ -50,7 +50,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         report.step("ctypes", |_| languages::ctypes(root, dist));
         report.step("conformance", |count| languages::conformance(root, dist, count));
     }
-    report.step("model of the turn", |count| loom(root, count));
+    report.step("models of threads", |count| loom(root, count));
     report.step("demo against ffmpeg", |_| demo::check(root));
     report.close()
 }

@@ -1,20 +1,19 @@
 //! The mailbox: where a segment's completed tickets wait until the holder of its turn applies them.
 
+use super::letters::Letters;
 use super::shared::Shared;
 use crate::node::{Mailbox, Outcome, TicketId};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{OnceLock, Weak};
 
 pub(crate) struct Mail {
-    delivered: Mutex<Vec<(TicketId, Outcome)>>,
-    pending: AtomicBool,
+    letters: Letters<(TicketId, Outcome)>,
     /// The pipeline and the segment. Set as soon as there is one.
     home: OnceLock<(Weak<Shared>, usize)>,
 }
 
 impl Mail {
     pub(crate) fn new() -> Self {
-        Self { delivered: Mutex::default(), pending: AtomicBool::new(false), home: OnceLock::new() }
+        Self { letters: Letters::new(), home: OnceLock::new() }
     }
 
     /// Tells it whose it is.
@@ -23,27 +22,21 @@ impl Mail {
         let _ = self.home.set((pipeline, segment));
     }
 
-    /// Whether something waits. One atomic load, for the runner's loop.
+    /// Whether something waits.
     #[inline]
     pub(crate) fn is_pending(&self) -> bool {
-        self.pending.load(Ordering::Acquire)
+        self.letters.any()
     }
 
     /// Takes what waits, in order of delivery.
     pub(crate) fn take(&self) -> Vec<(TicketId, Outcome)> {
-        let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-        self.pending.store(false, Ordering::Release);
-        std::mem::take(&mut delivered)
+        self.letters.take()
     }
 }
 
 impl Mailbox for Mail {
     fn deliver(&self, ticket: TicketId, outcome: Outcome) {
-        {
-            let mut delivered = self.delivered.lock().unwrap_or_else(PoisonError::into_inner);
-            delivered.push((ticket, outcome));
-            self.pending.store(true, Ordering::Release);
-        }
+        self.letters.leave((ticket, outcome));
         if let Some((pipeline, segment)) = self.home.get()
             && let Some(pipeline) = pipeline.upgrade()
         {

@@ -15,7 +15,7 @@
 //! | `scheduler`, `workers`, `simulation` | the threads that run segments, or one that plays them |
 //! | `clock`, `timers`, `ticks` | what they go by; the cheapest clock |
 //! | `time` | what the target has of clocks and waiting |
-//! | `mail` | results that come from other threads |
+//! | `mail`, `letters` | results that come from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
@@ -31,6 +31,7 @@ mod forget;
 mod held;
 mod input;
 mod inside;
+mod letters;
 mod life;
 mod live;
 mod log;

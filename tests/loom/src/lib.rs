@@ -1,4 +1,6 @@
-//! The pipeline's turn, tried with every interleaving of a few threads:
+//! The words and boxes between a pipeline's threads, tried with every interleaving of a few threads:
+//! the turn of the calling threads (here), of workers (`worker`), the life word and the mailbox with
+//! interrupts and late completions (`interrupt`).
 //!
 //! ```sh
 //! RUSTFLAGS="--cfg loom" cargo test --release --manifest-path tests/loom/Cargo.toml
@@ -8,8 +10,16 @@
 //! value at once, or one is without having acquired what the other did.
 #![cfg(all(loom, test))]
 
+#[path = "../../../core/src/engine/letters.rs"]
+mod letters;
+#[path = "../../../core/src/engine/life.rs"]
+#[allow(dead_code, reason = "the models use a part of it")]
+mod life;
 #[path = "../../../core/src/engine/turn.rs"]
 mod turn;
+
+mod interrupt;
+mod worker;
 
 use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::{Arc, Mutex};
@@ -57,7 +67,7 @@ impl Pipeline {
     }
 }
 
-/// Three threads have too many interleavings to try them all: those with at most so many switches
+/// Three threads, or two with more steps, have too many interleavings to try them all: those with at most so many switches
 /// away from a thread that could go on.
 fn model_of_three(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
