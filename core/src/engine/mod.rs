@@ -9,6 +9,7 @@
 //! | `segment` | nodes that run together, by one thread at a time |
 //! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
 //! | `slot` | one node in it |
+//! | `join` | how packets of several connections find each other |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
@@ -31,6 +32,7 @@ mod forget;
 mod held;
 mod input;
 mod inside;
+mod join;
 mod letters;
 mod life;
 mod live;
