@@ -5,6 +5,7 @@ use super::input::Input;
 use super::life::Epochs;
 use super::queue::Queue;
 use super::stats::LinkStats;
+use crate::packet::MediaTime;
 
 /// A queue before a segment. Whoever touches it holds its lock.
 pub(crate) struct Entry {
@@ -12,6 +13,8 @@ pub(crate) struct Entry {
     pub(crate) ended: bool,
     /// Whether the runner has taken note of the end.
     pub(crate) end_taken: bool,
+    /// Behind what waits: nothing before that time will come.
+    pub(crate) gap: Option<MediaTime>,
     /// What waits here belongs to them.
     pub(crate) epochs: Epochs,
     /// Whether interrupts hit what waits here.
@@ -23,11 +26,11 @@ pub(crate) struct Entry {
 impl Entry {
     pub(crate) fn new(queue: Queue, hit: bool, input: Option<Input>) -> Self {
         let epochs = Epochs::default();
-        Self { queue, ended: false, end_taken: false, epochs, hit, input }
+        Self { queue, ended: false, end_taken: false, gap: None, epochs, hit, input }
     }
 
     /// Comes into these epochs: where they are new here, drops what they forget and the times with
-    /// it; an end stays. Says how many packets it dropped.
+    /// it; an end stays. Says how many packets and gaps it dropped.
     pub(crate) fn come(&mut self, epochs: Epochs, stats: &LinkStats, bin: &mut Bin) -> u64 {
         if self.epochs == epochs {
             return 0;
@@ -38,6 +41,7 @@ impl Entry {
             return 0;
         }
         self.input.iter_mut().for_each(Input::forget);
-        self.queue.forget(epochs, self.hit, stats, bin)
+        let gap = u64::from(self.gap.take().is_some());
+        gap + self.queue.forget(epochs, self.hit, stats, bin)
     }
 }

@@ -76,6 +76,21 @@ pub enum Event {
         /// Time of the last packet that had been pulled, by output: what was heard.
         pulled: Vec<(Arc<str>, Option<MediaTime>)>,
     },
+    /// A join has waited long enough for a connection that is silent: it takes it that nothing comes
+    /// there before that time.
+    JoinGap {
+        /// The node.
+        node: Arc<str>,
+        /// From then on it waits again.
+        until: MediaTime,
+    },
+    /// A queue before a join has got more room, because what it waits for comes by the same way.
+    QueueGrown {
+        /// The link, as in the metrics.
+        link: Arc<str>,
+        /// Packets that it takes from now on.
+        items: usize,
+    },
     /// Events were lost, because nobody pulled them.
     Lost(u64),
 }
@@ -131,6 +146,12 @@ impl Event {
                     "event": "interrupted", "epoch": epoch, "discarded": discarded,
                     "links": links, "pulled_ns": pulled,
                 })
+            }
+            Self::JoinGap { node, until } => {
+                json!({"event": "join_gap", "node": &**node, "until_ns": until.nanos()})
+            }
+            Self::QueueGrown { link, items } => {
+                json!({"event": "queue_grown", "link": &**link, "items": items})
             }
             Self::Lost(count) => json!({"event": "lost", "count": count}),
         }

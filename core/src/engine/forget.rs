@@ -5,7 +5,7 @@ use super::life::{Epochs, State};
 use super::routes::Dest;
 use super::runner::{Leaving, Runner};
 use super::shared::Shared;
-use super::slot::NO_LINK;
+use super::slot::Item;
 use super::stats::DropReason;
 use std::sync::atomic::Ordering;
 
@@ -36,7 +36,7 @@ impl Runner {
                 slot.reset()
             }
             self.paused.remove(index);
-            if !slot.inbox.is_empty() {
+            if !slot.inbox.is_empty() || slot.join.is_some() {
                 // An end that waited behind what is forgotten now.
                 self.active.insert(index);
             }
@@ -83,9 +83,10 @@ impl Runner {
             let mut held = shared.entry(way.entry);
             let (entry, bin) = held.parts();
             let dropped = entry.queue.clear(reason, &shared.links[link], bin);
+            let gap = usize::from(entry.gap.take().is_some());
             drop(held);
             let backlog = &shared.segments[self.segment].backlog;
-            backlog.fetch_sub(dropped as usize, Ordering::AcqRel);
+            backlog.fetch_sub(dropped as usize + gap, Ordering::AcqRel);
             if dropped > 0 {
                 shared.drop_event(link, reason, dropped);
             }
@@ -123,21 +124,29 @@ impl Runner {
             if !(all || slot.hit) {
                 continue;
             }
-            slot.inbox.retain(|item| {
-                let Some(packet) = &item.packet else { return true };
-                if item.link == NO_LINK {
-                    // Its link counts it as taken, so it is the node that lost it.
-                    slot.stats.failed.add(1);
-                    lost += 1;
-                } else {
+            let holds = slot.holds();
+            let mut lose = |item: &Item| {
+                let Some(packet) = &item.packet else { return };
+                if item.has_link() {
                     let link = item.link as usize;
-                    if slot.max_in_flight > 0 {
+                    if holds {
                         self.levels[link].remove(packet);
                     }
                     shared.lose(link, reason, item.ns);
+                } else if item.is_counted() {
+                    // Its link counts it as taken, so it is the node that lost it.
+                    slot.stats.failed.add(1);
+                    lost += 1;
                 }
-                false
+            };
+            slot.inbox.retain(|item| {
+                lose(item);
+                item.is_end()
             });
+            slot.set.drain(..).flatten().for_each(|item| lose(&item));
+            if let Some(join) = &mut slot.join {
+                join.clear(|_, item| lose(&item));
+            }
         }
         lost
     }

@@ -6,8 +6,6 @@
 //! [`Ready::Wait`]. What comes out depends on what the lanes brought and not on how they raced, for
 //! all but the joins that are by arrival.
 
-#![allow(dead_code, reason = "the engine's slots do not use it yet")]
-
 mod lane;
 #[cfg(test)]
 mod tests;
@@ -59,6 +57,11 @@ impl<T: Timed> Lanes<T> {
     pub(crate) fn push(&mut self, lane: usize, item: T) {
         self.lanes[lane].push(item, self.arrivals);
         self.arrivals += 1;
+    }
+
+    /// Takes the oldest that waits on a lane out of the way, for a lossy policy.
+    pub(crate) fn drop_first(&mut self, lane: usize) -> Option<T> {
+        self.lanes[lane].drop_first()
     }
 
     /// Nothing before `until` will come on a lane.
@@ -122,6 +125,11 @@ impl<T: Timed> Lanes<T> {
     /// Nothing earlier will come on the lane.
     pub(crate) fn bound(&self, lane: usize) -> MediaTime {
         self.lanes[lane].bound()
+    }
+
+    /// What waits, and was in no set.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.lanes.iter().flat_map(Lane::iter)
     }
 
     /// How many wait on a lane. What is kept only because it may serve again doesn't count. Of a lane

@@ -102,6 +102,12 @@ impl Log {
             Event::FormatChanged { node, from, to } => {
                 (LogLevel::Info, format!("the format at {node} changes from {from} to {to}"))
             }
+            Event::JoinGap { node, until } => {
+                (LogLevel::Warning, format!("{node} goes on at {until} without what is silent"))
+            }
+            Event::QueueGrown { link, items } => {
+                (LogLevel::Warning, format!("the queue {link} takes {items} packets from now on"))
+            }
             Event::Lost(_)
             | Event::Params { .. }
             | Event::Reset { .. }

@@ -135,6 +135,7 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
         "taken": stats.taken.get(),
         "emitted": stats.emitted.get(),
         "unconnected": stats.unconnected.get(),
+        "unmatched": stats.unmatched.get(),
         "copied_bytes": stats.copied_bytes.get(),
         "latency_ms": stats.latency_ns.get() as f64 / 1e6,
         "calls": calls,

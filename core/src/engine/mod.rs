@@ -9,6 +9,7 @@
 //! | `segment` | nodes that run together, by one thread at a time |
 //! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
 //! | `slot` | one node in it |
+//! | `join`, `gather` | how packets of several connections find each other |
 //! | `join` | how packets of several connections find each other |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
@@ -29,6 +30,7 @@ mod entry;
 mod epochs;
 mod event;
 mod forget;
+mod gather;
 mod held;
 mod input;
 mod inside;

@@ -8,7 +8,7 @@ pub(super) enum Dest {
     Edge {
         link: usize,
         node: usize,
-        port: u16,
+        lane: u16,
     },
     Output(usize),
     /// The queue before another segment.
@@ -36,7 +36,9 @@ pub(super) fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Vec<De
         };
         for &dest in routes[index].iter().flatten() {
             match dest {
-                Dest::Edge { node, .. } if slots[node].max_in_flight == 0 => {
+                Dest::Edge { node, .. }
+                    if slots[node].max_in_flight == 0 && slots[node].join.is_none() =>
+                {
                     exits[node].iter().copied().for_each(&mut add);
                 }
                 exit => add(exit),

@@ -13,14 +13,14 @@ use super::mail::Mail;
 use super::queue::{Level, Queued, duration_ns};
 use super::routes::{Dest, NodeSet, exits};
 use super::shared::{Outputs, Shared};
-use super::slot::{Desk, Item, NO_LINK, NodeSlot, Pace, Stage, Step, Waiting};
+use super::slot::{Desk, Item, NodeSlot, Pace, Stage, Step, Waiting};
 use super::stats::{DropReason, NodeStats};
 use super::ticks::{self, Ticks};
 use super::workers;
 use crate::error::Result;
 use crate::graph::{Graph, Lane, QueuePolicy, Timing};
 use crate::node::{AnyNode, Emission, Mailbox, TicketDesk, TicketId};
-use crate::packet::Packet;
+use crate::packet::{MediaTime, Packet};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -51,8 +51,19 @@ pub(crate) enum Drive {
 
 /// Something on its way to a queue outside the segment: `to` is an output or a border.
 pub(super) enum Leaving {
-    Packet { to: Dest, packet: Packet, stamp: Ticks },
-    End { to: Dest },
+    Packet {
+        to: Dest,
+        packet: Packet,
+        stamp: Ticks,
+    },
+    /// Nothing before that time will come.
+    Gap {
+        to: Dest,
+        until: MediaTime,
+    },
+    End {
+        to: Dest,
+    },
 }
 
 /// The part of a segment that only the holder of its turn touches. Nodes go by their place in it.
@@ -61,6 +72,12 @@ pub(crate) struct Runner {
     pub(super) segment: usize,
     lane: Lane,
     pub(super) nodes: Vec<NodeSlot>,
+    /// Per node, per lane: the link that it comes by.
+    pub(super) feeders: Vec<Vec<usize>>,
+    /// Whether some nodes join.
+    has_joins: bool,
+    /// Whether some join waits only for a time.
+    pub(super) has_patience: bool,
     /// Per node of the graph: its place here.
     pub(super) places: Vec<usize>,
     /// Per node, per output port.
@@ -110,12 +127,12 @@ pub(crate) struct Runner {
     any_queued: bool,
 }
 
-/// An entry of the segment, and the node and port that it leads to.
+/// An entry of the segment, and the node and lane that it leads to.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way {
     pub(super) entry: usize,
     pub(super) node: usize,
-    pub(super) port: u16,
+    pub(super) lane: u16,
 }
 
 impl Runner {
@@ -136,35 +153,30 @@ impl Runner {
         let outputs = |slot: &NodeSlot| graph.nodes[slot.index].ports.outputs.len();
         let mut routes: Vec<Vec<Vec<Dest>>> =
             slots.iter().map(|slot| vec![Vec::new(); outputs(slot)]).collect();
+        let lanes = graph.lanes();
         let mut entries = Vec::new();
         for (entry, endpoint) in graph.inputs.iter().enumerate() {
             if here(endpoint.port.node) {
-                let (node, port) = (places[endpoint.port.node], endpoint.port.port);
-                slots[node].links_in[port] += 1;
-                entries.push(Way { entry, node, port: port as u16 });
+                let node = places[endpoint.port.node];
+                entries.push(Way { entry, node, lane: lanes.of_input(entry) });
             }
         }
         let mut border = 0;
         for (link, edge) in graph.edges.iter().enumerate() {
-            let (from, to) = (places[edge.from.node], places[edge.to.node]);
-            let port = edge.to.port as u16;
-            let entry = graph.inputs.len() + border;
+            let (from, node) = (places[edge.from.node], places[edge.to.node]);
+            let (lane, entry) = (lanes.of_edge(link), graph.inputs.len() + border);
             let dest = match graph.is_border(edge) {
                 true => {
-                    let exit = graph.outputs.len() + border;
                     border += 1;
-                    Dest::Border { entry, exit }
+                    Dest::Border { entry, exit: graph.outputs.len() + border - 1 }
                 }
-                false => Dest::Edge { link, node: to, port },
+                false => Dest::Edge { link, node, lane },
             };
             if here(edge.from.node) {
                 routes[from][edge.from.port].push(dest);
             }
-            if here(edge.to.node) {
-                slots[to].links_in[edge.to.port] += 1;
-                if graph.is_border(edge) {
-                    entries.push(Way { entry, node: to, port });
-                }
+            if here(edge.to.node) && graph.is_border(edge) {
+                entries.push(Way { entry, node, lane });
             }
         }
         for (output, endpoint) in graph.outputs.iter().enumerate() {
@@ -172,6 +184,13 @@ impl Runner {
                 let from = places[endpoint.port.node];
                 routes[from][endpoint.port.port].push(Dest::Output(output));
             }
+        }
+        let mut feeders = Vec::new();
+        for slot in &mut slots {
+            let (ports, links) = lanes.of_node(slot.index);
+            ports.iter().for_each(|port| slot.links_in[usize::from(*port)] += 1);
+            slot.set_lanes(ports, graph.nodes[slot.index].ports.join);
+            feeders.push(links);
         }
         for slot in &mut slots {
             slot.open.copy_from_slice(&slot.links_in);
@@ -182,6 +201,9 @@ impl Runner {
         Self {
             segment,
             lane: graph.segments[segment],
+            feeders,
+            has_joins: slots.iter().any(|slot| slot.join.is_some()),
+            has_patience: slots.iter().any(|slot| slot.max_wait.is_some()),
             places,
             routes,
             exits,
@@ -246,6 +268,9 @@ impl Runner {
         }
         let mail = &*shared.segments[self.segment].mail;
         self.active.append(&mut self.blocked);
+        if self.has_patience {
+            self.lose_patience(shared);
+        }
         let more = loop {
             let (state, epochs) = shared.life.get();
             if state.is_terminal() {
@@ -328,16 +353,20 @@ impl Runner {
     }
 
     fn work(&mut self, shared: &Shared, index: usize) -> Result<()> {
-        while let Some(item) = self.nodes[index].inbox.front() {
+        loop {
+            let slot = &self.nodes[index];
+            if slot.inbox.is_empty() && (slot.join.is_none() || !self.release(shared, index)) {
+                break;
+            }
+            let slot = &self.nodes[index];
+            let Some(item) = slot.inbox.front() else { break };
             if item.packet.is_some() {
                 self.stamp = item.stamp;
-                let slot = &self.nodes[index];
-                if slot.max_in_flight > 0
-                    && (slot.waiting.len() >= slot.max_in_flight || !self.has_room(shared, index))
-                {
-                    self.blocked.insert(index);
-                    return Ok(());
-                }
+            }
+            let in_flight = slot.max_in_flight > 0 && slot.waiting.len() >= slot.max_in_flight;
+            if slot.holds() && ((in_flight && item.is_work()) || !self.has_room(shared, index)) {
+                self.blocked.insert(index);
+                return Ok(());
             }
             let (slot, mut desk) = self.desk(shared, index);
             let step = slot.step(&mut desk)?;
@@ -370,12 +399,14 @@ impl Runner {
     /// that goes the general way, by `dispatch`.
     fn express(&mut self, shared: &Shared, mut index: usize) -> Result<()> {
         while let [Emission { port, packet }] = self.collector.as_slice() {
-            let Some(&[Dest::Edge { link, node, port: to }]) =
+            let Some(&[Dest::Edge { link, node, lane: to }]) =
                 self.routes[index].get(*port).map(Vec::as_slice)
             else {
                 break;
             };
-            if !self.nodes[node].is_open_to(packet, usize::from(to)) || self.wants_attention(shared)
+            if self.nodes[index].tells
+                || !self.nodes[node].is_open_to(packet, to)
+                || self.wants_attention(shared)
             {
                 break;
             }
@@ -391,7 +422,7 @@ impl Runner {
             let Some(Emission { packet, .. }) = self.collector.pop() else { break };
             (index, self.current) = (node, node);
             let (slot, mut desk) = self.desk(shared, node);
-            if let Step::More = slot.pass(&mut desk, usize::from(to), packet)? {
+            if let Step::More = slot.pass(&mut desk, to, packet)? {
                 self.paused.insert(node);
                 break;
             }
@@ -446,9 +477,15 @@ impl Runner {
     /// Gives what a node has emitted to whatever its ports are connected to.
     #[inline]
     fn dispatch(&mut self, shared: &Shared, index: usize) {
-        if self.collector.is_empty() {
-            return;
+        if !self.collector.is_empty() {
+            self.give_out(shared, index);
         }
+        if self.nodes[index].tells {
+            self.tell_bounds(shared, index);
+        }
+    }
+
+    fn give_out(&mut self, shared: &Shared, index: usize) {
         let mut collector = std::mem::take(&mut self.collector);
         if self.parted && !self.nodes[index].hit {
             // What such a node gives belongs to the epoch in which it gives it.
@@ -492,17 +529,25 @@ impl Runner {
                 let stamp = self.stamp;
                 self.leaving.push_back(Leaving::Packet { to: dest, packet, stamp });
             }
-            Dest::Edge { link, node, port } => {
+            Dest::Edge { link, node, lane } => {
                 let stats = &shared.links[link];
-                if self.nodes[node].max_in_flight > 0 {
-                    if !self.make_room(shared, link, node, &packet) {
+                if self.nodes[node].holds() {
+                    if !self.make_room(shared, link, node, lane, &packet) {
                         return;
                     }
                     self.levels[link].add(&packet);
                 }
+                if self.nodes[node].join.is_some() {
+                    let (ns, stamp) = (duration_ns(&packet), self.stamp);
+                    stats.enter(ns);
+                    let packet = Some(packet);
+                    self.take_item(node, Item { packet, lane, link: link as u32, stamp, ns });
+                    stats.high_water.raise(self.levels[link].items as u64);
+                    return;
+                }
                 let inbox = &mut self.nodes[node].inbox;
                 let (packet, stamp) = (Some(packet), self.stamp);
-                inbox.push_back(Item { packet, port, link: link as u32, stamp, ns: 0 });
+                inbox.push_back(Item { packet, lane, link: link as u32, stamp, ns: 0 });
                 stats.high_water.raise(inbox.len() as u64);
                 // Read where it lies now: before the move that would cost a second copy.
                 if let Some(item) = inbox.back_mut() {
@@ -514,8 +559,16 @@ impl Runner {
         }
     }
 
-    /// Applies a lossy policy on a connection into a ticket node. False: the packet is dropped.
-    fn make_room(&mut self, shared: &Shared, link: usize, node: usize, packet: &Packet) -> bool {
+    /// Applies a lossy policy on a connection into a node that holds packets. False: the packet is
+    /// dropped.
+    fn make_room(
+        &mut self,
+        shared: &Shared,
+        link: usize,
+        node: usize,
+        lane: u16,
+        packet: &Packet,
+    ) -> bool {
         let policy = self.levels[link].limits.policy;
         let reason = match policy {
             QueuePolicy::Block => return true,
@@ -533,13 +586,16 @@ impl Runner {
             _ => level.has_room(),
         };
         while !keep(&self.levels[link]) {
-            let inbox = &mut self.nodes[node].inbox;
-            let of_link = |item: &Item| item.link as usize == link;
-            let oldest = inbox.iter().position(of_link);
-            let Some(Item { packet: Some(packet), .. }) = oldest.and_then(|i| inbox.remove(i))
-            else {
-                break;
+            let slot = &mut self.nodes[node];
+            let oldest = match &mut slot.join {
+                Some(join) => join.drop_first(usize::from(lane)),
+                None => {
+                    let of_link = |item: &Item| item.link as usize == link;
+                    let oldest = slot.inbox.iter().position(of_link);
+                    oldest.and_then(|i| slot.inbox.remove(i))
+                }
             };
+            let Some(Item { packet: Some(packet), .. }) = oldest else { break };
             self.levels[link].remove(&packet);
             shared.drop(link, reason, &packet);
         }
@@ -553,10 +609,7 @@ impl Runner {
         for port in 0..self.routes[index].len() {
             for nth in 0..self.routes[index][port].len() {
                 match self.routes[index][port][nth] {
-                    Dest::Edge { node, port, .. } => {
-                        self.nodes[node].inbox.push_back(Item::end(port));
-                        self.active.insert(node);
-                    }
+                    Dest::Edge { node, lane, .. } => self.take_end(node, lane),
                     to => self.leaving.push_back(Leaving::End { to }),
                 }
             }
@@ -578,14 +631,23 @@ impl Runner {
             Dest::Output(exit) | Dest::Border { exit, .. } => {
                 !shared.blocked[exit].load(Ordering::Relaxed)
             }
-            Dest::Edge { link, .. } => !self.levels[link].blocks(),
+            Dest::Edge { link, node, lane } => {
+                !self.levels[link].blocks() || self.awaits(node, usize::from(lane))
+            }
         })
     }
 
-    /// Whether the exit behind a node (itself, if it opens tickets) takes more.
-    fn can_enter(&self, shared: &Shared, index: usize) -> bool {
-        let slot = &self.nodes[index];
-        if slot.max_in_flight > 0 { slot.inbox.is_empty() } else { self.has_room(shared, index) }
+    /// Whether the exit behind an entry (its own node, if that holds packets) takes more.
+    fn can_enter(&self, shared: &Shared, way: Way) -> bool {
+        let slot = &self.nodes[way.node];
+        match &slot.join {
+            Some(join) => {
+                let lane = usize::from(way.lane);
+                join.len(lane) == 0 || self.awaits(way.node, lane)
+            }
+            None if slot.max_in_flight > 0 => slot.inbox.is_empty(),
+            None => self.has_room(shared, way.node),
+        }
     }
 
     /// Resumes the last node that returned `More` and has room. Later nodes come first, so that
@@ -661,7 +723,7 @@ impl Runner {
 
     /// Whether a packet of that entry, in these epochs, could be worked on now.
     pub(crate) fn can_take(&self, shared: &Shared, entry: usize, epochs: Epochs) -> bool {
-        self.epochs == epochs && self.way(entry).is_some_and(|way| self.can_enter(shared, way.node))
+        self.epochs == epochs && self.way(entry).is_some_and(|way| self.can_enter(shared, way))
     }
 
     #[inline]
@@ -671,11 +733,27 @@ impl Runner {
 
     /// Takes a packet that comes straight from a push; see `can_take`.
     pub(crate) fn take(&mut self, entry: usize, packet: Packet, stamp: Ticks) {
-        let Some(Way { node, port, .. }) = self.way(entry) else { return };
-        self.nodes[node].stats.taken.add(1);
-        self.nodes[node].inbox.push_back(Item::counted(packet, port, stamp));
-        self.active.insert(node);
+        let Some(way) = self.way(entry) else { return };
+        self.enter(way, packet, stamp);
         self.tick = stamp;
+    }
+
+    /// Gives a node a packet that an entry has counted.
+    #[inline]
+    fn enter(&mut self, Way { node, lane, .. }: Way, packet: Packet, stamp: Ticks) {
+        let slot = &mut self.nodes[node];
+        slot.stats.taken.add(1);
+        if let (Some(join), Some(end)) = (&mut slot.join, packet.end()) {
+            let audio = packet.as_audio().is_some();
+            join.push(usize::from(lane), Item::counted(packet, lane, stamp));
+            if audio {
+                // What is pushed into an input goes on at its end, or later.
+                join.gap(usize::from(lane), end);
+            }
+            self.active.insert(node);
+        } else {
+            self.take_item(node, Item::counted(packet, lane, stamp));
+        }
     }
 
     /// Takes the packet (or end) that came first among those that have room ahead.
@@ -692,15 +770,15 @@ impl Runner {
                 continue;
             }
             let seq = match entry.queue.front() {
-                Some(queued) if self.can_enter(shared, way.node) => queued.seq,
-                None if entry.ended && !entry.end_taken => 0,
+                Some(queued) if self.can_enter(shared, way) => queued.seq,
+                None if entry.gap.is_some() || (entry.ended && !entry.end_taken) => 0,
                 _ => continue,
             };
             if next.is_none_or(|(first, _)| seq < first) {
                 next = Some((seq, way));
             }
         }
-        let Some((_, Way { entry: index, node, port })) = next else { return false };
+        let Some((_, way @ Way { entry: index, node, lane })) = next else { return false };
         let mut entry = shared.entry_now(index);
         if entry.epochs != self.epochs {
             return false;
@@ -708,19 +786,19 @@ impl Runner {
         match entry.queue.pop(&shared.links[shared.ways[index].link]) {
             Some(queued) => {
                 let Queued { packet, stamp, .. } = queued;
-                let item = Item::counted(packet, port, stamp);
-                self.nodes[node].stats.taken.add(1);
-                self.nodes[node].inbox.push_back(item);
                 shared.freed(index, &entry);
+                self.enter(way, packet, stamp);
             }
-            None => {
-                entry.end_taken = true;
-                self.nodes[node].inbox.push_back(Item::end(port));
-            }
+            None => match entry.gap.take() {
+                Some(until) => self.take_gap(node, lane, until),
+                None => {
+                    entry.end_taken = true;
+                    self.take_end(node, lane);
+                }
+            },
         }
         drop(entry);
         backlog.fetch_sub(1, Ordering::AcqRel);
-        self.active.insert(node);
         self.worked = true;
         true
     }
@@ -735,7 +813,8 @@ impl Runner {
         let mut outputs = None;
         let mut any_output = false;
         while let Some(leaving) = self.leaving.pop_front() {
-            let (Leaving::Packet { to, .. } | Leaving::End { to }) = &leaving;
+            let (Leaving::Packet { to, .. } | Leaving::Gap { to, .. } | Leaving::End { to }) =
+                &leaving;
             let unsent = match *to {
                 Dest::Output(output) => {
                     any_output = true;
@@ -818,6 +897,10 @@ impl Runner {
                 let queued = Queued { packet, epoch: self.epochs.now, stamp, seq };
                 dropped = shared.enqueue(index, &mut held, queued);
             }
+            Leaving::Gap { until, .. } => {
+                let new = held.gap.replace(until).is_none();
+                shared.segments[to].backlog.fetch_add(usize::from(new), Ordering::AcqRel);
+            }
             Leaving::End { .. } => {
                 held.ended = true;
                 shared.segments[to].backlog.fetch_add(1, Ordering::AcqRel);
@@ -853,7 +936,7 @@ impl Runner {
                     self.held_back = true;
                     break;
                 }
-                let Some(Waiting { ticket, outcome, early, stamp, tail }) =
+                let Some(Waiting { ticket, outcome, early, stamp, tail, reached }) =
                     self.nodes[index].waiting.pop_front()
                 else {
                     break;
@@ -875,6 +958,7 @@ impl Runner {
                 if ticket.is_some() && !tail {
                     self.nodes[index].stats.done.add(1);
                 }
+                self.nodes[index].committed = reached.or(self.nodes[index].committed);
                 if self.nodes[index].any_broken {
                     let mut emissions = std::mem::take(&mut self.collector);
                     self.nodes[index].mark(&mut emissions);
@@ -915,7 +999,7 @@ impl Runner {
         for &index in self.sources.iter().filter(|&&n| self.nodes[n].stage != Stage::Ended) {
             note(self.nodes[index].source_due(), index);
         }
-        due
+        due.into_iter().chain(self.patience()).min()
     }
 
     /// Makes known how the run has left the segment: what waits on each connection, counted in the
@@ -933,13 +1017,16 @@ impl Runner {
         {
             shared.arm(self.segment, due);
         }
-        if self.blocked.is_empty() && self.paused.is_empty() && !self.any_queued {
+        let holds = self.has_joins || !self.blocked.is_empty() || !self.paused.is_empty();
+        if !holds && !self.any_queued {
             return;
         }
         self.counts.fill(0);
         for slot in &self.nodes {
-            for item in &slot.inbox {
-                if item.link != NO_LINK {
+            let sets = slot.set.iter().flatten();
+            let joining = slot.join.iter().flat_map(|join| join.iter());
+            for item in slot.inbox.iter().chain(sets).chain(joining) {
+                if item.has_link() {
                     self.counts[item.link as usize] += 1;
                 }
             }

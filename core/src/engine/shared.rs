@@ -209,7 +209,7 @@ impl Shared {
     ) -> Option<DropReason> {
         let (entry, bin) = held.parts();
         let Way { link, to, exit, .. } = self.ways[index];
-        let waiting = entry.queue.len();
+        let waiting = entry.queue.len() + usize::from(entry.gap.take().is_some());
         let dropped = entry.queue.push(queued, &self.links[link], bin);
         // What a lossy policy dropped no longer waits.
         let more = entry.queue.len() as isize - waiting as isize;

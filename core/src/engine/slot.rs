@@ -2,6 +2,7 @@
 
 use super::clock::{Clock, Nanos};
 use super::event::ParamsOutcome;
+use super::join::{Lanes, Timed};
 use super::live::Change;
 use super::queue::Level;
 use super::stats::{LinkStats, NodeStats};
@@ -14,30 +15,90 @@ use crate::node::{
 use crate::packet::{MediaTime, Packet, Payload, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What waits for a node.
 pub(crate) struct Item {
     /// `None`: a link that leads to the port has ended.
     pub(crate) packet: Option<Packet>,
-    pub(crate) port: u16,
+    /// The connection that it came by, of those that lead to the node.
+    pub(crate) lane: u16,
     /// The link that it came by; `NO_LINK` once it is counted as taken there.
     pub(crate) link: u32,
     pub(crate) stamp: Ticks,
-    /// Its duration, as the counters have it.
+    /// Its duration, as the counters have it. Of a gap the time before which nothing comes.
     pub(crate) ns: u64,
 }
 
 /// Stands for the link of a packet that is counted already.
 pub(crate) const NO_LINK: u32 = u32::MAX;
+/// Marks what is no packet and no end: nothing will come before a certain time.
+const GAP: u32 = u32::MAX - 1;
+/// Stands for the set of packets that a join has put together.
+const SET: u32 = u32::MAX - 2;
+/// Stands for the news of a join that nothing earlier will come.
+const NEWS: u32 = u32::MAX - 3;
+/// Stands for the link of a packet that serves once more.
+const AGAIN: u32 = u32::MAX - 4;
 
 impl Item {
-    pub(crate) fn end(port: u16) -> Self {
-        Self { packet: None, port, link: NO_LINK, stamp: 0, ns: 0 }
+    pub(crate) fn end(lane: u16) -> Self {
+        Self { packet: None, lane, link: NO_LINK, stamp: 0, ns: 0 }
+    }
+
+    /// Nothing before that time will come.
+    pub(crate) fn gap(until: MediaTime, lane: u16) -> Self {
+        Self { packet: None, lane, link: GAP, stamp: 0, ns: until.nanos().max(0) as u64 }
+    }
+
+    /// The set in the slot.
+    pub(crate) fn set() -> Self {
+        Self { link: SET, ..Self::end(0) }
+    }
+
+    /// Nothing before that time will come on any lane.
+    pub(crate) fn news(until: MediaTime) -> Self {
+        Self { link: NEWS, ..Self::gap(until, 0) }
+    }
+
+    /// Whether its link counts it as taken.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.link == NO_LINK
+    }
+
+    /// Whether it is the end of a lane.
+    pub(crate) fn is_end(&self) -> bool {
+        self.packet.is_none() && self.link == NO_LINK
+    }
+
+    /// Whether the node works on it and may open a ticket for it.
+    pub(crate) fn is_work(&self) -> bool {
+        self.packet.is_some() || self.link == SET
+    }
+
+    /// Whether a link still counts it.
+    pub(crate) fn has_link(&self) -> bool {
+        self.link < AGAIN
     }
 
     /// A packet that no link counts any more.
-    pub(crate) fn counted(packet: Packet, port: u16, stamp: Ticks) -> Self {
-        Self { packet: Some(packet), port, link: NO_LINK, stamp, ns: 0 }
+    pub(crate) fn counted(packet: Packet, lane: u16, stamp: Ticks) -> Self {
+        Self { packet: Some(packet), lane, link: NO_LINK, stamp, ns: 0 }
+    }
+
+    /// Whether it is a gap of that lane, which a later one takes the place of.
+    pub(crate) fn is_gap_of(&self, lane: u16) -> bool {
+        self.link == GAP && self.lane == lane
+    }
+}
+
+impl Timed for Item {
+    fn pts(&self) -> Option<MediaTime> {
+        self.packet.as_ref().and_then(Packet::pts)
+    }
+
+    fn again(&self) -> Self {
+        Self { packet: self.packet.clone(), link: AGAIN, ..*self }
     }
 }
 
@@ -63,6 +124,8 @@ pub(crate) struct Waiting {
     pub(crate) stamp: Ticks,
     /// It is a tail, not the result of a packet.
     pub(crate) tail: bool,
+    /// How far the input had come with it.
+    pub(crate) reached: Option<MediaTime>,
 }
 
 /// A node in a running pipeline.
@@ -86,8 +149,24 @@ pub(crate) struct NodeSlot {
     /// Per input port: links in all.
     pub(crate) links_in: Vec<usize>,
     inputs: Vec<Port>,
-    /// Connections that lead to it.
-    pub(crate) lanes: usize,
+    /// Per connection that leads to it: its port.
+    pub(crate) lanes: Vec<u16>,
+    /// Where packets of several connections find each other.
+    pub(crate) join: Option<Lanes<Item>>,
+    /// A set of packets that the node takes next.
+    pub(crate) set: Vec<Option<Item>>,
+    /// What of it the node is given.
+    taken: Vec<Option<Packet>>,
+    pub(crate) max_wait: Option<Duration>,
+    /// When the join goes on without what it waits for, and which bound it waits for.
+    pub(crate) patience: Option<(Nanos, MediaTime)>,
+    /// Whether a join behind it wants to know that nothing earlier comes.
+    pub(crate) tells: bool,
+    keeps_time: bool,
+    /// Per output port: the last bound that was told.
+    told: Vec<MediaTime>,
+    /// The lane whose packet the node works on.
+    pub(crate) lane: usize,
     /// Per output port: nothing earlier will come out.
     advanced: Vec<MediaTime>,
     formats: Vec<Option<MediaFormat>>,
@@ -106,6 +185,8 @@ pub(crate) struct NodeSlot {
     pub(crate) acks: Vec<(u64, ParamsOutcome)>,
     /// End of the last packet taken.
     reached: Option<MediaTime>,
+    /// End of the last packet whose results are out.
+    pub(crate) committed: Option<MediaTime>,
     /// Sources: time that they have reached.
     pub(crate) bound: MediaTime,
     /// Not before then is it called again; by the engine's clock.
@@ -168,7 +249,16 @@ impl NodeSlot {
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
             inputs: spec.ports.inputs.clone(),
-            lanes: 0,
+            lanes: Vec::new(),
+            join: None,
+            set: Vec::new(),
+            taken: Vec::new(),
+            max_wait: spec.max_wait,
+            patience: None,
+            tells: spec.bounds,
+            keeps_time: descriptor.keeps_time,
+            told: vec![MediaTime::ZERO; descriptor.outputs.len()],
+            lane: 0,
             advanced: vec![MediaTime::ZERO; descriptor.outputs.len()],
             formats: vec![None; descriptor.inputs.len()],
             broken: vec![false; descriptor.outputs.len()],
@@ -179,6 +269,7 @@ impl NodeSlot {
             timed: VecDeque::new(),
             acks: Vec::new(),
             reached: None,
+            committed: None,
             bound: MediaTime::ZERO,
             wait: None,
             pace: if spec.realtime { Pace::Waiting } else { Pace::Free },
@@ -188,7 +279,16 @@ impl NodeSlot {
     /// Takes the inbox's head as far as it goes in one call of the node.
     pub(crate) fn step(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
         let Some(item) = self.inbox.front() else { return Ok(Step::Blocked) };
-        let port = usize::from(item.port);
+        let port = self.port_of(item.lane);
+        match item.link {
+            GAP => {
+                let until = MediaTime::from_nanos(item.ns as i64);
+                return self.take_gap(until);
+            }
+            NEWS => return self.take_news(desk),
+            SET => return self.step_set(desk),
+            _ => {}
+        }
         let Some(packet) = &item.packet else { return self.take_end(desk, port) };
         let discont = packet.is_discont();
         if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
@@ -198,6 +298,149 @@ impl NodeSlot {
             }
         }
         self.take(desk, port)
+    }
+
+    /// Whether packets wait for it: for its tickets, or for each other.
+    #[inline]
+    pub(crate) fn holds(&self) -> bool {
+        self.max_in_flight > 0 || self.join.is_some()
+    }
+
+    /// The port that a lane leads to.
+    #[inline]
+    pub(crate) fn port_of(&self, lane: u16) -> usize {
+        self.lanes.get(usize::from(lane)).copied().map_or(0, usize::from)
+    }
+
+    /// Notes that nothing before that time will come; what is told of it follows from `reached`.
+    fn take_gap(&mut self, until: MediaTime) -> Result<Step> {
+        self.inbox.pop_front();
+        if let Some(last) = self.waiting.back_mut() {
+            // It must not overtake a result.
+            last.reached = last.reached.max(Some(until));
+        } else {
+            self.reached = self.reached.max(Some(until));
+        }
+        Ok(Step::Done)
+    }
+
+    /// Takes the news of a join that nothing earlier will come.
+    fn take_news(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        let Some(item) = self.inbox.pop_front() else { return Ok(Step::Blocked) };
+        let until = MediaTime::from_nanos(item.ns as i64);
+        self.reached = self.reached.max(Some(until));
+        self.clean = false;
+        let first = desk.out.len();
+        let flow = self.call(desk, 0, |node, cx| node.advance(cx, until))?;
+        if flow == Flow::Pending || !desk.opened.is_empty() {
+            return Err(self.broke_contract("opened a ticket where it can't wait"));
+        }
+        if self.any_broken {
+            self.mark(&mut desk.out[first..]);
+        }
+        if self.pauses(flow, desk) {
+            self.stage = Stage::Paused;
+            return Ok(Step::More);
+        }
+        Ok(Step::Done)
+    }
+
+    /// Takes the set that the join has put together.
+    fn step_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        for lane in 0..self.set.len() {
+            let Some(packet) = self.set[lane].as_ref().and_then(|item| item.packet.as_ref()) else {
+                continue;
+            };
+            let (port, discont) = (self.port_of(lane as u16), packet.is_discont());
+            if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
+                let format = MediaFormat::of(packet);
+                if let Some(wait) = self.cross_border(desk, port, format, discont)? {
+                    return Ok(wait);
+                }
+                if let Some(Some(item)) = self.set.get_mut(lane)
+                    && let Some(packet) = &mut item.packet
+                {
+                    // The border is behind it, should the set have to wait for another one.
+                    packet.set_discont(false);
+                }
+            }
+        }
+        self.take_set(desk)
+    }
+
+    fn take_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        self.inbox.pop_front();
+        let (mut counted, mut stamp) = (0, 0);
+        self.taken.clear();
+        for item in self.set.drain(..) {
+            let Some(Item { packet: Some(packet), link, stamp: pushed, ns, .. }) = item else {
+                self.taken.push(None);
+                continue;
+            };
+            if link < AGAIN {
+                let link = link as usize;
+                desk.links[link].take(ns);
+                desk.levels[link].remove(&packet);
+                self.stats.taken.add(1);
+            }
+            counted += u64::from(link != AGAIN);
+            stamp = if self.taken.is_empty() { pushed } else { stamp };
+            self.taken.push(Some(packet));
+        }
+        let head = self.taken.iter().flatten().next();
+        let (pts, end) = (head.and_then(Packet::pts), head.and_then(Packet::end));
+        while let Some(change) =
+            self.timed.pop_front_if(|c| c.at.is_none_or(|at| pts.is_some_and(|pts| at <= pts)))
+        {
+            self.apply(change, pts);
+        }
+        self.reached = end.or(self.reached);
+        self.clean = false;
+        let first = desk.out.len();
+        let mut taken = std::mem::take(&mut self.taken);
+        let flow = self.call(desk, 0, |node, cx| node.join(cx, &mut taken));
+        taken.clear();
+        self.taken = taken;
+        let flow = match flow {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.stats.failed.add(counted);
+                return Err(error);
+            }
+        };
+        let ticket = self.ticket_of(flow, desk)?;
+        self.stats.done.add(counted);
+        if ticket.is_some() || !self.waiting.is_empty() {
+            let outcome = ticket.is_none().then(|| Ok(Vec::new()));
+            let early = desk.out.drain(first..).collect();
+            let reached = self.reached;
+            // Its packets count as done; what may be lost with the ticket is their result.
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: true, reached });
+            return Ok(Step::Waits);
+        }
+        if self.any_broken {
+            self.mark(&mut desk.out[first..]);
+        }
+        if self.pauses(flow, desk) {
+            self.stage = Stage::Paused;
+            return Ok(Step::More);
+        }
+        Ok(Step::Done)
+    }
+
+    /// What is to be told behind an output port: nothing before that will come. `None`: that is no
+    /// news.
+    pub(crate) fn news_of(&mut self, port: usize) -> Option<MediaTime> {
+        let mut bound = self.advanced[port].max(self.bound);
+        if self.keeps_time {
+            let come = if self.waiting.is_empty() { self.reached } else { self.committed };
+            bound = bound.max(come.unwrap_or_default() - self.node.latency());
+        }
+        if bound <= self.told[port] {
+            return None;
+        }
+        self.told[port] = bound;
+        Some(bound)
     }
 
     /// Takes the end of a link; the last one finishes the node.
@@ -271,7 +514,7 @@ impl NodeSlot {
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
-            if self.max_in_flight > 0 {
+            if self.max_in_flight > 0 || self.join.is_some() {
                 desk.levels[link].remove(packet);
             }
             self.stats.taken.add(1);
@@ -284,9 +527,10 @@ impl NodeSlot {
         let cut = self.inbox.len() > waiting;
         let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         self.reached = end.or(self.reached);
-        let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
+        let Some(Item { packet: Some(packet), lane, .. }) = self.inbox.pop_front() else {
             unreachable!("it was there")
         };
+        self.lane = usize::from(lane);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -307,7 +551,8 @@ impl NodeSlot {
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false });
+            let reached = self.reached;
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false, reached });
             return Ok(Step::Waits);
         }
         if self.any_broken {
@@ -322,10 +567,12 @@ impl NodeSlot {
 
     /// Whether a packet may go straight to the node: nothing waits, and nothing is to be done first.
     #[inline]
-    pub(crate) fn is_open_to(&self, packet: &Packet, port: usize) -> bool {
+    pub(crate) fn is_open_to(&self, packet: &Packet, lane: u16) -> bool {
+        let port = self.port_of(lane);
         self.inbox.is_empty()
             && self.stage == Stage::Ready
             && self.max_in_flight == 0
+            && self.join.is_none()
             && self.timed.is_empty()
             && !self.any_broken
             && !packet.is_discont()
@@ -334,12 +581,9 @@ impl NodeSlot {
 
     /// Processes a packet that comes straight from the node before; see `is_open_to`.
     #[inline]
-    pub(crate) fn pass(
-        &mut self,
-        desk: &mut Desk<'_>,
-        port: usize,
-        packet: Packet,
-    ) -> Result<Step> {
+    pub(crate) fn pass(&mut self, desk: &mut Desk<'_>, lane: u16, packet: Packet) -> Result<Step> {
+        let port = self.port_of(lane);
+        self.lane = usize::from(lane);
         self.stats.taken.add(1);
         self.clean = false;
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -422,7 +666,9 @@ impl NodeSlot {
         if ticket.is_some() {
             // Nothing else waits: the tail is its own place in the line.
             let early = desk.out.drain(first..).collect();
-            self.waiting.push_back(Waiting { ticket, outcome: None, early, stamp: 0, tail: true });
+            let reached = None;
+            let (outcome, stamp, tail) = (None, 0, true);
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail, reached });
             self.clean = true;
             return Ok(flow);
         }
@@ -451,8 +697,8 @@ impl NodeSlot {
             out: &mut *desk.out,
             pool: desk.pool,
             port,
-            lane: port,
-            lanes: self.lanes,
+            lane: self.lane,
+            lanes: self.lanes.len(),
             advanced: &mut self.advanced,
             copied_bytes: &mut copied_bytes,
             tickets: (self.max_in_flight > 0).then_some(desk.tickets),
@@ -544,7 +790,7 @@ impl NodeSlot {
         let begin = pts + MediaTime::from_frames(frames as i64, rest.format().rate);
         // The packet is done when its last part is; the link counts it once, with the first.
         self.partial = true;
-        let rest = Item::counted(Packet::audio(rest).at(begin.max(at)), item.port, item.stamp);
+        let rest = Item::counted(Packet::audio(rest).at(begin.max(at)), item.lane, item.stamp);
         self.inbox.insert(1, rest);
     }
 
@@ -599,12 +845,16 @@ impl NodeSlot {
     pub(crate) fn reset(&mut self) {
         self.node.reset();
         self.waiting.clear();
+        self.told.fill(MediaTime::ZERO);
+        self.advanced.fill(MediaTime::ZERO);
+        self.patience = None;
         self.clean = true;
         self.partial = false;
         self.finishing = false;
         self.broken.fill(true);
         self.any_broken = !self.broken.is_empty();
         self.reached = None;
+        self.committed = None;
         self.bound = MediaTime::ZERO;
         self.wait = None;
         if self.pace != Pace::Free {
@@ -623,6 +873,9 @@ impl NodeSlot {
         self.broken.fill(false);
         self.any_broken = false;
         self.open.copy_from_slice(&self.links_in);
+        if let Some(join) = &mut self.join {
+            join.rewind(|_, _| ());
+        }
     }
 
     fn broke_contract(&self, what: &str) -> Error {

@@ -50,13 +50,15 @@ pub enum DropReason {
     Closed,
     /// The pipeline was cancelled.
     Cancelled,
+    /// A join found no partner for it.
+    Unmatched,
     /// A node failed before it could be processed, or while it was.
     Failed,
 }
 
 impl DropReason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DropOldest,
         Self::DropNewest,
         Self::KeepLatest,
@@ -65,6 +67,7 @@ impl DropReason {
         Self::Interrupted,
         Self::Closed,
         Self::Cancelled,
+        Self::Unmatched,
         Self::Failed,
     ];
 
@@ -84,6 +87,7 @@ impl DropReason {
             Self::Interrupted => "interrupted",
             Self::Closed => "closed",
             Self::Cancelled => "cancelled",
+            Self::Unmatched => "unmatched",
             Self::Failed => "failed",
         }
     }
@@ -120,12 +124,13 @@ impl LinkStats {
     }
 }
 
-/// Counters of a node: `taken = done + failed + held`.
+/// Counters of a node: `taken = done + failed + unmatched + held`.
 #[derive(Default)]
 pub(crate) struct NodeStats {
     pub(crate) taken: Counter,
     pub(crate) done: Counter,
     pub(crate) failed: Counter,
+    pub(crate) unmatched: Counter,
     pub(crate) emitted: Counter,
     pub(crate) unconnected: Counter,
     pub(crate) copied_bytes: Counter,

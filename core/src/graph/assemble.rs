@@ -248,6 +248,8 @@ impl Assembly {
             ports,
             adapter: true,
             segment: into.segment,
+            bounds: false,
+            max_wait: None,
             realtime: false,
             hit: into.hit,
         })
@@ -308,6 +310,10 @@ impl Assembly {
                 port = *adapter;
             }
             inputs.push(Endpoint { port, ..input });
+        }
+        for &Edge { from, to, .. } in edges.iter().rev() {
+            let wanted = nodes[to.node].bounds || nodes[to.node].ports.join.is_by_time();
+            nodes[from.node].bounds |= wanted;
         }
         let outputs = self.outputs.into_iter().map(|o| Endpoint { port: moved(o.port), ..o });
         let (name, timing) = (name.to_owned(), self.timing);

@@ -6,6 +6,7 @@ mod assemble;
 mod build;
 mod describe;
 mod ends;
+mod lanes;
 mod negotiate;
 mod nodes;
 mod order;
@@ -13,11 +14,12 @@ mod segments;
 
 pub(crate) use build::build;
 
-use crate::node::{NodeType, Ports};
+use crate::node::{Join, NodeType, Ports};
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A pipeline's nodes and how they are connected. Every index in it is valid, and it has no cycle.
 #[derive(Debug, Clone)]
@@ -61,6 +63,10 @@ pub struct GraphNode {
     /// Sources: whether it gives its packets out as their times come, and not as fast as they are
     /// taken.
     pub realtime: bool,
+    /// Whether a join by time lies behind it, so that it is worth saying that nothing earlier comes.
+    pub bounds: bool,
+    /// How long its join waits for a lane that is silent; `None`: as long as it takes.
+    pub max_wait: Option<Duration>,
     /// Whether an interrupt makes it forget (rule S9).
     pub hit: bool,
 }
@@ -113,7 +119,7 @@ impl Graph {
 impl GraphNode {
     /// Whether packets can wait for it though it runs in the segment of what feeds it.
     pub fn waits(&self) -> bool {
-        self.node_type.descriptor().max_in_flight > 0
+        self.node_type.descriptor().max_in_flight > 0 || self.ports.join != Join::Any
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::detail;
 use crate::manifest::read::{Narrow, NodeSpec};
 use crate::manifest::{Problems, check_params, error, excerpt, nearest};
 use crate::node::caps::{AudioCaps, Kinds, Numbers, Samples};
-use crate::node::{Lookup, NodeType, Port, Ports, Registry};
+use crate::node::{Join, Lookup, NodeType, Port, Ports, Registry};
 use crate::packet::{Kind, SampleFormat};
 use serde_json::Map;
 use std::sync::Arc;
@@ -65,6 +65,13 @@ pub(super) fn resolve(
                 .hint("give 'pace' to the source in front of it"),
         );
     }
+    if node.max_wait.is_some() && matches!(ports.join, Join::Any | Join::LatestArrived) {
+        let message = format!("'{}' waits for no other packets", node.id);
+        problems.add(
+            error(detail::MANIFEST_WRONG_VALUE, format!("{}/max_wait_ms", node.pointer), message)
+                .hint("take it out"),
+        );
+    }
     for constraint in &node.narrow {
         narrow(&mut ports, constraint, node.id, problems);
     }
@@ -76,6 +83,8 @@ pub(super) fn resolve(
         ports,
         adapter: false,
         segment: 0,
+        bounds: false,
+        max_wait: node.max_wait,
         realtime: node.realtime,
         hit: true,
     })

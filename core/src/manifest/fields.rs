@@ -135,6 +135,11 @@ pub(crate) static NODE: Object = Object {
             "Sources: how fast packets come, as they are taken or as their times say (default: `free`).",
         ),
         Field::new(
+            "max_wait_ms",
+            Int { min: 1, max: 86_400_000 },
+            "Joins by time: how long a packet waits for a connection that is silent; then a gap.",
+        ),
+        Field::new(
             "lane",
             Choice(&[Pick("pool", Used), Pick("blocking", Used), Pick("realtime", Used)]),
             "With `placement: thread`: which threads run the segment that begins with it.",

@@ -10,6 +10,7 @@ use crate::node::params::as_int;
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
 use std::fmt;
+use std::time::Duration;
 
 /// What a manifest says.
 pub(crate) struct Spec<'a> {
@@ -44,6 +45,7 @@ pub(crate) struct NodeSpec<'a> {
     pub(crate) source_rate: Option<u32>,
     pub(crate) placement: Placement,
     pub(crate) realtime: bool,
+    pub(crate) max_wait: Option<Duration>,
     pub(crate) narrow: Vec<Narrow<'a>>,
 }
 
@@ -182,6 +184,7 @@ fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
         source_rate: number(value, "source_rate"),
         placement: placement(value),
         realtime: text(value, "pace") == Some("realtime"),
+        max_wait: number(value, "max_wait_ms").map(|ms| Duration::from_millis(ms.into())),
         narrow,
         pointer,
     })

@@ -39,6 +39,11 @@ impl Join {
         !matches!(self, Self::Any | Self::Ordered)
     }
 
+    /// Whether it goes by the times of packets.
+    pub fn is_by_time(self) -> bool {
+        matches!(self, Self::Ordered | Self::Exact | Self::Nearest { .. })
+    }
+
     /// Whether what comes out depends on when packets arrive.
     pub fn is_by_arrival(self) -> bool {
         matches!(self, Self::Any | Self::LatestArrived)

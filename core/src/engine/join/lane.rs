@@ -77,6 +77,12 @@ impl<T: Timed> Lane<T> {
         self.queue.pop_front().filter(|entry| !entry.served).map(|entry| entry.item)
     }
 
+    /// Takes the first that no set has had.
+    pub(super) fn drop_first(&mut self) -> Option<T> {
+        let first = self.queue.iter().position(|entry| !entry.served)?;
+        self.queue.remove(first).map(|entry| entry.item)
+    }
+
     /// Gives the first to a set and keeps it for others.
     pub(super) fn serve(&mut self) -> Option<T> {
         let first = self.queue.front_mut()?;
@@ -92,6 +98,11 @@ impl<T: Timed> Lane<T> {
 
     pub(super) fn reopen(&mut self) {
         self.ended = false;
+    }
+
+    /// What no set has had.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.queue.iter().filter(|entry| !entry.served).map(|entry| &entry.item)
     }
 
     pub(super) fn is_empty(&self) -> bool {
