@@ -1,6 +1,6 @@
 //! A pipeline's life from outside: ends, close, cancel, reset, rewind, live params, events.
 
-use super::answer::{Closed, Closing, Reason};
+use super::answer::{Closed, Closing};
 use super::event::{Event, ParamsOutcome};
 use super::inside;
 use super::life::{Begin, State};
@@ -126,13 +126,9 @@ impl Pipeline {
             outputs.iter().for_each(|b| b.store(false, Ordering::Relaxed));
         }
         (0..shared.graph.inputs.len()).for_each(|index| self.end_index(index));
-        shared.start();
         // What an output held back goes on.
         shared.wake_workers();
-        let reason = match shared.run(Drive::All) {
-            true => shared.reason(None),
-            false => Reason::Busy,
-        };
+        let reason = self.drive(Drive::All, None);
         if let Some(closed) = self.closed() {
             return closed.map(Closing::Over);
         }

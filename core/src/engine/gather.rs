@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::slot::{Item, NodeSlot};
 use super::stats::DropReason;
 use crate::node::Join;
-use crate::packet::MediaTime;
+use crate::packet::{MediaTime, Packet};
 
 impl Runner {
     /// Puts what a join gives next into its node's inbox. False: nothing.
@@ -34,7 +34,7 @@ impl Runner {
                     continue;
                 }
                 Ready::Wait => {
-                    self.wait_for_lanes(shared, index);
+                    self.wait_for_lanes(index);
                     return false;
                 }
             };
@@ -62,17 +62,24 @@ impl Runner {
     }
 
     /// Sets the time at which a join goes on without the lanes that are silent.
-    fn wait_for_lanes(&mut self, shared: &Shared, index: usize) {
+    fn wait_for_lanes(&mut self, index: usize) {
         let slot = &mut self.nodes[index];
         let (Some(join), Some(time)) = (&slot.join, slot.max_wait) else { return };
-        let awaited = join.awaited();
-        match (awaited, slot.patience) {
-            (Some(until), Some((_, before))) if until == before => {}
-            (Some(until), _) => {
-                let at = shared.scheduler.clock.after(time);
-                slot.patience = at.map(|at| (at, until));
+        slot.patience = join.awaited().and_then(|(first, until)| {
+            // What lies before the first that waits has gone.
+            while slot.arrived.front().is_some_and(|(pts, _)| *pts < first) {
+                slot.arrived.pop_front();
             }
-            (None, _) => slot.patience = None,
+            let since = slot.arrived.front().map_or(0, |(_, at)| *at);
+            Some((since.checked_add(time.as_nanos() as Nanos)?, until))
+        });
+    }
+
+    /// Notes when a packet came, for a join that does not wait for ever.
+    fn note_arrival(&mut self, shared: &Shared, node: usize, pts: Option<MediaTime>) {
+        let slot = &mut self.nodes[node];
+        if let (Some(pts), Some(_)) = (pts, slot.max_wait) {
+            slot.arrived.push_back((pts, shared.scheduler.clock.now()));
         }
     }
 
@@ -160,7 +167,10 @@ impl Runner {
 
     /// Gives a node a packet that has come by a lane.
     #[inline]
-    pub(super) fn take_item(&mut self, node: usize, item: Item) {
+    pub(super) fn take_item(&mut self, shared: &Shared, node: usize, item: Item) {
+        if self.has_patience {
+            self.note_arrival(shared, node, item.packet.as_ref().and_then(Packet::pts));
+        }
         let slot = &mut self.nodes[node];
         match &mut slot.join {
             Some(join) => join.push(usize::from(item.lane), item),

@@ -49,6 +49,16 @@ impl Input {
         self.bound = None;
     }
 
+    /// Takes it that nothing before `until` will come. False: that is known already.
+    pub(crate) fn advance(&mut self, until: MediaTime) -> bool {
+        let known = self.clock.map(|clock| clock.now()).max(self.bound);
+        let news = known.is_none_or(|known| known < until);
+        if news {
+            self.bound = Some(until);
+        }
+        news
+    }
+
     /// Checks a packet's kind and format and gives it its place in time. A packet that is refused
     /// is left as it was.
     pub(crate) fn admit(&mut self, packet: &mut Packet, stats: &LinkStats) -> Result<Placed> {
@@ -92,6 +102,15 @@ impl Input {
         stats: &LinkStats,
     ) -> Result<Placed> {
         let mut placed = Placed::InTime;
+        let mut broken = false;
+        if let Some(bound) = self.bound
+            && self.clock.is_none_or(|clock| clock.now() < bound)
+        {
+            // A gap was told of: what comes begins behind it.
+            broken = self.clock.is_some();
+            let rate = self.clock.map_or(format.rate, |clock| clock.rate());
+            self.clock = Some(SampleClock::new(bound, rate));
+        }
         let anchor = match (self.clock, packet.pts()) {
             (None, pts) => Some(pts.unwrap_or(MediaTime::ZERO)),
             (Some(clock), None) => {
@@ -124,7 +143,9 @@ impl Input {
         }
         let Some(clock) = &mut self.clock else { unreachable!("the clock was just set") };
         packet.set_pts(Some(clock.advance(frames)));
-        if first || placed != Placed::InTime {
+        if broken {
+            packet.set_discont(true);
+        } else if first || placed != Placed::InTime {
             // What comes first continues nothing, so it breaks nothing.
             packet.set_discont(!first);
         }

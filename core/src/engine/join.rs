@@ -98,9 +98,9 @@ impl<T: Timed> Lanes<T> {
         (0..self.lanes.len()).filter(|lane| self.holds_up(*lane))
     }
 
-    /// After [`Ready::Wait`]: the bound that the lanes that are waited for have to reach at least
-    /// before something comes out. `None` where no bound helps.
-    pub(crate) fn awaited(&self) -> Option<MediaTime> {
+    /// After [`Ready::Wait`]: the time of what waits longest, and the bound that the lanes that are
+    /// waited for have to reach at least before it comes out. `None` where no bound helps.
+    pub(crate) fn awaited(&self) -> Option<(MediaTime, MediaTime)> {
         self.waits_for().next()?;
         let (tolerance, first) = match self.join {
             Join::Ordered | Join::Exact => (MediaTime::ZERO, self.first_in_time()?.0),
@@ -110,7 +110,7 @@ impl<T: Timed> Lanes<T> {
             }
             Join::Any | Join::LatestArrived | Join::Barrier => return None,
         };
-        Some(first + tolerance + MediaTime::from_nanos(1))
+        Some((first, first + tolerance + MediaTime::from_nanos(1)))
     }
 
     /// Waits no longer: as if each lane that is waited for had said that nothing before `until` comes.

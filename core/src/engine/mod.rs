@@ -9,6 +9,7 @@
 //! | `segment` | nodes that run together, by one thread at a time |
 //! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
 //! | `slot` | one node in it |
+//! | `relief` | more room where a join starves |
 //! | `join`, `gather` | how packets of several connections find each other |
 //! | `join` | how packets of several connections find each other |
 //! | `turn` | who may run nodes: one atomic word |
@@ -43,6 +44,7 @@ mod mail;
 mod metrics;
 mod pipeline;
 mod queue;
+mod relief;
 mod routes;
 mod runner;
 mod scheduler;

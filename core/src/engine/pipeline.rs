@@ -17,8 +17,8 @@ use super::time::Instant;
 use super::{inside, ticks};
 use crate::error::{Error, Result, detail};
 use crate::graph::{Graph, GraphNode, Lane};
-use crate::node::AnyNode;
-use crate::packet::Packet;
+use crate::node::{AnyNode, Join};
+use crate::packet::{MediaTime, Packet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -97,6 +97,7 @@ impl Pipeline {
             finished: AtomicBool::new(false),
             ended: AtomicUsize::new(0),
             settling: Mutex::default(),
+            has_joins: graph.nodes.iter().any(|n| n.ports.join != Join::Any),
             started: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -188,9 +189,7 @@ impl Pipeline {
             let entry = shared.entry_now(index);
             if entry.ended {
                 let name = &*shared.graph.inputs[index].name;
-                let message = format!("input '{name}' has ended");
-                let error = Error::new(detail::STATE_ENDED, message).at_port(name);
-                return Err(PushError::Refused(packet, error));
+                return Err(PushError::Refused(packet, ended(name)));
             }
             if !entry.queue.level.blocks() {
                 break entry;
@@ -239,7 +238,7 @@ impl Pipeline {
             if guard.with(|runner| runner.can_take(shared, index, epochs)) {
                 entry.queue.pass(&packet, stats);
                 drop(entry);
-                guard.with(|runner| runner.take(index, packet, stamp));
+                guard.with(|runner| runner.take(shared, index, packet, stamp));
                 shared.run_with(guard, Drive::Pushed);
                 return self.pushed();
             }
@@ -362,14 +361,53 @@ impl Pipeline {
 
     /// Runs what can run on this thread, lets sources run that workers drive, and says why nothing
     /// goes on.
-    fn drive(&self, drive: Drive, which: Option<usize>) -> Reason {
+    pub(super) fn drive(&self, drive: Drive, which: Option<usize>) -> Reason {
         let shared = &*self.shared;
         if !shared.started.load(Ordering::Relaxed) {
             shared.start();
         }
-        match shared.run(drive) {
-            true => shared.reason(which),
-            false => Reason::Busy,
+        loop {
+            if !shared.run(drive) {
+                return Reason::Busy;
+            }
+            match shared.reason(which) {
+                Reason::Need(_) | Reason::Full(_) if shared.relieve() => {}
+                reason => return reason,
+            }
+        }
+    }
+
+    /// Says that nothing before `until` will come into an input: what waits for it at a join goes on.
+    /// A packet that is pushed afterwards without a time begins there, after a break.
+    ///
+    /// # Errors
+    /// When there is no such input, or it has ended; once the pipeline is over: why.
+    pub fn gap(&self, input: &str, until: MediaTime) -> Result<()> {
+        let index = self.input_index(input)?;
+        let shared = &*self.shared;
+        inside::check(shared)?;
+        if let Some(error) = shared.over(shared.life.state()) {
+            return Err(error);
+        }
+        let mut entry = shared.entry_now(index);
+        if entry.ended {
+            return Err(ended(input));
+        }
+        if !entry.input.as_mut().is_some_and(|input| input.advance(until)) {
+            return Ok(());
+        }
+        let to = shared.ways[index].to;
+        let new = entry.gap.replace(until).is_none();
+        shared.segments[to].backlog.fetch_add(usize::from(new), Ordering::AcqRel);
+        drop(entry);
+        match shared.inline == Some(to) {
+            true => _ = shared.run(Drive::Pushed),
+            false => shared.wake(to),
+        }
+        shared.tell();
+        match shared.life.state() {
+            State::Failed => Err(shared.over(State::Failed).expect("it has an error")),
+            _ => Ok(()),
         }
     }
 
@@ -511,6 +549,10 @@ fn entries(graph: &Graph) -> (Vec<Mutex<Entry>>, Vec<Way>) {
         ways.push(Way { link, from: Some(from.segment), to: to.segment, exit });
     }
     (entries, ways)
+}
+
+fn ended(input: &str) -> Error {
+    Error::new(detail::STATE_ENDED, format!("input '{input}' has ended")).at_port(input)
 }
 
 fn no_thread(lane: Lane, error: &std::io::Error) -> Error {

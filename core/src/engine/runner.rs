@@ -133,6 +133,8 @@ pub(super) struct Way {
     pub(super) entry: usize,
     pub(super) node: usize,
     pub(super) lane: u16,
+    /// Packets that its queue takes.
+    items: usize,
 }
 
 impl Runner {
@@ -158,7 +160,8 @@ impl Runner {
         for (entry, endpoint) in graph.inputs.iter().enumerate() {
             if here(endpoint.port.node) {
                 let node = places[endpoint.port.node];
-                entries.push(Way { entry, node, lane: lanes.of_input(entry) });
+                let (lane, items) = (lanes.of_input(entry), endpoint.queue.items);
+                entries.push(Way { entry, node, lane, items });
             }
         }
         let mut border = 0;
@@ -176,7 +179,7 @@ impl Runner {
                 routes[from][edge.from.port].push(dest);
             }
             if here(edge.to.node) && graph.is_border(edge) {
-                entries.push(Way { entry, node, lane });
+                entries.push(Way { entry, node, lane, items: edge.queue.items });
             }
         }
         for (output, endpoint) in graph.outputs.iter().enumerate() {
@@ -268,6 +271,9 @@ impl Runner {
         }
         let mail = &*shared.segments[self.segment].mail;
         self.active.append(&mut self.blocked);
+        if self.has_joins {
+            self.take_room(shared);
+        }
         if self.has_patience {
             self.lose_patience(shared);
         }
@@ -309,7 +315,8 @@ impl Runner {
             if self.resume_paused(shared)? {
                 continue;
             }
-            if taken < FAIR_SHARE && self.take_entry(shared) {
+            let fair = drive != Drive::Pushed || taken < FAIR_SHARE;
+            if fair && self.take_entry(shared) {
                 taken += usize::from(drive == Drive::Pushed);
                 continue;
             }
@@ -541,7 +548,11 @@ impl Runner {
                     let (ns, stamp) = (duration_ns(&packet), self.stamp);
                     stats.enter(ns);
                     let packet = Some(packet);
-                    self.take_item(node, Item { packet, lane, link: link as u32, stamp, ns });
+                    self.take_item(
+                        shared,
+                        node,
+                        Item { packet, lane, link: link as u32, stamp, ns },
+                    );
                     stats.high_water.raise(self.levels[link].items as u64);
                     return;
                 }
@@ -642,8 +653,10 @@ impl Runner {
         let slot = &self.nodes[way.node];
         match &slot.join {
             Some(join) => {
+                // Where packets do not wait for ever, they wait inside, so that it is known how long.
                 let lane = usize::from(way.lane);
-                join.len(lane) == 0 || self.awaits(way.node, lane)
+                let most = if slot.max_wait.is_some() { way.items } else { 1 };
+                join.len(lane) < most || self.awaits(way.node, lane)
             }
             None if slot.max_in_flight > 0 => slot.inbox.is_empty(),
             None => self.has_room(shared, way.node),
@@ -732,27 +745,23 @@ impl Runner {
     }
 
     /// Takes a packet that comes straight from a push; see `can_take`.
-    pub(crate) fn take(&mut self, entry: usize, packet: Packet, stamp: Ticks) {
+    pub(crate) fn take(&mut self, shared: &Shared, entry: usize, packet: Packet, stamp: Ticks) {
         let Some(way) = self.way(entry) else { return };
-        self.enter(way, packet, stamp);
+        self.enter(shared, way, packet, stamp);
         self.tick = stamp;
     }
 
     /// Gives a node a packet that an entry has counted.
     #[inline]
-    fn enter(&mut self, Way { node, lane, .. }: Way, packet: Packet, stamp: Ticks) {
+    fn enter(&mut self, shared: &Shared, way: Way, packet: Packet, stamp: Ticks) {
+        let Way { node, lane, .. } = way;
         let slot = &mut self.nodes[node];
         slot.stats.taken.add(1);
-        if let (Some(join), Some(end)) = (&mut slot.join, packet.end()) {
-            let audio = packet.as_audio().is_some();
-            join.push(usize::from(lane), Item::counted(packet, lane, stamp));
-            if audio {
-                // What is pushed into an input goes on at its end, or later.
-                join.gap(usize::from(lane), end);
-            }
-            self.active.insert(node);
-        } else {
-            self.take_item(node, Item::counted(packet, lane, stamp));
+        // What is pushed into an input as audio goes on at its end, or later.
+        let end = packet.as_audio().and(packet.end()).filter(|_| slot.join.is_some());
+        self.take_item(shared, node, Item::counted(packet, lane, stamp));
+        if let Some(end) = end {
+            self.take_gap(node, lane, end);
         }
     }
 
@@ -778,7 +787,7 @@ impl Runner {
                 next = Some((seq, way));
             }
         }
-        let Some((_, way @ Way { entry: index, node, lane })) = next else { return false };
+        let Some((_, way @ Way { entry: index, node, lane, .. })) = next else { return false };
         let mut entry = shared.entry_now(index);
         if entry.epochs != self.epochs {
             return false;
@@ -787,7 +796,7 @@ impl Runner {
             Some(queued) => {
                 let Queued { packet, stamp, .. } = queued;
                 shared.freed(index, &entry);
-                self.enter(way, packet, stamp);
+                self.enter(shared, way, packet, stamp);
             }
             None => match entry.gap.take() {
                 Some(until) => self.take_gap(node, lane, until),
@@ -1016,6 +1025,9 @@ impl Runner {
             && (self.lane != Lane::Caller || shared.watched.load(Ordering::SeqCst))
         {
             shared.arm(self.segment, due);
+        }
+        if self.has_joins {
+            self.tell_starving(shared);
         }
         let holds = self.has_joins || !self.blocked.is_empty() || !self.paused.is_empty();
         if !holds && !self.any_queued {

@@ -1,11 +1,13 @@
 //! A segment: nodes that run together, by one thread at a time (rules S1, S22).
 
+use super::letters::Letters;
 use super::mail::Mail;
+use super::relief::Starving;
 use super::runner::Runner;
 use super::turn::Turn;
 use crate::graph::Lane;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A segment of a running pipeline.
 pub(crate) struct Segment {
@@ -17,6 +19,10 @@ pub(crate) struct Segment {
     /// The epoch that begins next is that of another run.
     pub(crate) rewinding: AtomicBool,
     pub(crate) rest: Rest,
+    /// Joins that wait while others of their lanes are full.
+    pub(crate) starving: Mutex<Vec<Starving>>,
+    /// Connections whose queues get more room.
+    pub(crate) room: Letters<usize>,
 }
 
 /// How a segment was left by its last run, for who asks why nothing goes on.
@@ -41,6 +47,8 @@ impl Segment {
             mail,
             rewinding: AtomicBool::new(false),
             rest: Rest::default(),
+            starving: Mutex::default(),
+            room: Letters::new(),
         }
     }
 }

@@ -89,6 +89,7 @@ pub(crate) struct Shared {
     pub(super) settling: Mutex<Settling>,
     /// Sources that workers drive may begin.
     pub(crate) started: AtomicBool,
+    pub(super) has_joins: bool,
     /// Whether anybody waits in other ways than by a call.
     pub(super) watched: AtomicBool,
     /// Sources are to end before they are done.

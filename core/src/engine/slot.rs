@@ -32,6 +32,9 @@ pub(crate) struct Item {
 
 /// Stands for the link of a packet that is counted already.
 pub(crate) const NO_LINK: u32 = u32::MAX;
+/// Before every time: nothing is known.
+const NEVER: MediaTime = MediaTime::from_nanos(i64::MIN);
+
 /// Marks what is no packet and no end: nothing will come before a certain time.
 const GAP: u32 = u32::MAX - 1;
 /// Stands for the set of packets that a join has put together.
@@ -158,6 +161,8 @@ pub(crate) struct NodeSlot {
     /// What of it the node is given.
     taken: Vec<Option<Packet>>,
     pub(crate) max_wait: Option<Duration>,
+    /// Times of packets that the join holds, and when they came; only if it does not wait for ever.
+    pub(crate) arrived: VecDeque<(MediaTime, Nanos)>,
     /// When the join goes on without what it waits for, and which bound it waits for.
     pub(crate) patience: Option<(Nanos, MediaTime)>,
     /// Whether a join behind it wants to know that nothing earlier comes.
@@ -254,12 +259,13 @@ impl NodeSlot {
             set: Vec::new(),
             taken: Vec::new(),
             max_wait: spec.max_wait,
+            arrived: VecDeque::new(),
             patience: None,
             tells: spec.bounds,
             keeps_time: descriptor.keeps_time,
-            told: vec![MediaTime::ZERO; descriptor.outputs.len()],
+            told: vec![NEVER; descriptor.outputs.len()],
             lane: 0,
-            advanced: vec![MediaTime::ZERO; descriptor.outputs.len()],
+            advanced: vec![NEVER; descriptor.outputs.len()],
             formats: vec![None; descriptor.inputs.len()],
             broken: vec![false; descriptor.outputs.len()],
             any_broken: false,
@@ -431,10 +437,13 @@ impl NodeSlot {
     /// What is to be told behind an output port: nothing before that will come. `None`: that is no
     /// news.
     pub(crate) fn news_of(&mut self, port: usize) -> Option<MediaTime> {
-        let mut bound = self.advanced[port].max(self.bound);
-        if self.keeps_time {
-            let come = if self.waiting.is_empty() { self.reached } else { self.committed };
-            bound = bound.max(come.unwrap_or_default() - self.node.latency());
+        let mut bound = self.advanced[port];
+        if self.is_source && self.bound > MediaTime::ZERO {
+            bound = bound.max(self.bound);
+        }
+        let come = if self.waiting.is_empty() { self.reached } else { self.committed };
+        if let (true, Some(come)) = (self.keeps_time, come) {
+            bound = bound.max(come - self.node.latency());
         }
         if bound <= self.told[port] {
             return None;
@@ -845,9 +854,10 @@ impl NodeSlot {
     pub(crate) fn reset(&mut self) {
         self.node.reset();
         self.waiting.clear();
-        self.told.fill(MediaTime::ZERO);
-        self.advanced.fill(MediaTime::ZERO);
+        self.told.fill(NEVER);
+        self.advanced.fill(NEVER);
         self.patience = None;
+        self.arrived.clear();
         self.clean = true;
         self.partial = false;
         self.finishing = false;

@@ -59,8 +59,8 @@ pub(crate) struct Ready {
 }
 
 thread_local! {
-    /// The lane whose worker this thread is.
-    static WORKER: Cell<Option<Lane>> = const { Cell::new(None) };
+    /// Address of the lane whose worker this thread is. Compared, never followed.
+    static WORKER: Cell<usize> = const { Cell::new(0) };
     /// This worker has made something ready and told nobody.
     static UNTOLD: Cell<bool> = const { Cell::new(false) };
 }
@@ -87,7 +87,7 @@ impl Workers {
     pub(crate) fn queue(self: &Arc<Self>, pipeline: Arc<Shared>, segment: usize) {
         let mut state = self.lock();
         state.list(pipeline, segment, self.lane);
-        if WORKER.get() == Some(self.lane) {
+        if WORKER.get() == Arc::as_ptr(self).addr() {
             UNTOLD.set(true);
         } else {
             self.call(state);
@@ -179,7 +179,7 @@ impl Workers {
 
     /// The life of a thread.
     fn work(&self) {
-        WORKER.set(Some(self.lane));
+        WORKER.set(std::ptr::from_ref(self).addr());
         while let Some((pipeline, segment)) = self.next() {
             pipeline.work(segment, MOST_PACKETS);
         }

@@ -368,6 +368,9 @@ pub mod detail {
     /// The system gives no thread for the nodes that are to run on one.
     pub const LIMIT_THREADS: Detail = Detail { id: "limit.threads", status: Status::Limit };
 
+    /// A join waits for what is stuck behind a queue before the same join, and memory for more room is out.
+    pub const FLOW_STARVED: Detail = Detail { id: "flow.starved", status: Status::Limit };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -451,5 +454,6 @@ pub mod detail {
         UNSUPPORTED_FEATURE,
         LIMIT_CHANGES,
         LIMIT_THREADS,
+        FLOW_STARVED,
     ];
 }

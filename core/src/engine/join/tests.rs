@@ -259,6 +259,7 @@ fn it_says_what_it_waits_for_and_which_bound_would_help() {
         let mut lanes = Lanes::new(join, 3);
         ops.iter().for_each(|op| drop(step(&mut lanes, *op)));
         let (silent, awaited) = (lanes.waits_for().collect::<Vec<_>>(), lanes.awaited());
+        let awaited = awaited.map(|(_, bound)| bound);
         // As soon as they get there, and not before, something comes out.
         for (before, enough) in [(1, false), (0, true)] {
             let Some(bound) = awaited else { continue };
