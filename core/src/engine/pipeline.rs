@@ -459,14 +459,18 @@ impl Pipeline {
     }
 
     /// Runs whatever can run, sources included, until the outputs are full or there is nothing
-    /// left to do. Pulls nothing. Says why it stopped: `Busy` while workers run.
+    /// left to do. Pulls nothing. Says why it stopped: `Busy` while workers run. A simulated engine
+    /// runs what is ready on all its pipelines; its time does not move.
     ///
     /// # Errors
     /// Once the pipeline is over: why.
     pub fn advance(&self) -> Result<Reason> {
         let shared = &*self.shared;
         inside::check(shared)?;
-        let reason = self.drive(Drive::All, None);
+        let mut reason = self.drive(Drive::All, None);
+        while shared.scheduler.step() {
+            reason = self.drive(Drive::All, None);
+        }
         match shared.over(shared.life.state()) {
             Some(error) => Err(error),
             None => Ok(reason),

@@ -7,7 +7,8 @@
 use super::event::Event;
 use super::queue::Level;
 use super::runner::Runner;
-use super::shared::{Shared, lock};
+use super::shared::{Shared, Way, lock};
+use super::slot::{NodeSlot, Stage};
 use crate::error::{Error, detail};
 use crate::graph::Graph;
 use std::collections::BTreeSet;
@@ -39,7 +40,15 @@ impl Runner {
                 }
             }
         }
-        *lock(&shared.segments[self.segment].starving) = starving;
+        let has_work = |slot: &&NodeSlot| {
+            let holds = slot.join.as_ref().is_some_and(|join| join.iter().next().is_some());
+            let source = slot.is_source && slot.stage != Stage::Ended;
+            holds || source || !slot.inbox.is_empty() || slot.stage == Stage::Paused
+        };
+        let stuck = self.nodes.iter().filter(has_work).map(|slot| slot.index).collect();
+        let segment = &shared.segments[self.segment];
+        *lock(&segment.starving) = starving;
+        *lock(&segment.stuck) = stuck;
     }
 
     /// Whether the queue of a connection holds back what leads to it. Inputs of the pipeline hold
@@ -87,15 +96,25 @@ impl Shared {
         entry.is_none_or(|entry| self.entry(entry).queue.level.blocks())
     }
 
-    /// Whether what would come by one link is stuck because another is full: both hang on an input
-    /// in which something waits, or on a source.
+    /// Whether what would come by one link is stuck because another is full: both hang on a node that
+    /// has something to do and does not get to it.
     fn hangs_behind(&self, awaited: usize, full: usize) -> bool {
-        let (one, other) = (roots(&self.graph, awaited), roots(&self.graph, full));
-        let mut common = one.intersection(&other);
-        common.any(|root| match root {
-            Root::Input(input) => !self.entry(*input).queue.is_empty(),
-            Root::Source(_) => true,
-        })
+        let (one, other) = (ancestors(&self.graph, awaited), ancestors(&self.graph, full));
+        one.intersection(&other).any(|node| self.is_stuck(*node))
+    }
+
+    fn is_stuck(&self, node: usize) -> bool {
+        let segment = &self.segments[self.graph.nodes[node].segment];
+        let fed = |way: &&Way| match self.graph.edges.get(way.link) {
+            Some(edge) => edge.to.node == node,
+            None => self.graph.inputs[way.link - self.graph.edges.len()].port.node == node,
+        };
+        let mut entries = (0..).zip(&self.ways).filter(|(_, way)| fed(way)).map(|(index, _)| index);
+        lock(&segment.stuck).contains(&node)
+            || entries.any(|index| {
+                let entry = self.entry(index);
+                !entry.queue.is_empty() || (entry.ended && !entry.end_taken)
+            })
     }
 
     fn give_room(&self, segment: usize, full: usize, items: usize, awaited: usize) -> bool {
@@ -131,36 +150,17 @@ impl Shared {
     }
 }
 
-/// Where packets come into a pipeline.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Root {
-    Input(usize),
-    Source(usize),
-}
-
-/// What a link hangs on.
-fn roots(graph: &Graph, link: usize) -> BTreeSet<Root> {
-    let mut roots = BTreeSet::new();
-    let mut open = Vec::new();
-    match graph.edges.get(link) {
-        Some(edge) => open.push(edge.from.node),
-        None => {
-            roots.insert(Root::Input(link - graph.edges.len()));
-        }
-    }
-    let mut seen = BTreeSet::new();
+/// The nodes that what comes by a link has come through.
+fn ancestors(graph: &Graph, link: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<usize> =
+        graph.edges.get(link).map(|edge| edge.from.node).into_iter().collect();
     while let Some(node) = open.pop() {
-        if !seen.insert(node) {
-            continue;
+        if found.insert(node) {
+            open.extend(graph.edges.iter().filter(|e| e.to.node == node).map(|e| e.from.node));
         }
-        let inputs = graph.inputs.iter().enumerate().filter(|(_, input)| input.port.node == node);
-        roots.extend(inputs.map(|(index, _)| Root::Input(index)));
-        if graph.nodes[node].ports.inputs.is_empty() {
-            roots.insert(Root::Source(node));
-        }
-        open.extend(graph.edges.iter().filter(|e| e.to.node == node).map(|e| e.from.node));
     }
-    roots
+    found
 }
 
 impl Level {

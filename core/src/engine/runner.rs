@@ -320,6 +320,9 @@ impl Runner {
                 taken += usize::from(drive == Drive::Pushed);
                 continue;
             }
+            if self.has_joins && self.unblock(shared) {
+                continue;
+            }
             let satisfied = match drive {
                 Drive::Pushed | Drive::Control => true,
                 Drive::Until(which) => shared.has_output(which),
@@ -371,9 +374,13 @@ impl Runner {
                 self.stamp = item.stamp;
             }
             let in_flight = slot.max_in_flight > 0 && slot.waiting.len() >= slot.max_in_flight;
-            if slot.holds() && ((in_flight && item.is_work()) || !self.has_room(shared, index)) {
-                self.blocked.insert(index);
-                return Ok(());
+            if slot.holds() {
+                let no_room = !self.has_room(shared, index);
+                if no_room || (in_flight && item.is_work()) {
+                    self.nodes[index].no_room = no_room;
+                    self.blocked.insert(index);
+                    return Ok(());
+                }
             }
             let (slot, mut desk) = self.desk(shared, index);
             let step = slot.step(&mut desk)?;
@@ -700,6 +707,21 @@ impl Runner {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Lets nodes go on that waited for room which a join behind them has made meanwhile.
+    fn unblock(&mut self, shared: &Shared) -> bool {
+        let (mut any, mut from) = (false, self.nodes.len());
+        while let Some(index) = self.blocked.last_below(from) {
+            from = index;
+            if self.nodes[index].no_room && self.has_room(shared, index) {
+                self.nodes[index].no_room = false;
+                self.blocked.remove(index);
+                self.active.insert(index);
+                any = true;
+            }
+        }
+        any
     }
 
     /// Calls the source that lies furthest behind, if there is one that has room.

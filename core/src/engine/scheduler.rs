@@ -67,6 +67,14 @@ impl Scheduler {
         }
     }
 
+    /// Gives a segment of a simulated engine its turn. False: none is ready, or threads do that.
+    pub(crate) fn step(&self) -> bool {
+        match &self.by {
+            By::Threads(_) => false,
+            By::Simulation(simulation) => simulation.step(),
+        }
+    }
+
     /// Sets the timer of a segment, in place of that which was set for `before`.
     pub(crate) fn set_timer(
         &self,

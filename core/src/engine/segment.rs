@@ -21,6 +21,8 @@ pub(crate) struct Segment {
     pub(crate) rest: Rest,
     /// Joins that wait while others of their lanes are full.
     pub(crate) starving: Mutex<Vec<Starving>>,
+    /// Where there are joins: nodes that have something to do and did not get to it.
+    pub(crate) stuck: Mutex<Vec<usize>>,
     /// Connections whose queues get more room.
     pub(crate) room: Letters<usize>,
 }
@@ -48,6 +50,7 @@ impl Segment {
             rewinding: AtomicBool::new(false),
             rest: Rest::default(),
             starving: Mutex::default(),
+            stuck: Mutex::default(),
             room: Letters::new(),
         }
     }

@@ -29,7 +29,9 @@ impl Simulation {
     }
 
     pub(crate) fn queue(&self, pipeline: Arc<Shared>, segment: usize) {
-        self.lock().ready.push((pipeline, segment));
+        self.lock().ready.push((pipeline.clone(), segment));
+        // Who waits for what comes from outside is the one to run it.
+        pipeline.wait.notify();
     }
 
     pub(crate) fn set_timer(

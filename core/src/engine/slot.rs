@@ -165,6 +165,8 @@ pub(crate) struct NodeSlot {
     pub(crate) arrived: VecDeque<(MediaTime, Nanos)>,
     /// When the join goes on without what it waits for, and which bound it waits for.
     pub(crate) patience: Option<(Nanos, MediaTime)>,
+    /// It waits in the runner's blocked set because an exit had no room.
+    pub(crate) no_room: bool,
     /// Whether a join behind it wants to know that nothing earlier comes.
     pub(crate) tells: bool,
     keeps_time: bool,
@@ -261,6 +263,7 @@ impl NodeSlot {
             max_wait: spec.max_wait,
             arrived: VecDeque::new(),
             patience: None,
+            no_room: false,
             tells: spec.bounds,
             keeps_time: descriptor.keeps_time,
             told: vec![NEVER; descriptor.outputs.len()],
