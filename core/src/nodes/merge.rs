@@ -31,7 +31,7 @@ impl Node for Merge {
     type Params = MergeParams;
 
     const DESCRIPTOR: Descriptor = Descriptor {
-        aliases: &["MergeNode", "Funnel"],
+        aliases: &["MergeNode"],
         category: "flow",
         inputs: &[Port::any("in", Caps::ANY, "Packets of any number of connections.")],
         outputs: &[Port::like_input("out", Caps::ANY, "All of them.")],
