@@ -116,18 +116,18 @@ fn a_break_of_one_lane_moves_that_lane_alone() {
 
 #[test]
 fn times_that_were_rounded_leave_neither_holes_nor_overlaps() {
-    // Lanes that begin between two frames, in packets of one frame.
-    let noise = Random::new(3).noise(44_100, 1, 500);
-    for offset in (0..22_676).step_by(567) {
-        let lanes = [0, offset].map(|nanos| cut(&noise, MediaTime::from_nanos(nanos), || 1));
-        let out =
-            joined(&run(&mut Harness::new::<Mixer>(json!({})).expect("makes"), &lanes, || true));
-        let shift = usize::from(offset > 11_337);
-        let samples = noise.f32().expect("f32");
+    // Two lanes begin between two frames, some of them in the very middle, in packets of one frame.
+    let noise = Random::new(3).noise(24_000, 1, 500);
+    let samples = noise.f32().expect("f32");
+    let at = |n: usize| samples.get(n).copied().unwrap_or(0.0);
+    for offset in (0..41_667).step_by(999).chain(20_825..20_842) {
+        let lanes =
+            [0, offset, offset].map(|nanos| cut(&noise, MediaTime::from_nanos(nanos), || 1));
+        let out = joined(&run(&mut mixer(json!({})), &lanes, || true));
+        let shift = usize::from(offset > 20_833);
         for (n, sum) in out.f32().iter().enumerate() {
-            let at = |n: usize| samples.get(n).copied().unwrap_or(0.0);
-            let second = if n >= shift { at(n - shift) } else { 0.0 };
-            assert_eq!(*sum, at(n) + second, "frame {n}, {offset} ns");
+            let later = if n >= shift { at(n - shift) } else { 0.0 };
+            assert_eq!(*sum, at(n) + later + later, "frame {n}, {offset} ns");
         }
     }
 }
