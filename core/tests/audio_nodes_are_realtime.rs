@@ -6,7 +6,7 @@ use remotemedia_core::node::testing::{Harness, Random, cut};
 use remotemedia_core::node::{Node, Params};
 use remotemedia_core::nodes::{
     AudioAdapter, AudioChunker, AudioLevel, AudioResample, ChannelMixer, FormatConverter, Gain,
-    PassThrough,
+    Merge, Mixer, PassThrough, Router,
 };
 use remotemedia_core::packet::{Audio, MediaTime, Packet};
 use serde_json::{Value as Json, json};
@@ -86,7 +86,42 @@ fn warm_audio_nodes_never_call_the_allocator() {
     check::<Gain>(json!({"gain_db": -3}), Some(json!({"gain_db": 3})));
     check::<AudioChunker>(json!({"chunk_size": 500}), None);
     check::<AudioLevel>(json!({"interval_ms": 7}), None);
+    check::<Mixer>(json!({"gain_db": -3, "limit": "clip"}), Some(json!({"gain_db": 3})));
+    check::<Merge>(json!({}), None);
+    let rules = json!([{"to": "a", "field": "/x", "min": 1}, {"to": "b", "kind": "audio"}]);
+    check::<Router>(json!({"rules": rules}), None);
     check::<AudioAdapter>(json!({"rates": [16_000], "channels": [1], "samples": ["i16"]}), None);
+}
+
+#[test]
+fn a_warm_mixer_of_several_connections_never_calls_the_allocator() {
+    let mut node = Harness::new::<Mixer>(json!({"limit": "clip"})).expect("the node can be made");
+    let second = Random::new(1).noise(44_100, 2, 44_100);
+    let packets = |from: i64| {
+        // Three connections that begin at other times and are cut into other packets.
+        let lane = |lane: usize| {
+            let start = MediaTime::from_millis(from + 7 * lane as i64);
+            cut(&second, start, || 882 + 100 * lane).into_iter().map(move |packet| (lane, packet))
+        };
+        let mut all: Vec<_> = (0..3).flat_map(lane).collect();
+        all.sort_by_key(|(lane, packet)| (packet.pts(), *lane));
+        all
+    };
+    let mut frames = 0;
+    let mut push = |node: &mut Harness, lane, packet: Packet| {
+        node.on(lane)
+            .push_each(packet, |_, out| frames += out.as_audio().map_or(0, Audio::frames))
+            .expect("the node takes it");
+    };
+    packets(0).into_iter().for_each(|(lane, packet)| push(&mut node, lane, packet));
+    let more = packets(1_000);
+    let calls = counted(|| {
+        for (lane, packet) in &more {
+            push(&mut node, *lane, packet.clone());
+        }
+    });
+    assert!(frames > 87_000);
+    assert_eq!(calls, 0, "the mixer called the allocator");
 }
 
 #[test]

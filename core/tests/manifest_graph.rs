@@ -330,6 +330,21 @@ fn what_keeps_a_graph_from_being_determinate_is_said() {
 }
 
 #[test]
+fn what_is_joined_by_time_is_determinate_and_what_is_joined_by_arrival_is_not() {
+    let merged = |node: Json| {
+        let manifest = json!({
+            "version": "v1",
+            "nodes": [{"id": "a", "node_type": "Gain"}, {"id": "b", "node_type": "Gain"}, node],
+            "connections": [{"from": "a", "to": "m"}, {"from": "b", "to": "m"}],
+        });
+        resolve_in(&builtin(), manifest).indeterminate.len()
+    };
+    assert_eq!(merged(json!({"id": "m", "node_type": "Mixer"})), 0);
+    assert_eq!(merged(json!({"id": "m", "node_type": "Merge"})), 1);
+    assert_eq!(merged(json!({"id": "m", "node_type": "Merge", "params": {"order": "time"}})), 0);
+}
+
+#[test]
 fn untrusted_manifests_may_use_what_the_list_allows_under_any_name() {
     let manifest = json!({"version": "v1", "nodes": [{"id": "a", "node_type": "Echo"}]});
     let manifest = Manifest::from_value(manifest).unwrap();

@@ -533,6 +533,11 @@ fn a_bad_set_is_refused_and_changes_nothing() {
         let error = pipeline.set_params("n0", map).expect_err("refused");
         assert_eq!(error.detail(), expected, "{values}");
     }
+    let router = common::pipeline(chain(&[("Router", json!({}))]));
+    let Value::Object(map) = json!({"rules": [{"to": "nowhere"}]}) else { unreachable!() };
+    let error = router.set_params("n0", &map).expect_err("refused");
+    assert_eq!(error.detail(), detail::PARAM_VALUE);
+    assert!(error.message().contains("rules[0]"), "{error}");
     let fixed = common::pipeline(chain(&[("AudioResample", json!({}))]));
     let Value::Object(map) = json!({"quality": "low"}) else { unreachable!() };
     let error = fixed.set_params("n0", &map).expect_err("refused");

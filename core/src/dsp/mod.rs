@@ -13,4 +13,5 @@ pub mod mix;
 pub mod resample;
 
 pub mod segment;
+pub mod sum;
 pub mod vad;

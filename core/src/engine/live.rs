@@ -85,6 +85,7 @@ impl LiveParams {
         let mut state = self.lock();
         let State { nodes, changes, next } = &mut *state;
         let (seq, wanted) = (*next, &mut nodes[index]);
+        check_together(node, &wanted.now, &fields)?;
         *next += 1;
         let mut superseded = Vec::new();
         // The first timed change that has to be prepared, because of what is in force before it.
@@ -168,6 +169,22 @@ impl LiveParams {
         // What is inside is whole at every step, so a panic elsewhere does not spoil it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Checks what params say together, as when the manifest was loaded.
+fn check_together(
+    node: &GraphNode,
+    now: &Map<String, Json>,
+    fields: &Map<String, Json>,
+) -> Result<()> {
+    let mut then = now.clone();
+    then.extend(fields.clone());
+    let Err(conflict) = node.node_type.ports(&then) else { return Ok(()) };
+    let error = Error::new(detail::PARAM_VALUE, conflict.message()).in_node(&*node.id);
+    Err(match conflict.hint() {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
 }
 
 /// Checks names, liveness and values as a manifest's; gives them under canonical names.

@@ -335,7 +335,11 @@ impl Assembly {
         }
         let mut shared: Vec<_> = producers.into_iter().filter(|(_, n)| *n > 1).collect();
         shared.sort_by_key(|(end, _)| (end.node, end.port));
-        for (end, count) in shared {
+        // Other joins go by the packets' times.
+        let by_arrival = |node: usize| {
+            self.nodes[node].as_ref().is_none_or(|node| node.ports.join.is_by_arrival())
+        };
+        for (end, count) in shared.into_iter().filter(|(end, _)| by_arrival(end.node)) {
             let name = self.name(end, true);
             reasons.push(format!("'{name}' takes from {count} producers in order of arrival"));
         }

@@ -15,6 +15,8 @@ pub struct Harness {
     pool: Pool,
     out: Vec<Emission>,
     format: Option<MediaFormat>,
+    lane: usize,
+    lanes: usize,
     copied: u64,
     opened: Vec<TicketId>,
 }
@@ -32,7 +34,14 @@ impl Harness {
         check(N::Params::specs(), &params);
         let node = Box::new(N::new(N::Params::from_map(&params))?);
         let (pool, out, opened) = (Pool::new(), Vec::new(), Vec::new());
-        Ok(Self { node, pool, out, format: None, copied: 0, opened })
+        Ok(Self { node, pool, out, format: None, lane: 0, lanes: 1, copied: 0, opened })
+    }
+
+    /// From now on packets come by that connection. There are as many as have been named.
+    pub fn on(&mut self, lane: usize) -> &mut Self {
+        self.lane = lane;
+        self.lanes = self.lanes.max(lane + 1);
+        self
     }
 
     /// Gives a packet to the default port and returns what comes out: (port, packet).
@@ -59,6 +68,16 @@ impl Harness {
             }
             node.process(cx, packet)
         })
+    }
+
+    /// Says that nothing before `until` will come.
+    ///
+    /// # Errors
+    /// What the node says.
+    pub fn advance(&mut self, until: MediaTime) -> Result<Vec<(usize, Packet)>> {
+        let mut out = Vec::new();
+        self.call(|port, packet| out.push((port, packet)), |node, cx| node.advance(cx, until))?;
+        Ok(out)
     }
 
     /// Delivers the tail.
@@ -121,8 +140,8 @@ impl Harness {
             out: &mut self.out,
             pool: &self.pool,
             port: 0,
-            lane: 0,
-            lanes: 1,
+            lane: self.lane,
+            lanes: self.lanes,
             advanced: &mut [],
             copied_bytes: &mut self.copied,
             tickets: None,

@@ -14,9 +14,12 @@ mod gain;
 mod media_reader;
 #[cfg(feature = "media")]
 mod media_writer;
+mod merge;
+mod mixer;
 mod multiply;
 mod number;
 mod pass_through;
+mod router;
 mod speech;
 mod speech_segmenter;
 mod text_processor;
@@ -35,8 +38,11 @@ pub use gain::Gain;
 pub use media_reader::{MediaReader, MediaReaderParams, ReaderFormat};
 #[cfg(feature = "media")]
 pub use media_writer::{MediaWriter, MediaWriterParams};
+pub use merge::Merge;
+pub use mixer::Mixer;
 pub use multiply::Multiply;
 pub use pass_through::PassThrough;
+pub use router::Router;
 pub use speech::VadEngine;
 pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
 pub use text_processor::TextProcessor;
@@ -62,8 +68,11 @@ fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<ChannelMixer>(BUILTIN)?;
     registry.add::<FormatConverter>(BUILTIN)?;
     registry.add::<Gain>(BUILTIN)?;
+    registry.add::<Merge>(BUILTIN)?;
+    registry.add::<Mixer>(BUILTIN)?;
     registry.add::<Multiply>(BUILTIN)?;
     registry.add::<PassThrough>(BUILTIN)?;
+    registry.add::<Router>(BUILTIN)?;
     registry.add::<SpeechSegmenter>(BUILTIN)?;
     registry.add::<Vad>(BUILTIN)?;
     #[cfg(feature = "media")]
