@@ -183,6 +183,9 @@ impl Runner {
 impl NodeSlot {
     /// Makes the lanes of a node that joins.
     pub(super) fn set_lanes(&mut self, ports: Vec<u16>, join: Join) {
+        if join == Join::Ordered {
+            self.be_ordered(ports.len());
+        }
         if join != Join::Any {
             self.join = Some(super::join::Lanes::new(join, ports.len()));
         }

@@ -122,11 +122,6 @@ impl<T: Timed> Lanes<T> {
         }
     }
 
-    /// Nothing earlier will come on the lane.
-    pub(crate) fn bound(&self, lane: usize) -> MediaTime {
-        self.lanes[lane].bound()
-    }
-
     /// What waits, and was in no set.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.lanes.iter().flat_map(Lane::iter)

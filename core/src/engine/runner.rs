@@ -779,8 +779,9 @@ impl Runner {
         let Way { node, lane, .. } = way;
         let slot = &mut self.nodes[node];
         slot.stats.taken.add(1);
-        // What is pushed into an input as audio goes on at its end, or later.
+        // What is pushed into an input as audio goes on at its end, or later; times are rounded.
         let end = packet.as_audio().and(packet.end()).filter(|_| slot.join.is_some());
+        let end = end.map(|end| end - MediaTime::from_nanos(1));
         self.take_item(shared, node, Item::counted(packet, lane, stamp));
         if let Some(end) = end {
             self.take_gap(node, lane, end);

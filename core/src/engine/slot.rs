@@ -176,7 +176,9 @@ pub(crate) struct NodeSlot {
     pub(crate) lane: usize,
     /// Per output port: nothing earlier will come out.
     advanced: Vec<MediaTime>,
+    /// Per port, or, where all lanes of a port are on their own, per lane.
     formats: Vec<Option<MediaFormat>>,
+    ordered: bool,
     /// Per output port: mark the next packet as DISCONT.
     broken: Vec<bool>,
     pub(crate) any_broken: bool,
@@ -270,6 +272,7 @@ impl NodeSlot {
             lane: 0,
             advanced: vec![NEVER; descriptor.outputs.len()],
             formats: vec![None; descriptor.inputs.len()],
+            ordered: false,
             broken: vec![false; descriptor.outputs.len()],
             any_broken: false,
             partial: false,
@@ -299,14 +302,22 @@ impl NodeSlot {
             _ => {}
         }
         let Some(packet) = &item.packet else { return self.take_end(desk, port) };
-        let discont = packet.is_discont();
-        if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
+        // A break of one lane is none of what several make together by time.
+        let discont = packet.is_discont() && !self.ordered;
+        let place = if self.ordered { usize::from(item.lane) } else { port };
+        if discont || !self.formats[place].is_some_and(|known| known.is_of(packet)) {
             let format = MediaFormat::of(packet);
-            if let Some(wait) = self.cross_border(desk, port, format, discont)? {
+            if let Some(wait) = self.cross_border(desk, port, place, format, discont)? {
                 return Ok(wait);
             }
         }
         self.take(desk, port)
+    }
+
+    /// Keeps the lanes apart.
+    pub(super) fn be_ordered(&mut self, lanes: usize) {
+        self.ordered = true;
+        self.formats.resize(lanes, None);
     }
 
     /// Whether packets wait for it: for its tickets, or for each other.
@@ -363,7 +374,7 @@ impl NodeSlot {
             let (port, discont) = (self.port_of(lane as u16), packet.is_discont());
             if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
                 let format = MediaFormat::of(packet);
-                if let Some(wait) = self.cross_border(desk, port, format, discont)? {
+                if let Some(wait) = self.cross_border(desk, port, port, format, discont)? {
                     return Ok(wait);
                 }
                 if let Some(Some(item)) = self.set.get_mut(lane)
@@ -446,7 +457,10 @@ impl NodeSlot {
         }
         let come = if self.waiting.is_empty() { self.reached } else { self.committed };
         if let (true, Some(come)) = (self.keeps_time, come) {
-            bound = bound.max(come - self.node.latency());
+            // Times of samples are rounded to the nanosecond.
+            let audio = self.formats.iter().flatten().any(|format| format.audio().is_some());
+            let rounding = MediaTime::from_nanos(i64::from(audio));
+            bound = bound.max(come - self.node.latency() - rounding);
         }
         if bound <= self.told[port] {
             return None;
@@ -482,20 +496,21 @@ impl NodeSlot {
         &mut self,
         desk: &mut Desk<'_>,
         port: usize,
+        place: usize,
         format: MediaFormat,
         discont: bool,
     ) -> Result<Option<Step>> {
         if !self.waiting.is_empty() {
             return Ok(Some(Step::Blocked));
         }
-        if !self.clean {
+        let known = self.formats[place];
+        if !self.clean && !(self.ordered && known.is_none()) {
             match self.call_drain(desk, |node, cx| node.drain(cx))? {
                 Flow::Done => {}
                 Flow::More | Flow::Wait(_) => return Ok(Some(Step::More)),
                 Flow::Pending => return Ok(Some(Step::Waits)),
             }
         }
-        let known = self.formats[port];
         let changed = known.is_some_and(|k| k != format);
         if discont || changed {
             self.broken.fill(true);
@@ -503,7 +518,7 @@ impl NodeSlot {
         }
         if known != Some(format) {
             self.check(port, &format)?;
-            self.formats[port] = Some(format);
+            self.formats[place] = Some(format);
             if let (true, Some(from)) = (changed, known) {
                 self.format_change = Some((from, format));
             }
@@ -715,7 +730,10 @@ impl NodeSlot {
             copied_bytes: &mut copied_bytes,
             tickets: (self.max_in_flight > 0).then_some(desk.tickets),
             opened: &mut *desk.opened,
-            format: self.formats.get(port).and_then(Option::as_ref),
+            format: match self.ordered {
+                true => self.formats.get(self.lane).and_then(Option::as_ref),
+                false => self.formats.get(port).and_then(Option::as_ref),
+            },
         };
         let flow = work(&mut *self.node, &mut cx).map_err(|e| {
             // What a failed call emitted does not count.
