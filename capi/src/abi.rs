@@ -77,6 +77,9 @@ pub const RMEDIA_HOST: i32 = 6;
 pub const RMEDIA_CUT: i32 = 7;
 /// There is none now.
 pub const RMEDIA_EMPTY: i32 = 8;
+/// push: while it waited for room, an interrupt or reset made the pipeline forget what the packet
+/// belongs to; it stays with the caller.
+pub const RMEDIA_INTERRUPTED: i32 = 10;
 /// A node goes on by itself in a while: a source in real time, or a call that is tried again;
 /// waiting helps.
 pub const RMEDIA_DUE: i32 = 9;

@@ -2,7 +2,8 @@
 
 use crate::abi::{
     RMEDIA_ABI_VERSION, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_DUE, RMEDIA_EMPTY, RMEDIA_END, RMEDIA_FULL,
-    RMEDIA_HOST, RMEDIA_IN_FLIGHT, RMEDIA_NEED_INPUT, RMEDIA_OK, rmedia_string_t,
+    RMEDIA_HOST, RMEDIA_IN_FLIGHT, RMEDIA_INTERRUPTED, RMEDIA_NEED_INPUT, RMEDIA_OK,
+    rmedia_string_t,
 };
 use crate::boundary::call;
 use crate::engine::ENGINES;
@@ -78,6 +79,7 @@ pub extern "C" fn rmedia_status_name(status: i32) -> *const c_char {
         RMEDIA_CUT => c"Cut",
         RMEDIA_EMPTY => c"Empty",
         RMEDIA_DUE => c"Due",
+        RMEDIA_INTERRUPTED => c"Interrupted",
         other => status_name(other),
     };
     name.as_ptr()

@@ -2,8 +2,9 @@
 
 use crate::abi::{
     RMEDIA_ANY, RMEDIA_BUSY, RMEDIA_CUT, RMEDIA_DUE, RMEDIA_END, RMEDIA_FULL, RMEDIA_HOST,
-    RMEDIA_IN_FLIGHT, RMEDIA_NEED_INPUT, RMEDIA_OK, RMEDIA_PIPELINE_UNTRUSTED, rmedia_engine_t,
-    rmedia_error_t, rmedia_packet_t, rmedia_pipeline_options_t, rmedia_pipeline_t, rmedia_string_t,
+    RMEDIA_IN_FLIGHT, RMEDIA_INTERRUPTED, RMEDIA_NEED_INPUT, RMEDIA_OK, RMEDIA_PIPELINE_UNTRUSTED,
+    rmedia_engine_t, rmedia_error_t, rmedia_packet_t, rmedia_pipeline_options_t, rmedia_pipeline_t,
+    rmedia_string_t,
 };
 use crate::boundary::{
     bad_handle, call, call_with, check_flags, invalid, null, out, panicked, released, text,
@@ -184,15 +185,18 @@ impl PipelineEntry {
             },
             input => input as usize,
         };
-        let mut packet = packet;
+        let (mut packet, epoch) = (packet, self.pipeline.epoch());
         loop {
             let seen = self.pipeline.changes();
             packet = match self.pipeline.push_at(input, packet) {
                 Ok(()) => return Ok(RMEDIA_OK),
-                Err(PushError::Full(packet)) => packet,
+                Err(PushError::Full(packet) | PushError::Interrupted(packet)) => packet,
                 Err(PushError::Refused(packet, error)) => return Err((Err(error), Some(packet))),
                 Err(PushError::Failed(error)) => return Err((Err(error), None)),
             };
+            if self.pipeline.has_forgotten(input, epoch) {
+                return Err((Ok(RMEDIA_INTERRUPTED), Some(packet)));
+            }
             let (status, about) = match self.pipeline.why_full().map(|reason| self.idle(reason)) {
                 Ok((RMEDIA_NEED_INPUT, about)) => (RMEDIA_FULL, about),
                 Ok(idle) => idle,

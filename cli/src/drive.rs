@@ -85,7 +85,7 @@ fn feed_one(
         match pipeline.push_to(&feed.input, packet) {
             // The results from before a failure are pulled first, then the failure.
             Ok(()) | Err(PushError::Failed(_)) => return Ok(true),
-            Err(PushError::Full(packet)) => feed.give_back(packet),
+            Err(PushError::Full(packet) | PushError::Interrupted(packet)) => feed.give_back(packet),
             Err(PushError::Refused(_, error)) => return Err(refused(feed, error)),
         }
     }

@@ -71,6 +71,8 @@ impl PortSet {
 pub enum PushError {
     /// The input's queue is full. Pull, then push again.
     Full(Packet),
+    /// While it waited for room, an interrupt or reset made the pipeline forget what it belongs to.
+    Interrupted(Packet),
     /// The packet or the call is not right; it stays with the caller.
     Refused(Packet, Error),
     /// The packet was taken, and while it was worked on the pipeline failed.
@@ -81,7 +83,9 @@ impl PushError {
     /// The packet, unless it was taken.
     pub fn into_packet(self) -> Option<Packet> {
         match self {
-            Self::Full(packet) | Self::Refused(packet, _) => Some(packet),
+            Self::Full(packet) | Self::Interrupted(packet) | Self::Refused(packet, _) => {
+                Some(packet)
+            }
             Self::Failed(_) => None,
         }
     }
@@ -92,6 +96,10 @@ impl From<PushError> for Error {
         match error {
             PushError::Full(_) => Error::new(detail::FLOW_FULL, "the input's queue is full")
                 .with_hint("pull results, then push again"),
+            PushError::Interrupted(_) => {
+                Error::new(detail::FLOW_INTERRUPTED, "an interrupt came while the push waited")
+                    .with_hint("push the packet again if it is still wanted")
+            }
             PushError::Refused(_, error) | PushError::Failed(error) => error,
         }
     }
@@ -101,6 +109,7 @@ impl std::fmt::Display for PushError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Full(_) => f.write_str("the input's queue is full"),
+            Self::Interrupted(_) => f.write_str("an interrupt came while the push waited"),
             Self::Refused(_, error) | Self::Failed(error) => error.fmt(f),
         }
     }

@@ -71,13 +71,16 @@ impl Pipeline {
     /// # Errors
     /// As [`push`](Pipeline::push): `Full` where only pulling would help.
     pub async fn push_async(&self, packet: impl Into<Packet>) -> Result<(), PushError> {
-        let mut waiting = Some(packet.into());
+        let (mut waiting, epoch) = (Some(packet.into()), self.epoch());
         poll_fn(|cx| {
             let Some(packet) = waiting.take() else {
                 unreachable!("a ready future is not polled again")
             };
             self.register(cx.waker());
             match self.push(packet) {
+                Err(PushError::Full(packet)) if self.has_forgotten(0, epoch) => {
+                    Poll::Ready(Err(PushError::Interrupted(packet)))
+                }
                 Err(PushError::Full(packet)) => match self.why_full() {
                     Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
                         waiting = Some(packet);

@@ -175,6 +175,49 @@ impl Pipeline {
         }
     }
 
+    /// As [`push_at`](Self::push_at), and waits up to `timeout` for room, where something other than
+    /// the caller can still make it: workers, a ticket, a timer.
+    ///
+    /// # Errors
+    /// As `push_at`; `Interrupted` when an interrupt or reset came meanwhile that hits the input.
+    pub fn push_within(
+        &self,
+        input: usize,
+        packet: Packet,
+        timeout: Duration,
+    ) -> Result<(), PushError> {
+        let deadline = self.shared.scheduler.clock.after(timeout);
+        let (epoch, mut packet) = (self.epoch(), packet);
+        loop {
+            let seen = self.shared.wait.seen();
+            packet = match self.push_at(input, packet) {
+                Err(PushError::Full(packet)) => packet,
+                pushed => return pushed,
+            };
+            if self.has_forgotten(input, epoch) {
+                return Err(PushError::Interrupted(packet));
+            }
+            let helps =
+                matches!(self.why_full(), Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy));
+            if !helps || !self.shared.wait_until(seen, deadline) {
+                return Err(PushError::Full(packet));
+            }
+        }
+    }
+
+    /// The epoch: how many resets and interrupts there have been.
+    pub fn epoch(&self) -> u32 {
+        self.shared.life.epochs().now
+    }
+
+    /// Whether an interrupt or reset since that epoch has made the pipeline forget what came to an
+    /// input.
+    pub fn has_forgotten(&self, input: usize, epoch: u32) -> bool {
+        let graph = &self.shared.graph;
+        let hit = graph.inputs.get(input).is_some_and(|i| graph.nodes[i.port.node].hit);
+        self.shared.life.epochs().forget(epoch, hit)
+    }
+
     fn push_index(&self, index: usize, mut packet: Packet) -> Result<(), PushError> {
         let shared = &*self.shared;
         if let Err(error) = inside::check(shared) {

@@ -371,6 +371,9 @@ pub mod detail {
     /// A join waits for what is stuck behind a queue before the same join, and memory for more room is out.
     pub const FLOW_STARVED: Detail = Detail { id: "flow.starved", status: Status::Limit };
 
+    /// An interrupt or reset came while a push waited for room; the packet stays with the caller.
+    pub const FLOW_INTERRUPTED: Detail = Detail { id: "flow.interrupted", status: Status::State };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -455,5 +458,6 @@ pub mod detail {
         LIMIT_CHANGES,
         LIMIT_THREADS,
         FLOW_STARVED,
+        FLOW_INTERRUPTED,
     ];
 }
