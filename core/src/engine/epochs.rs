@@ -17,6 +17,8 @@ pub(crate) struct Settling {
     epochs: Vec<Unsettled>,
     /// Per link: packets that were forgotten and told of.
     told: Vec<u64>,
+    /// Packets that nodes have lost and that no event has told of.
+    untold: u64,
 }
 
 struct Unsettled {
@@ -61,17 +63,21 @@ impl Shared {
         let mut settled = Vec::new();
         {
             let mut settling = lock(&self.settling);
-            let Settling { epochs, told } = &mut *settling;
+            let Settling { epochs, told, untold } = &mut *settling;
             told.resize(self.links.len(), 0);
-            if let Some(last) = epochs.iter_mut().find(|u| u.epoch == to) {
-                last.lost += lost;
+            // It may be told of together with a later one.
+            let later = |u: &&mut Unsettled| u.epoch.wrapping_sub(to) < u32::MAX / 2;
+            match epochs.iter_mut().find(later) {
+                Some(unsettled) => unsettled.lost += lost,
+                None => *untold += lost,
             }
             for unsettled in &mut *epochs {
                 let between = unsettled.epoch.wrapping_sub(from).wrapping_sub(1);
                 unsettled.left -= usize::from(between < to.wrapping_sub(from));
             }
             while epochs.first().is_some_and(|u| u.left == 0) {
-                let unsettled = epochs.remove(0);
+                let mut unsettled = epochs.remove(0);
+                unsettled.lost += std::mem::take(untold);
                 let mut links = Vec::new();
                 for (link, told) in told.iter_mut().enumerate() {
                     let dropped = &self.links[link].dropped;
