@@ -101,6 +101,7 @@ impl Pipeline {
             started: AtomicBool::new(false),
             watched: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            at_work: AtomicUsize::new(0),
             worked: AtomicU64::new(0),
             wait: Arc::default(),
             created: Instant::now(),
@@ -410,10 +411,18 @@ impl Pipeline {
             shared.start();
         }
         loop {
+            let seen = shared.wait.seen();
             if !shared.run(drive) {
                 return Reason::Busy;
             }
             match shared.reason(which) {
+                Reason::Busy => return Reason::Busy,
+                // A worker may have left something for this thread after it had looked.
+                reason if shared.segments.len() > 1 && shared.wait.seen() != seen => {
+                    if shared.has_output(which) {
+                        return reason;
+                    }
+                }
                 Reason::Need(_) | Reason::Full(_) if shared.relieve() => {}
                 reason => return reason,
             }

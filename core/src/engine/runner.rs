@@ -1049,7 +1049,7 @@ impl Runner {
         {
             shared.arm(self.segment, due);
         }
-        if self.has_joins {
+        if shared.has_joins {
             self.tell_starving(shared);
         }
         let holds = self.has_joins || !self.blocked.is_empty() || !self.paused.is_empty();

@@ -94,6 +94,8 @@ pub(crate) struct Shared {
     pub(super) watched: AtomicBool,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
+    /// Segments that workers run or are to run.
+    pub(crate) at_work: AtomicUsize,
     /// Time that workers have spent on it, in ticks.
     pub(crate) worked: AtomicU64,
     pub(crate) wait: Arc<Wait>,
@@ -172,6 +174,8 @@ impl Shared {
         } else if turn.ask()
             && let Some(me) = self.me.upgrade()
         {
+            // Before it can run and rest again.
+            self.at_work.fetch_add(1, Ordering::SeqCst);
             self.scheduler.queue(*lane, me, segment);
         }
     }
@@ -381,6 +385,9 @@ impl Shared {
         let spent = super::ticks::now().wrapping_sub(begin);
         self.worked.fetch_add(spent, Ordering::Relaxed);
         self.news.store(false, Ordering::Release);
+        if !more {
+            self.at_work.fetch_sub(1, Ordering::SeqCst);
+        }
         // Also if nothing was done: who waits for the workers has to see that they rest.
         self.wait.notify();
         if more {
@@ -458,8 +465,8 @@ impl Shared {
 
     /// Why nothing goes on, as the last runs have left it.
     pub(crate) fn reason(&self, wanted: Option<usize>) -> Reason {
-        let workers = self.segments.iter().filter(|s| s.lane != Lane::Caller);
-        if { workers }.any(|s| !s.turn.is_idle()) {
+        // One that wakes another is still at work then, so that this is never zero in between.
+        if self.at_work.load(Ordering::SeqCst) > 0 {
             return Reason::Busy;
         }
         if let Some(node) = self.segments.iter().find_map(|s| s.rest.in_flight()) {

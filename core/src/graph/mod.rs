@@ -202,6 +202,18 @@ pub enum QueuePolicy {
     KeepLatest,
 }
 
+impl QueuePolicy {
+    /// Its name in manifests and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::DropOldest => "drop_oldest",
+            Self::DropNewest => "drop_newest",
+            Self::KeepLatest => "keep_latest",
+        }
+    }
+}
+
 /// Which runs of a pipeline's nodes are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Timing {
