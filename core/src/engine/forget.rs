@@ -64,7 +64,7 @@ impl Runner {
         self.drop_inside(shared, reason, true);
         self.paused.clear();
         for index in 0..self.nodes.len() {
-            self.nodes[index].waiting.clear();
+            self.nodes[index].let_go();
             self.nodes[index].discard_changes();
             self.report(shared, index);
         }
@@ -131,7 +131,7 @@ impl Runner {
                     lost += 1;
                 } else {
                     let link = item.link as usize;
-                    if slot.max_in_flight > 0 {
+                    if slot.waits {
                         self.levels[link].remove(packet);
                     }
                     shared.lose(link, reason, item.ns);

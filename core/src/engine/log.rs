@@ -102,6 +102,13 @@ impl Log {
             Event::FormatChanged { node, from, to } => {
                 (LogLevel::Info, format!("the format at {node} changes from {from} to {to}"))
             }
+            Event::Recovered { action, error, .. } => {
+                (LogLevel::Warning, format!("{error} ({})", action.name().replace('_', " ")))
+            }
+            Event::Breaker { node, state } => {
+                let state = state.name().replace('_', "-");
+                (LogLevel::Warning, format!("the breaker of {node} is {state}"))
+            }
             Event::Lost(_)
             | Event::Params { .. }
             | Event::Reset { .. }

@@ -8,7 +8,8 @@
 //! | `shared` | what all threads see of a pipeline |
 //! | `segment` | nodes that run together, by one thread at a time |
 //! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
-//! | `slot` | one node in it |
+//! | `slot`, `recover` | one node in it; what its errors do |
+//! | `guard` | a node whose errors do not end the pipeline |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
@@ -28,6 +29,7 @@ mod entry;
 mod epochs;
 mod event;
 mod forget;
+mod guard;
 mod held;
 mod input;
 mod inside;
@@ -38,6 +40,7 @@ mod mail;
 mod metrics;
 mod pipeline;
 mod queue;
+mod recover;
 mod routes;
 mod runner;
 mod scheduler;
@@ -54,7 +57,7 @@ mod wait;
 mod workers;
 
 pub use answer::{Closed, Closing, PortSet, Pull, PushError, Reason};
-pub use event::{Event, ParamsOutcome};
+pub use event::{BreakerState, Event, ParamsOutcome, Recovery};
 pub use life::State;
 pub use log::{LogLevel, LogLine};
 pub use pipeline::Pipeline;

@@ -14,7 +14,7 @@ use super::segment::Segment;
 use super::shared::{Output, Outputs, Shared, Way, panic_error};
 use super::stats::{DropReason, LinkStats};
 use super::time::Instant;
-use super::{inside, ticks};
+use super::{guard, inside, ticks};
 use crate::error::{Error, Result, detail};
 use crate::graph::{Graph, GraphNode, Lane};
 use crate::node::AnyNode;
@@ -38,8 +38,9 @@ impl Pipeline {
     ///
     /// # Errors
     /// What keeps a node from being made, e.g. a file that isn't there.
-    pub fn new(engine: &Engine, graph: Graph) -> Result<Self> {
+    pub fn new(engine: &Engine, mut graph: Graph) -> Result<Self> {
         let scheduler = engine.inner.scheduler.clone();
+        guard::put(&mut graph, &scheduler.clock, || scheduler.seed());
         for lane in graph.segments.iter().copied().filter(|lane| *lane != Lane::Caller) {
             scheduler.start(lane).map_err(|e| no_thread(lane, &e))?;
         }

@@ -305,7 +305,8 @@ impl Runner {
 
     /// Runs one node until its inbox is empty or it can't go on.
     fn run_node(&mut self, shared: &Shared, index: usize) -> Result<()> {
-        if matches!(self.nodes[index].stage, Stage::Paused | Stage::Draining) {
+        use Stage::{Draining, Paused, Retrying};
+        if matches!(self.nodes[index].stage, Paused | Draining | Retrying { .. }) {
             // It comes back from `resume_paused` with its inbox.
             return Ok(());
         }
@@ -332,9 +333,8 @@ impl Runner {
             if item.packet.is_some() {
                 self.stamp = item.stamp;
                 let slot = &self.nodes[index];
-                if slot.max_in_flight > 0
-                    && (slot.waiting.len() >= slot.max_in_flight || !self.has_room(shared, index))
-                {
+                let full = slot.max_in_flight > 0 && slot.waiting.len() >= slot.max_in_flight;
+                if slot.waits && (full || !self.has_room(shared, index)) {
                     self.blocked.insert(index);
                     return Ok(());
                 }
@@ -350,7 +350,8 @@ impl Runner {
                 self.dispatch(shared, index);
             }
             match step {
-                Step::Done | Step::Waits => {}
+                Step::Done => {}
+                Step::Waits => self.held_back |= self.nodes[index].may_commit(),
                 Step::More => {
                     self.paused.insert(index);
                     return Ok(());
@@ -438,8 +439,8 @@ impl Runner {
                 shared.event(Event::Params { seq, node: slot.id.clone(), outcome });
             }
         }
-        if let Some((from, to)) = slot.format_change.take() {
-            shared.event(Event::FormatChanged { node: slot.id.clone(), from, to });
+        if std::mem::take(&mut slot.news) {
+            slot.tell(shared);
         }
     }
 
@@ -494,7 +495,7 @@ impl Runner {
             }
             Dest::Edge { link, node, port } => {
                 let stats = &shared.links[link];
-                if self.nodes[node].max_in_flight > 0 {
+                if self.nodes[node].waits {
                     if !self.make_room(shared, link, node, &packet) {
                         return;
                     }
@@ -582,10 +583,10 @@ impl Runner {
         })
     }
 
-    /// Whether the exit behind a node (itself, if it opens tickets) takes more.
+    /// Whether the exit behind a node (itself, if packets wait for it) takes more.
     fn can_enter(&self, shared: &Shared, index: usize) -> bool {
         let slot = &self.nodes[index];
-        if slot.max_in_flight > 0 { slot.inbox.is_empty() } else { self.has_room(shared, index) }
+        if slot.waits { slot.inbox.is_empty() } else { self.has_room(shared, index) }
     }
 
     /// Resumes the last node that returned `More` and has room. Later nodes come first, so that
@@ -614,11 +615,13 @@ impl Runner {
         }
         let (slot, mut desk) = self.desk(shared, index);
         let step = slot.resume(&mut desk)?;
+        self.report(shared, index);
         self.time(index);
         self.dispatch(shared, index);
         match step {
             Step::Ended => self.end_outputs(shared, index),
-            Step::Done => {
+            Step::Done | Step::Waits => {
+                self.held_back |= self.nodes[index].may_commit();
                 self.paused.remove(index);
                 self.active.insert(index);
             }
@@ -848,7 +851,7 @@ impl Runner {
     fn commit(&mut self, shared: &Shared) -> Result<()> {
         self.held_back = false;
         for index in 0..self.nodes.len() {
-            while self.nodes[index].waiting.front().is_some_and(|w| w.outcome.is_some()) {
+            while self.nodes[index].may_commit() {
                 if !self.has_room(shared, index) {
                     self.held_back = true;
                     break;
@@ -867,10 +870,19 @@ impl Runner {
                     Some(Ok(emissions)) => self.collector.extend(emissions),
                     Some(Err(error)) => {
                         self.collector.clear();
-                        self.nodes[index].stats.failed.add(u64::from(!tail));
-                        return Err(error.in_node(&*self.nodes[index].id));
+                        let (slot, mut desk) = self.desk(shared, index);
+                        if let Step::More = slot.ticket_failed(&mut desk, error, stamp, tail)? {
+                            self.paused.insert(index);
+                        }
+                        self.report(shared, index);
+                        self.active.insert(index);
+                        continue;
                     }
                     None => {}
+                }
+                if ticket.is_some() && self.nodes[index].guarded {
+                    self.nodes[index].ticket_done();
+                    self.report(shared, index);
                 }
                 if ticket.is_some() && !tail {
                     self.nodes[index].stats.done.add(1);

@@ -3,6 +3,7 @@
 use super::clock::{Clock, Nanos};
 use super::shared::Shared;
 use super::simulation::Simulation;
+use super::time::since_1970;
 use super::workers::Workers;
 use crate::graph::Lane;
 use std::sync::Arc;
@@ -38,6 +39,14 @@ impl Scheduler {
     /// One thread, virtual time.
     pub(crate) fn simulated(seed: u64) -> Self {
         Self { clock: Arc::new(Clock::still()), by: By::Simulation(Simulation::new(seed)) }
+    }
+
+    /// A number to begin random numbers with; the same in the same simulation.
+    pub(crate) fn seed(&self) -> u64 {
+        match &self.by {
+            By::Threads(_) => since_1970().as_nanos() as u64,
+            By::Simulation(simulation) => simulation.seed(),
+        }
     }
 
     /// Makes sure that a lane has a thread.

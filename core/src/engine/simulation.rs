@@ -28,6 +28,11 @@ impl Simulation {
         Self { state: Mutex::new(state) }
     }
 
+    /// A number that belongs to its seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.lock().random.below(1 << 30) as u64
+    }
+
     pub(crate) fn queue(&self, pipeline: Arc<Shared>, segment: usize) {
         self.lock().ready.push((pipeline, segment));
     }

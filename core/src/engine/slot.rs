@@ -4,6 +4,7 @@ use super::clock::{Clock, Nanos};
 use super::event::ParamsOutcome;
 use super::live::Change;
 use super::queue::Level;
+use super::recover::Failed;
 use super::stats::{LinkStats, NodeStats};
 use super::ticks::Ticks;
 use crate::error::{Error, Result, detail};
@@ -50,6 +51,11 @@ pub(crate) enum Stage {
     Paused,
     /// It returned `More` while it drained; the item that led to it is still at the inbox's head.
     Draining,
+    /// A call failed and is to be made again: resume it.
+    Retrying {
+        /// That of a tail.
+        tail: bool,
+    },
     /// Its inputs have ended and its tail is out.
     Ended,
 }
@@ -80,6 +86,18 @@ pub(crate) struct NodeSlot {
     /// Whether interrupts hit it.
     pub(crate) hit: bool,
     pub(crate) max_in_flight: usize,
+    /// Packets may wait for it, though it runs in the segment of what feeds it.
+    pub(crate) waits: bool,
+    /// It has a guard, which knows what its errors do.
+    pub(crate) guarded: bool,
+    /// Packets may go straight to it: they never wait, and its errors need no care.
+    direct: bool,
+    /// When that was pushed which is to be tried again.
+    pub(super) stamp: Ticks,
+    /// A packet was lost: once the old tail is out, there is a break.
+    pub(super) gap: bool,
+    /// There is something to tell besides `acks`.
+    pub(crate) news: bool,
     pub(crate) waiting: VecDeque<Waiting>,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
@@ -89,13 +107,13 @@ pub(crate) struct NodeSlot {
     /// Connections that lead to it.
     pub(crate) lanes: usize,
     /// Per output port: nothing earlier will come out.
-    advanced: Vec<MediaTime>,
+    pub(super) advanced: Vec<MediaTime>,
     formats: Vec<Option<MediaFormat>>,
     /// Per output port: mark the next packet as DISCONT.
-    broken: Vec<bool>,
+    pub(super) broken: Vec<bool>,
     pub(crate) any_broken: bool,
     /// The packet being processed has another part to come.
-    partial: bool,
+    pub(super) partial: bool,
     /// `finish` was called; what it has left to emit comes by `resume`.
     finishing: bool,
     /// The last change of format that no event tells of yet.
@@ -163,7 +181,13 @@ impl NodeSlot {
             clean: true,
             is_source: descriptor.inputs.is_empty(),
             hit: spec.hit,
-            max_in_flight: descriptor.max_in_flight,
+            max_in_flight: spec.max_in_flight(),
+            waits: spec.waits(),
+            guarded: !spec.on_error.is_plain(),
+            direct: !spec.waits() && spec.on_error.is_plain(),
+            stamp: 0,
+            gap: false,
+            news: false,
             waiting: VecDeque::new(),
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
@@ -251,6 +275,7 @@ impl NodeSlot {
             self.formats[port] = Some(format);
             if let (true, Some(from)) = (changed, known) {
                 self.format_change = Some((from, format));
+                self.news = true;
             }
             self.call(desk, port, |node, cx| {
                 node.configure(cx, port, &format).map(|()| Flow::Done)
@@ -271,17 +296,15 @@ impl NodeSlot {
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
-            if self.max_in_flight > 0 {
+            if self.waits {
                 desk.levels[link].remove(packet);
             }
             self.stats.taken.add(1);
         }
-        let waiting = self.inbox.len();
         if !self.timed.is_empty() {
             // Not before the level has let go of all that was put on it.
             self.cut_for_changes();
         }
-        let cut = self.inbox.len() > waiting;
         let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         self.reached = end.or(self.reached);
         let Some(packet) = self.inbox.pop_front().and_then(|item| item.packet) else {
@@ -291,14 +314,7 @@ impl NodeSlot {
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
             Ok(flow) => flow,
-            Err(error) => {
-                self.stats.failed.add(1);
-                if cut {
-                    // Its rest failed with it; the two count as one.
-                    self.inbox.pop_front();
-                }
-                return Err(error);
-            }
+            Err(error) => return self.call_failed(desk, error, stamp),
         };
         let ticket = self.ticket_of(flow, desk)?;
         if flow != Flow::Pending && !std::mem::take(&mut self.partial) {
@@ -325,7 +341,7 @@ impl NodeSlot {
     pub(crate) fn is_open_to(&self, packet: &Packet, port: usize) -> bool {
         self.inbox.is_empty()
             && self.stage == Stage::Ready
-            && self.max_in_flight == 0
+            && self.direct
             && self.timed.is_empty()
             && !self.any_broken
             && !packet.is_discont()
@@ -369,8 +385,14 @@ impl NodeSlot {
 
     /// Goes on with a node that returned `More`; drives a source.
     pub(crate) fn resume(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        if let Stage::Retrying { tail } = self.stage {
+            return self.try_again(desk, tail);
+        }
         let first = desk.out.len();
-        let flow = self.call(desk, 0, |node, cx| node.resume(cx))?;
+        let flow = match self.call(desk, 0, |node, cx| node.resume(cx)) {
+            Ok(flow) => flow,
+            Err(error) => return self.recover(desk, error, Failed::Rest),
+        };
         if flow == Flow::Pending || !desk.opened.is_empty() {
             return Err(self.broke_contract("opened a ticket where it can't wait"));
         }
@@ -386,13 +408,14 @@ impl NodeSlot {
         }
         if self.stage == Stage::Draining {
             self.clean = true;
+            self.close_gap();
         }
         self.stage = Stage::Ready;
         Ok(Step::Done)
     }
 
     /// Whether the node is to be resumed; notes when.
-    fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
+    pub(super) fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
         self.wait = match flow {
             Flow::Wait(time) => desk.clock.after(time),
             _ => None,
@@ -411,13 +434,16 @@ impl NodeSlot {
         paced.max(self.wait)
     }
 
-    fn call_drain(
+    pub(super) fn call_drain(
         &mut self,
         desk: &mut Desk<'_>,
         call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
         let first = desk.out.len();
-        let flow = self.call(desk, 0, call)?;
+        let flow = match self.call(desk, 0, call) {
+            Ok(flow) => flow,
+            Err(error) => return self.drain_failed(desk, error),
+        };
         let ticket = self.ticket_of(flow, desk)?;
         if ticket.is_some() {
             // Nothing else waits: the tail is its own place in the line.
@@ -440,13 +466,14 @@ impl NodeSlot {
         Ok(flow)
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         desk: &mut Desk<'_>,
         port: usize,
         work: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
         let mut copied_bytes = 0;
+        let first = desk.out.len();
         let mut cx = Context {
             out: &mut *desk.out,
             pool: desk.pool,
@@ -458,10 +485,12 @@ impl NodeSlot {
             tickets: (self.max_in_flight > 0).then_some(desk.tickets),
             opened: &mut *desk.opened,
             format: self.formats.get(port).and_then(Option::as_ref),
+            news: &mut self.news,
         };
         let flow = work(&mut *self.node, &mut cx).map_err(|e| {
             // What a failed call emitted does not count.
-            desk.out.clear();
+            desk.out.truncate(first);
+            desk.opened.clear();
             e.in_node(&*self.id)
         })?;
         if copied_bytes > 0 {
@@ -471,7 +500,7 @@ impl NodeSlot {
     }
 
     /// The ticket that a call has opened, which must go with what it returned.
-    fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
+    pub(super) fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
         match (flow, desk.opened.pop()) {
             (Flow::Pending, None) => Err(self.broke_contract("returned Pending without a ticket")),
             (Flow::Done | Flow::More | Flow::Wait(_), Some(_)) => {
@@ -601,6 +630,7 @@ impl NodeSlot {
         self.waiting.clear();
         self.clean = true;
         self.partial = false;
+        self.gap = false;
         self.finishing = false;
         self.broken.fill(true);
         self.any_broken = !self.broken.is_empty();
@@ -627,10 +657,5 @@ impl NodeSlot {
 
     fn broke_contract(&self, what: &str) -> Error {
         Error::new(detail::NODE_CONTRACT, format!("the node {what}")).in_node(&*self.id)
-    }
-
-    /// Packets that it has taken and not finished.
-    pub(crate) fn held(&self) -> usize {
-        self.waiting.iter().filter(|w| w.ticket.is_some() && !w.tail).count()
     }
 }

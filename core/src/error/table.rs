@@ -295,6 +295,9 @@ pub mod detail {
     /// A node refused or could not process its input.
     pub const NODE_FAILED: Detail = Detail { id: "node.failed", status: Status::Node };
 
+    /// A node's circuit breaker is open: after too many failures it is left alone for a while.
+    pub const NODE_BREAKER_OPEN: Detail = Detail { id: "node.breaker_open", status: Status::Node };
+
     /// A node panicked.
     pub const NODE_PANICKED: Detail = Detail { id: "node.panicked", status: Status::Panic };
 
@@ -430,6 +433,7 @@ pub mod detail {
         PARAM_TYPE,
         PARAM_VALUE,
         NODE_FAILED,
+        NODE_BREAKER_OPEN,
         NODE_PANICKED,
         NODE_TICKET_DROPPED,
         REGISTRY_DUPLICATE,
