@@ -1,4 +1,5 @@
 //! Nodes that fail at the calls that a test names, for the tests of what errors do.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use super::on;
 use remotemedia::engine::{Event, Recovery};
