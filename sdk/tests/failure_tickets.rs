@@ -5,7 +5,7 @@ mod common;
 mod faults;
 
 use common::{on, pull_all, values};
-use faults::{node, packet};
+use faults::{LONG, node, packet};
 use remotemedia::engine::Event;
 use remotemedia::error::detail;
 use remotemedia::node::testing::Random;
@@ -190,6 +190,64 @@ fn a_reset_forgets_tickets_and_tries_and_the_next_are_good() {
     stale.0.complete([(0, stale.1)]);
     assert_eq!(count(&run, "error_count"), 2);
     assert!(pull_all(&run).is_empty(), "nothing stale");
+}
+
+#[test]
+fn a_ticket_that_is_late_fails_at_its_deadline_and_what_comes_after_is_dropped() {
+    let engine = Engine::simulated(registry(), 1);
+    for placement in ["inline", "thread"] {
+        let fields = json!({"on_error": "skip", "deadline_ms": 700, "placement": placement});
+        let (run, test) = start(&engine, -1, fields);
+        let begin = engine.now();
+        (0..3).for_each(|n| run.push(packet(n)).expect("room"));
+        run.advance().expect("runs");
+        // On a thread it opens its tickets when somebody waits.
+        let _ = run.pull(Duration::from_nanos(1)).expect("runs");
+        good(test, 1);
+        let out = run.pull(LONG).expect("runs").packet().expect("one is in time");
+        assert_eq!(out.as_json(), Some(&json!(1)));
+        let took = engine.now() - begin;
+        assert!((700..701).contains(&took.as_millis()), "{placement}: {took:?}");
+        assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::Need(_) | Reason::Busy))));
+        assert_eq!((count(&run, "error_count"), count(&run, "zombies")), (2, 2));
+        good(test, 0);
+        bad(test, 2);
+        assert!(pull_all(&run).is_empty(), "too late is too late");
+        let late = |e: &Event| matches!(e, Event::Recovered { error, .. } if error.detail() == detail::NODE_DEADLINE);
+        assert_eq!(std::iter::from_fn(|| run.event()).filter(late).count(), 2);
+    }
+}
+
+#[test]
+fn without_a_policy_a_late_ticket_is_the_end_and_names_its_node() {
+    let engine = Engine::simulated(registry(), 1);
+    let (run, _) = start(&engine, -1, json!({"deadline_ms": 5}));
+    run.push(packet(0)).expect("room");
+    let error = run.pull(LONG).expect_err("it fails");
+    assert_eq!((error.detail(), error.node()), (detail::NODE_DEADLINE, Some("n")));
+}
+
+#[test]
+fn a_node_with_too_many_tickets_that_do_not_come_back_gets_nothing() {
+    let engine = Engine::simulated(registry(), 1);
+    let (run, test) = start(&engine, -1, json!({"on_error": "skip", "deadline_ms": 10}));
+    let mut pushed = 0;
+    for _ in 0..20 {
+        while pushed < 30 && run.push(packet(pushed)).is_ok() {
+            pushed += 1;
+        }
+        // Time passes only as long as it can bring something.
+        let _ = run.pull(Duration::from_millis(20)).expect("runs");
+        if count(&run, "zombies") == 12 {
+            break;
+        }
+    }
+    assert_eq!(JOBS.lock().expect("free")[&test].len(), 12, "four times three");
+    assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))));
+    good(test, 5);
+    assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))));
+    good(test, 12);
+    assert_eq!(values(&pull_all(&run)), [json!(12)]);
 }
 
 #[test]

@@ -92,6 +92,14 @@ pub enum Event {
         /// The state that it is in now.
         state: BreakerState,
     },
+    /// A call of a node takes longer than the node's deadline, and has not come back. The pipeline
+    /// is over; the thread that is inside is left alone.
+    Hung {
+        /// The node.
+        node: Arc<str>,
+        /// For how long it has been running.
+        since_ms: u64,
+    },
     /// Events were lost, because nobody pulled them.
     Lost(u64),
 }
@@ -207,6 +215,9 @@ impl Event {
             }),
             Self::Breaker { node, state } => {
                 json!({"event": "breaker", "node": &**node, "state": state.name()})
+            }
+            Self::Hung { node, since_ms } => {
+                json!({"event": "hung", "node": &**node, "since_ms": since_ms})
             }
             Self::Lost(count) => json!({"event": "lost", "count": count}),
         }

@@ -109,6 +109,8 @@ impl Log {
                 let state = state.name().replace('_', "-");
                 (LogLevel::Warning, format!("the breaker of {node} is {state}"))
             }
+            // The error that follows says so.
+            Event::Hung { .. } => return,
             Event::Lost(_)
             | Event::Params { .. }
             | Event::Reset { .. }

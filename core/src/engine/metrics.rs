@@ -105,6 +105,12 @@ impl Pipeline {
             &recovered,
         );
         family(
+            "node_zombies_total",
+            "Tickets of a node that were given up as they came too late.",
+            "counter",
+            &nodes(&|n| stats[n].zombies.get() as f64),
+        );
+        family(
             "node_breaker",
             "A node's circuit breaker: 0 closed, 1 open, 2 half-open.",
             "gauge",
@@ -166,6 +172,7 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
         "unconnected": stats.unconnected.get(),
         "copied_bytes": stats.copied_bytes.get(),
         "recovered": recovered,
+        "zombies": stats.zombies.get(),
         "breaker": breaker(shared, index).map(BreakerState::name),
         "latency_ms": stats.latency_ns.get() as f64 / 1e6,
         "calls": calls,

@@ -1,14 +1,18 @@
 //! What a node's error does in a running pipeline (rule S13): the guard decides, this does it.
 
+use super::clock::Nanos;
 use super::event::Event;
 use super::guard::{Guard, Note, Verdict};
 use super::shared::Shared;
 use super::slot::{Desk, NodeSlot, Stage, Step, Waiting};
 use super::ticks::Ticks;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, detail};
 use crate::node::{AnyNode, Flow};
 use crate::packet::MediaTime;
 use std::any::Any;
+
+/// Tickets of a node that were given up, in terms of those that it may open.
+const ZOMBIES: usize = 4;
 
 /// What failed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +44,8 @@ impl NodeSlot {
         if self.guarded && !self.waiting.is_empty() {
             // Its turn comes when all that was before it is out.
             let (ticket, outcome, early) = (None, Some(Err(error)), Vec::new());
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false });
+            let until = None;
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, until, tail: false });
             return Ok(Step::Waits);
         }
         self.stamp = stamp;
@@ -135,10 +140,10 @@ impl NodeSlot {
         self.stage = Stage::Ready;
         if ticket.is_some() {
             let early = desk.out.drain(first..).collect();
-            let stamp = self.stamp;
+            let (outcome, stamp, until) = (None, self.stamp, self.until(desk));
             self.clean |= tail;
             // Nothing has passed it.
-            self.waiting.push_front(Waiting { ticket, outcome: None, early, stamp, tail });
+            self.waiting.push_front(Waiting { ticket, outcome, early, stamp, until, tail });
             return Ok(Step::Waits);
         }
         if !tail && !std::mem::take(&mut self.partial) {
@@ -178,6 +183,39 @@ impl NodeSlot {
             guard.commit();
             self.news = true;
         }
+    }
+
+    /// When a ticket that is opened now is given up.
+    pub(super) fn until(&self, desk: &Desk<'_>) -> Option<Nanos> {
+        self.deadline.and_then(|time| desk.clock.after(time))
+    }
+
+    /// Gives up tickets whose time is over. Says whether there were any.
+    pub(super) fn give_up_late(&mut self, now: Nanos) -> bool {
+        let mut any = false;
+        for waiting in &mut self.waiting {
+            let late = waiting.outcome.is_none() && waiting.until.is_some_and(|at| at <= now);
+            if late && let Some(ticket) = waiting.ticket {
+                let ms = self.deadline.map_or(0, |time| time.as_millis());
+                let message = format!("the result of the node did not come within {ms} ms");
+                waiting.outcome = Some(Err(Error::new(detail::NODE_DEADLINE, message)));
+                self.zombies.push(ticket);
+                self.stats.zombies.add(1);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Whether so many tickets were given up and not come back that the node gets nothing.
+    pub(super) fn has_too_many_zombies(&self) -> bool {
+        !self.zombies.is_empty() && self.zombies.len() >= ZOMBIES * self.max_in_flight
+    }
+
+    /// Whether it may open no further ticket.
+    pub(super) fn is_full(&self) -> bool {
+        self.max_in_flight > 0
+            && (self.waiting.len() >= self.max_in_flight || self.has_too_many_zombies())
     }
 
     /// Whether results of tickets may go out.

@@ -89,8 +89,9 @@ pub(crate) struct Runner {
     pub(super) epochs: Epochs,
     /// Whether interrupts hit some of its nodes and others not.
     pub(super) parted: bool,
-    /// Whether some of its nodes open tickets.
+    /// Whether some of its nodes open tickets, and whether some of these have to be in time.
     has_tickets: bool,
+    has_deadlines: bool,
     /// Whether all nodes have ended, and that is known.
     pub(super) ended: bool,
     /// The node that is being called, for the report of a panic.
@@ -200,6 +201,7 @@ impl Runner {
             epochs: Epochs::default(),
             parted: hits(true) && hits(false),
             has_tickets: slots.iter().any(|slot| slot.max_in_flight > 0),
+            has_deadlines: slots.iter().any(|s| s.max_in_flight > 0 && s.deadline.is_some()),
             ended: false,
             current: 0,
             stamp: 0,
@@ -263,6 +265,9 @@ impl Runner {
             }
             if shared.live.is_pending(self.segment) {
                 self.take_changes(shared);
+            }
+            if self.has_deadlines {
+                self.give_up_late(shared)?;
             }
             if drive == Drive::Control {
                 break false;
@@ -333,8 +338,7 @@ impl Runner {
             if item.packet.is_some() {
                 self.stamp = item.stamp;
                 let slot = &self.nodes[index];
-                let full = slot.max_in_flight > 0 && slot.waiting.len() >= slot.max_in_flight;
-                if slot.waits && (full || !self.has_room(shared, index)) {
+                if slot.waits && (slot.is_full() || !self.has_room(shared, index)) {
                     self.blocked.insert(index);
                     return Ok(());
                 }
@@ -842,6 +846,8 @@ impl Runner {
             // A ticket of an older epoch has no place any more.
             if let Some(waiting) = { waiting }.find(|w| w.ticket == Some(ticket)) {
                 waiting.outcome = Some(outcome);
+            } else {
+                self.nodes.iter_mut().for_each(|n| n.zombies.retain(|zombie| *zombie != ticket));
             }
         }
     }
@@ -856,7 +862,7 @@ impl Runner {
                     self.held_back = true;
                     break;
                 }
-                let Some(Waiting { ticket, outcome, early, stamp, tail }) =
+                let Some(Waiting { ticket, outcome, early, stamp, tail, .. }) =
                     self.nodes[index].waiting.pop_front()
                 else {
                     break;
@@ -900,6 +906,13 @@ impl Runner {
         Ok(())
     }
 
+    /// Gives up the tickets whose time is over.
+    fn give_up_late(&mut self, shared: &Shared) -> Result<()> {
+        let now = shared.scheduler.clock.now();
+        let late = self.nodes.iter_mut().fold(false, |late, slot| slot.give_up_late(now) || late);
+        if late { self.commit(shared) } else { Ok(()) }
+    }
+
     fn take_changes(&mut self, shared: &Shared) {
         self.worked = true;
         for (node, change) in shared.live.take(self.segment) {
@@ -927,19 +940,29 @@ impl Runner {
         for &index in self.sources.iter().filter(|&&n| self.nodes[n].stage != Stage::Ended) {
             note(self.nodes[index].source_due(), index);
         }
+        if self.has_deadlines {
+            let open = self.nodes.iter().flat_map(|n| &n.waiting).filter(|w| w.outcome.is_none());
+            due = due.into_iter().chain(open.filter_map(|w| w.until)).min();
+        }
         due
     }
 
     /// Makes known how the run has left the segment: what waits on each connection, counted in the
     /// inboxes themselves, and what would have to come before it goes on.
     pub(super) fn publish(&mut self, shared: &Shared) {
-        let open = |n: &NodeSlot| n.waiting.iter().any(|w| w.outcome.is_none());
+        let open = |n: &NodeSlot| {
+            n.has_too_many_zombies() || n.waiting.iter().any(|w| w.outcome.is_none())
+        };
         let waits = self.has_tickets.then(|| self.nodes.iter().find(|n| open(n))).flatten();
         let in_flight = waits.map(|n| n.index);
         let position = self.sources.iter().map(|&n| self.nodes[n].bound.nanos()).min();
         let due = self.due(shared);
         let rest = &shared.segments[self.segment].rest;
         rest.set(in_flight, due, position);
+        if self.has_tickets {
+            let late = |n: &NodeSlot| n.deadline.is_some() && !n.has_too_many_zombies();
+            rest.set_timeless(self.nodes.iter().any(|n| open(n) && !late(n)));
+        }
         if let Some(due) = due
             && (self.lane != Lane::Caller || shared.watched.load(Ordering::SeqCst))
         {

@@ -24,6 +24,8 @@ pub(crate) struct Segment {
 pub(crate) struct Rest {
     /// A node with an open ticket, plus one.
     in_flight: AtomicUsize,
+    /// A ticket is open that may take as long as it likes.
+    timeless: AtomicBool,
     /// When a timer of it comes, in nanoseconds of the engine's clock, plus one.
     due: AtomicU64,
     /// When the timer comes that is set for it, as `due`.
@@ -52,6 +54,16 @@ impl Rest {
         self.due.store(due.map_or(0, |at| at.saturating_add(1)), Ordering::Relaxed);
         let position = position.map_or(0, |p| p.saturating_add(1));
         self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// Notes whether a ticket is open that may take as long as it likes.
+    pub(crate) fn set_timeless(&self, timeless: bool) {
+        self.timeless.store(timeless, Ordering::Relaxed);
+    }
+
+    /// Whether a ticket is open that may take as long as it likes: no virtual time passes.
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.timeless.load(Ordering::Relaxed)
     }
 
     pub(crate) fn in_flight(&self) -> Option<usize> {

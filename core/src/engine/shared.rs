@@ -434,7 +434,7 @@ impl Shared {
                 if simulation.step() {
                     continue;
                 }
-                if self.segments.iter().any(|s| s.rest.in_flight().is_some()) {
+                if self.segments.iter().any(|s| s.rest.is_timeless()) {
                     // Somebody outside has the ticket, in real time.
                     let real = deadline.map(|at| at.saturating_sub(clock.now()));
                     let real =

@@ -15,6 +15,7 @@ use crate::node::{
 use crate::packet::{MediaTime, Packet, Payload, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What waits for a node.
 pub(crate) struct Item {
@@ -67,6 +68,8 @@ pub(crate) struct Waiting {
     pub(crate) outcome: Option<Outcome>,
     pub(crate) early: Vec<Emission>,
     pub(crate) stamp: Ticks,
+    /// When the ticket is given up; by the engine's clock.
+    pub(crate) until: Option<Nanos>,
     /// It is a tail, not the result of a packet.
     pub(crate) tail: bool,
 }
@@ -98,6 +101,10 @@ pub(crate) struct NodeSlot {
     pub(super) gap: bool,
     /// There is something to tell besides `acks`.
     pub(crate) news: bool,
+    /// How long its tickets may take.
+    pub(super) deadline: Option<Duration>,
+    /// Tickets that were given up and have not come back.
+    pub(super) zombies: Vec<TicketId>,
     pub(crate) waiting: VecDeque<Waiting>,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
@@ -188,6 +195,8 @@ impl NodeSlot {
             stamp: 0,
             gap: false,
             news: false,
+            deadline: spec.on_error.deadline,
+            zombies: Vec::new(),
             waiting: VecDeque::new(),
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
@@ -323,7 +332,8 @@ impl NodeSlot {
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false });
+            let until = self.until(desk);
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, until, tail: false });
             return Ok(Step::Waits);
         }
         if self.any_broken {
@@ -448,7 +458,8 @@ impl NodeSlot {
         if ticket.is_some() {
             // Nothing else waits: the tail is its own place in the line.
             let early = desk.out.drain(first..).collect();
-            self.waiting.push_back(Waiting { ticket, outcome: None, early, stamp: 0, tail: true });
+            let (outcome, stamp, until) = (None, 0, self.until(desk));
+            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, until, tail: true });
             self.clean = true;
             return Ok(flow);
         }

@@ -140,6 +140,8 @@ pub(crate) struct NodeStats {
     pub(crate) latency_ns: Counter,
     /// What was done about errors, by `Recovery`.
     pub(crate) recovered: [Counter; Recovery::ALL.len()],
+    /// Tickets that were given up.
+    pub(crate) zombies: Counter,
     /// State of the breaker.
     pub(crate) breaker: Counter,
     times: OnceLock<Box<Histogram>>,

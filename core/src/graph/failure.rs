@@ -17,6 +17,8 @@ pub struct OnError {
     pub policy: Policy,
     /// When the node is left alone for a while.
     pub breaker: Option<Breaker>,
+    /// How long a call, or a ticket, may take.
+    pub deadline: Option<Duration>,
 }
 
 /// What happens to the packet that a node has failed on, to the node and to the pipeline.
@@ -70,9 +72,9 @@ pub struct Breaker {
 }
 
 impl OnError {
-    /// Whether an error just ends the pipeline.
+    /// Whether an error just ends the pipeline, and nothing has to be in time.
     pub fn is_plain(&self) -> bool {
-        matches!(self.policy, Policy::Fail) && self.breaker.is_none()
+        matches!(self.policy, Policy::Fail) && self.breaker.is_none() && self.deadline.is_none()
     }
 }
 
@@ -155,7 +157,7 @@ pub(super) fn resolve(
             })
         }
     };
-    OnError { policy, breaker }
+    OnError { policy, breaker, deadline: spec.deadline_ms.map(millis) }
 }
 
 impl Breaker {

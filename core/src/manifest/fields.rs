@@ -135,6 +135,12 @@ pub(crate) static NODE: Object = Object {
              default with `on_error: retry` or `fallback`.",
         ),
         Field::new(
+            "deadline_ms",
+            Number { min: 1.0, max: 86_400_000.0 },
+            "How long a call of the node may take: the pipeline fails then, naming the node. A \
+             result that comes by ticket has as long again, and fails like a call.",
+        ),
+        Field::new(
             "placement",
             Choice(&[
                 Pick("inline", Used),

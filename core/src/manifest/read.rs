@@ -54,6 +54,7 @@ pub(crate) struct ErrorSpec<'a> {
     pub(crate) retry: Option<RetrySpec>,
     pub(crate) fallback: Option<FallbackSpec<'a>>,
     pub(crate) breaker: Option<BreakerSpec>,
+    pub(crate) deadline_ms: Option<f64>,
 }
 
 /// `retry`; what it does not say is left open.
@@ -247,6 +248,7 @@ fn errors<'a>(value: &'a Json, pointer: &str) -> ErrorSpec<'a> {
             failures: number(breaker, "failures"),
             reset_ms: amount(breaker, "reset_ms"),
         }),
+        deadline_ms: amount(value, "deadline_ms"),
     }
 }
 
