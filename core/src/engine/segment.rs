@@ -1,5 +1,6 @@
 //! A segment: nodes that run together, by one thread at a time (rules S1, S22).
 
+use super::guard::Watch;
 use super::mail::Mail;
 use super::runner::Runner;
 use super::turn::Turn;
@@ -17,6 +18,8 @@ pub(crate) struct Segment {
     /// The epoch that begins next is that of another run.
     pub(crate) rewinding: AtomicBool,
     pub(crate) rest: Rest,
+    /// Where calls have to be back in time: who sees to it.
+    pub(crate) watch: Option<Arc<Watch>>,
 }
 
 /// How a segment was left by its last run, for who asks why nothing goes on.
@@ -35,7 +38,12 @@ pub(crate) struct Rest {
 }
 
 impl Segment {
-    pub(crate) fn new(lane: Lane, runner: Runner, mail: Arc<Mail>) -> Self {
+    pub(crate) fn new(
+        lane: Lane,
+        runner: Runner,
+        mail: Arc<Mail>,
+        watch: Option<Arc<Watch>>,
+    ) -> Self {
         Self {
             lane,
             turn: Turn::new(runner),
@@ -43,6 +51,7 @@ impl Segment {
             mail,
             rewinding: AtomicBool::new(false),
             rest: Rest::default(),
+            watch,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::clock::{Clock, Nanos};
 use super::shared::Shared;
-use super::timers::Timers;
+use super::timers::{Timers, What};
 use crate::node::testing::Random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -44,7 +44,7 @@ impl Simulation {
         pipeline: &Arc<Shared>,
         segment: usize,
     ) {
-        self.lock().timers.set(at, before, pipeline, segment);
+        self.lock().timers.set(at, before, pipeline, segment, What::Wake);
     }
 
     /// Gives one of the segments that are ready its turn. False: there is none.

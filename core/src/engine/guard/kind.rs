@@ -1,7 +1,7 @@
 //! The type of guarded nodes: that of the node, except that it makes guards.
 
-use super::Guard;
-use crate::engine::clock::Clock;
+use super::{Guard, Watch};
+use crate::engine::clock::{Clock, Nanos};
 use crate::error::Result;
 use crate::graph::OnError;
 use crate::node::params::ParamSpec;
@@ -16,6 +16,8 @@ pub(super) struct Guarded {
     pub(super) on_error: OnError,
     pub(super) clock: Arc<Clock>,
     pub(super) seed: u64,
+    /// The watch over its calls, its place in the graph, and how long a call may take.
+    pub(super) watched: Option<(Arc<Watch>, usize, Nanos)>,
 }
 
 /// Live params for a guard: prepared for the node, and as they are, for those that come after it.

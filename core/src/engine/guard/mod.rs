@@ -9,6 +9,7 @@
 mod breaker;
 mod instance;
 mod kind;
+mod watch;
 mod work;
 
 use super::clock::{Clock, Nanos};
@@ -26,22 +27,40 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use watch::Watched;
+pub(crate) use watch::{Look, Watch};
 use work::{Kept, Who, Work};
 
 /// Restarts within [`RESTART_TIME`] at most.
 const RESTARTS: usize = 3;
 const RESTART_TIME: Nanos = 60_000_000_000;
 
-/// Puts guards around those nodes of a graph that ask for them.
-pub(crate) fn put(graph: &mut Graph, clock: &Arc<Clock>, seed: impl Fn() -> u64) {
-    for node in graph.nodes.iter_mut().filter(|node| !node.on_error.is_plain()) {
+/// Puts guards around those nodes of a graph that ask for them. Gives, per segment, the watch over
+/// its calls, where any has to be back in time.
+pub(crate) fn put(
+    graph: &mut Graph,
+    clock: &Arc<Clock>,
+    seed: impl Fn() -> u64,
+) -> Vec<Option<Arc<Watch>>> {
+    let mut watches = vec![None; graph.segments.len()];
+    for (index, node) in graph.nodes.iter_mut().enumerate() {
+        if node.on_error.is_plain() {
+            continue;
+        }
+        let deadline = node.on_error.deadline.filter(|_| matches!(**clock, Clock::Machine(_)));
+        let watched = deadline.map(|time| {
+            let watch = watches[node.segment].get_or_insert_with(|| Arc::new(Watch::new()));
+            (Arc::clone(watch), index, Nanos::try_from(time.as_nanos()).unwrap_or(Nanos::MAX))
+        });
         node.node_type = Arc::new(Guarded {
             inner: Arc::clone(&node.node_type),
             on_error: node.on_error.clone(),
             clock: Arc::clone(clock),
             seed: seed(),
+            watched,
         });
     }
+    watches
 }
 
 /// What a failure comes to.
@@ -94,6 +113,7 @@ pub(crate) struct Guard {
     restarts: VecDeque<Nanos>,
     generation: u32,
     clock: Arc<Clock>,
+    watched: Option<Watched>,
     random: Random,
     notes: Vec<Note>,
 }
@@ -124,6 +144,7 @@ impl Guard {
             restarts: VecDeque::new(),
             generation: 0,
             clock: Arc::clone(&spec.clock),
+            watched: spec.watched.clone().map(|(watch, node, time)| Watched { watch, node, time }),
             random: Random::new(spec.seed),
             notes: Vec::new(),
         })
@@ -149,7 +170,7 @@ impl Guard {
             self.with_breaker(|breaker| breaker.failed(kept.probe, now));
         }
         kept.probe = false;
-        if self.of(kept.who).hopeless {
+        if self.of(kept.who).hopeless || error.detail() == detail::NODE_HUNG {
             return Verdict::Fail(error);
         }
         let until = kept.end;
@@ -341,6 +362,7 @@ impl Guard {
             (self.active, self.broken) = (Who::Second, u64::MAX);
         }
         let (start, gone) = (cx.out.len(), !self.of(kept.who).is_there());
+        self.begin_watch();
         let Self { first, second, formats, .. } = self;
         let instance = match (kept.who, second) {
             (Who::Second, Some(second)) => second,
@@ -364,6 +386,7 @@ impl Guard {
         if gone {
             self.broken = u64::MAX;
         }
+        self.end_watch()?;
         let flow = result?;
         if flow != Flow::Pending {
             self.succeeded(kept.who, kept.probe);
@@ -375,6 +398,26 @@ impl Guard {
             self.mark(&mut cx.out[start..]);
         }
         Ok(flow)
+    }
+
+    /// A call begins that may have to be back in time.
+    fn begin_watch(&self) {
+        if let Some(Watched { watch, node, time }) = &self.watched {
+            watch.begin(&self.clock, *node, *time);
+        }
+    }
+
+    /// It is over.
+    ///
+    /// # Errors
+    /// It is too late: the pipeline has failed meanwhile.
+    fn end_watch(&self) -> Result<()> {
+        match &self.watched {
+            Some(watched) if !watched.watch.end() => {
+                Err(Error::new(detail::NODE_HUNG, "the call came back after its deadline"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the first node may be called; if not, the other one is.
@@ -437,7 +480,9 @@ impl AnyNode for Guard {
         self.first.forget_format(port);
         self.second.iter_mut().for_each(|second| second.forget_format(port));
         if self.first.is_there() {
+            self.begin_watch();
             self.unready = self.first.be_ready(cx, &self.formats).err();
+            self.end_watch()?;
         }
         Ok(())
     }
