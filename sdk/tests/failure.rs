@@ -439,3 +439,44 @@ fn what_can_not_work_is_said_at_load() {
         }
     }
 }
+
+#[test]
+fn a_source_is_asked_again_and_no_packet_comes_twice() {
+    for (seed, placement) in [(1, "inline"), (2, "thread"), (3, "thread")] {
+        let engine = simulated(seed);
+        let id = script(&[(0, Fails), (1, Fails), (4, Fails), (7, Fails)]);
+        let fields = json!({
+            "on_error": "retry", "placement": placement, "breaker": {"failures": 2, "reset_ms": 5000},
+        });
+        let run = on(&engine, node("Numbers", json!({"script": id}), fields));
+        let out: Vec<_> = (0..5).map(|_| pull(&run)).collect();
+        assert_eq!(out, [0, 1, 2, 3, 4], "{placement}");
+        assert!(matches!(run.pull(LONG), Ok(Pull::End)));
+        let now = engine.now().as_secs_f64();
+        assert!((5.0..6.0).contains(&now), "the breaker opened once: {now}");
+        assert_eq!(calls(id), 9);
+    }
+}
+
+#[test]
+fn what_was_given_out_before_a_failure_stays_and_comes_once() {
+    let engine = engine();
+    let play = |policy: &str, fault: Fault| {
+        let id = script(&[(1, fault)]);
+        let run = on(&engine, node("Thrice", json!({"script": id}), fields(policy, "inline")));
+        (0..2).for_each(|n| run.push(packet(n)).expect("room"));
+        let out = pull_all(&run);
+        let metrics = run.metrics();
+        let node = &metrics["node_metrics"][0];
+        assert_eq!((&node["success_count"], &node["error_count"]), (&json!(2), &json!(0)));
+        let breaks = out.iter().map(|p| i64::from(p.is_discont())).collect::<Vec<_>>();
+        let out: Vec<_> = values(&out).iter().filter_map(Value::as_i64).collect();
+        (out, breaks)
+    };
+    assert_eq!(play("retry", Fails), (vec![0, 0, 0, 1, 1, 1], vec![0; 6]));
+    for policy in ["skip", "restart", "fallback"] {
+        for fault in [Fails, Panic] {
+            assert_eq!(play(policy, fault), (vec![0, 1, 1, 1], vec![0, 1, 0, 0]), "{policy}");
+        }
+    }
+}

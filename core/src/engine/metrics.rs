@@ -88,9 +88,9 @@ impl Pipeline {
         );
         let mut recovered = Vec::new();
         let mut breakers = Vec::new();
-        for n in 0..shared.nodes.len() {
+        for (n, stats) in stats.iter().enumerate() {
             for what in Recovery::ALL {
-                let count = stats[n].recovered[what as usize].get();
+                let count = stats.recovered[what as usize].get();
                 if count > 0 {
                     let labels = format!("{},action=\"{}\"", node(n), what.name());
                     recovered.push((labels, count as f64));

@@ -190,9 +190,9 @@ impl NodeSlot {
         self.deadline.and_then(|time| desk.clock.after(time))
     }
 
-    /// Gives up tickets whose time is over. Says whether there were any.
-    pub(super) fn give_up_late(&mut self, now: Nanos) -> bool {
-        let mut any = false;
+    /// Gives up tickets whose time is over. Says how many there were.
+    pub(super) fn give_up_late(&mut self, now: Nanos) -> usize {
+        let mut count = 0;
         for waiting in &mut self.waiting {
             let late = waiting.outcome.is_none() && waiting.until.is_some_and(|at| at <= now);
             if late && let Some(ticket) = waiting.ticket {
@@ -201,10 +201,10 @@ impl NodeSlot {
                 waiting.outcome = Some(Err(Error::new(detail::NODE_DEADLINE, message)));
                 self.zombies.push(ticket);
                 self.stats.zombies.add(1);
-                any = true;
+                count += 1;
             }
         }
-        any
+        count
     }
 
     /// Whether so many tickets were given up and not come back that the node gets nothing.

@@ -909,8 +909,8 @@ impl Runner {
     /// Gives up the tickets whose time is over.
     fn give_up_late(&mut self, shared: &Shared) -> Result<()> {
         let now = shared.scheduler.clock.now();
-        let late = self.nodes.iter_mut().fold(false, |late, slot| slot.give_up_late(now) || late);
-        if late { self.commit(shared) } else { Ok(()) }
+        let late: usize = self.nodes.iter_mut().map(|slot| slot.give_up_late(now)).sum();
+        if late > 0 { self.commit(shared) } else { Ok(()) }
     }
 
     fn take_changes(&mut self, shared: &Shared) {

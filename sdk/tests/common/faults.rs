@@ -135,6 +135,61 @@ impl Node for Remote {
     }
 }
 
+/// A source of the numbers below five.
+struct Numbers(FaultyParams, i64);
+
+impl Node for Numbers {
+    type Params = FaultyParams;
+    const DESCRIPTOR: Descriptor = Descriptor {
+        outputs: &[Port::new("out", Caps::ANY, "Numbers.")],
+        retry_safe: true,
+        external: true,
+        ..Descriptor::new("Numbers", "Gives out the numbers below five.")
+    };
+    fn new(params: FaultyParams) -> Result<Self> {
+        Ok(Self(params, 0))
+    }
+    fn process(&mut self, _: &mut Context<'_>, _: Packet) -> Result<Flow> {
+        Ok(Flow::Done)
+    }
+    fn resume(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+        cx.emit(0, packet(self.1));
+        call(self.0.script)?;
+        self.1 += 1;
+        Ok(if self.1 < 5 { Flow::More } else { Flow::Done })
+    }
+}
+
+/// Gives each number out three times, one a call.
+struct Thrice(FaultyParams, Vec<Packet>);
+
+impl Node for Thrice {
+    type Params = FaultyParams;
+    const DESCRIPTOR: Descriptor = Descriptor {
+        inputs: &[Port::new("in", Caps::ANY, "Numbers.")],
+        outputs: &[Port::new("out", Caps::ANY, "Each three times.")],
+        retry_safe: true,
+        ..Descriptor::new("Thrice", "Gives everything out three times.")
+    };
+    fn new(params: FaultyParams) -> Result<Self> {
+        Ok(Self(params, Vec::new()))
+    }
+    fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
+        call(self.0.script)?;
+        self.1 = vec![packet; 2];
+        cx.emit(0, self.1[0].clone());
+        Ok(Flow::More)
+    }
+    fn resume(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+        call(self.0.script)?;
+        self.1.pop().into_iter().for_each(|packet| cx.emit(0, packet));
+        Ok(if self.1.is_empty() { Flow::Done } else { Flow::More })
+    }
+    fn reset(&mut self) {
+        self.1.clear();
+    }
+}
+
 /// Params of the test source.
 #[derive(Clone, Params)]
 pub(crate) struct SleepParams {
@@ -171,6 +226,8 @@ fn registry() -> remotemedia::node::Registry {
     registry.add::<Late>("test").expect("free");
     registry.add::<Remote>("test").expect("free");
     registry.add::<Sleep>("test").expect("free");
+    registry.add::<Numbers>("test").expect("free");
+    registry.add::<Thrice>("test").expect("free");
     registry
 }
 
