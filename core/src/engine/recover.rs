@@ -228,7 +228,9 @@ impl NodeSlot {
     pub(crate) fn held(&self) -> usize {
         let is_over = |w: &Waiting| w.ticket.is_none() && !matches!(w.outcome, Some(Err(_)));
         let waiting = self.waiting.iter().filter(|w| !w.tail && !is_over(w)).count();
-        waiting + usize::from(self.stage == Stage::Retrying { tail: false })
+        // Of a packet that was cut the rest counts for both parts.
+        let again = self.stage == Stage::Retrying { tail: false } && !self.partial;
+        waiting + usize::from(again)
     }
 
     /// Makes events of what it and its guard have noted.
