@@ -92,6 +92,12 @@ extern "C" {
 /** There is none now. */
 #define RMEDIA_EMPTY 8
 
+/**
+ * A node goes on by itself in a while: a source in real time, or a call that is tried again;
+ * waiting helps.
+ */
+#define RMEDIA_DUE 9
+
 /** The only input; any output; all inputs. */
 #define RMEDIA_ANY UINT32_MAX
 
@@ -838,8 +844,8 @@ int32_t rmedia_pipeline_set_params(struct rmedia_pipeline_t pipeline,
 
 /**
  * Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
- * "params" | "format_changed" | "discontinuity" | "reset" | "lost", …}; RMEDIA_EMPTY when there is
- * none.
+ * "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "recovered" | "breaker" |
+ * "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */

@@ -224,8 +224,8 @@ fn object(text: &str) -> Result<Map<String, Json>> {
 }
 
 /// Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
-/// "params" | "format_changed" | "discontinuity" | "reset" | "lost", …}; RMEDIA_EMPTY when there is
-/// none.
+/// "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "recovered" | "breaker" |
+/// "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 ///

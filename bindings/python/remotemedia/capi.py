@@ -73,6 +73,9 @@ RMEDIA_HOST = 6
 RMEDIA_CUT = 7
 #: There is none now.
 RMEDIA_EMPTY = 8
+#: A node goes on by itself in a while: a source in real time, or a call that is tried again;
+#: waiting helps.
+RMEDIA_DUE = 9
 #: The only input; any output; all inputs.
 RMEDIA_ANY = 4294967295
 #: A timeout: don't wait.
@@ -972,8 +975,8 @@ class Library:
     @_function(c_int32, rmedia_pipeline_t, POINTER(rmedia_string_t))
     def rmedia_pipeline_next_event(self, pipeline: rmedia_pipeline_t, event: Pointer) -> int:
         """Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
-        "params" | "format_changed" | "discontinuity" | "reset" | "lost", …}; RMEDIA_EMPTY when there is
-        none.
+        "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "recovered" | "breaker" |
+        "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
@@ -1433,7 +1436,7 @@ def _wait(call: Callable[[int], int], timeout_ms: int) -> int:
         if timeout_ms > 0:
             left = max(0, timeout_ms - int((time.monotonic() - began) * 1000))
         status = call(100 if left < 0 else min(left, 100))
-        waits = status in (RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_EMPTY)
+        waits = status in (RMEDIA_IN_FLIGHT, RMEDIA_DUE, RMEDIA_BUSY, RMEDIA_EMPTY)
         if not waits or 0 <= left <= 100:
             return status
 

@@ -8,10 +8,9 @@
 //! | `shared` | what all threads see of a pipeline |
 //! | `segment` | nodes that run together, by one thread at a time |
 //! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
-//! | `slot` | one node in it |
-//! | `relief` | more room where a join starves |
-//! | `join`, `gather` | how packets of several connections find each other |
-//! | `join` | how packets of several connections find each other |
+//! | `slot`, `recover` | one node in it; what its errors do |
+//! | `guard` | a node whose errors do not end the pipeline |
+//! | `join`, `gather`, `relief` | how packets of several connections find each other; more room where that starves |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
@@ -32,6 +31,7 @@ mod epochs;
 mod event;
 mod forget;
 mod gather;
+mod guard;
 mod held;
 mod input;
 mod inside;
@@ -44,6 +44,7 @@ mod mail;
 mod metrics;
 mod pipeline;
 mod queue;
+mod recover;
 mod relief;
 mod routes;
 mod runner;
@@ -61,7 +62,7 @@ mod wait;
 mod workers;
 
 pub use answer::{Closed, Closing, PortSet, Pull, PushError, Reason};
-pub use event::{Event, ParamsOutcome};
+pub use event::{BreakerState, Event, ParamsOutcome, Recovery};
 pub use life::State;
 pub use log::{LogLevel, LogLine};
 pub use pipeline::Pipeline;

@@ -14,7 +14,7 @@ use super::segment::Segment;
 use super::shared::{Output, Outputs, Shared, Way, panic_error};
 use super::stats::{DropReason, LinkStats};
 use super::time::Instant;
-use super::{inside, ticks};
+use super::{guard, inside, ticks};
 use crate::error::{Error, Result, detail};
 use crate::graph::{Graph, GraphNode, Lane};
 use crate::node::{AnyNode, Join};
@@ -38,9 +38,12 @@ impl Pipeline {
     ///
     /// # Errors
     /// What keeps a node from being made, e.g. a file that isn't there.
-    pub fn new(engine: &Engine, graph: Graph) -> Result<Self> {
+    pub fn new(engine: &Engine, mut graph: Graph) -> Result<Self> {
         let scheduler = engine.inner.scheduler.clone();
-        for lane in graph.segments.iter().copied().filter(|lane| *lane != Lane::Caller) {
+        let watches = guard::put(&mut graph, &scheduler.clock, || scheduler.seed());
+        let watchers = watches.iter().flatten().map(|_| Lane::Blocking);
+        let lanes = graph.segments.iter().copied().filter(|lane| *lane != Lane::Caller);
+        for lane in lanes.chain(watchers) {
             scheduler.start(lane).map_err(|e| no_thread(lane, &e))?;
         }
         let mut nodes: Vec<Vec<_>> = graph.segments.iter().map(|_| Vec::new()).collect();
@@ -52,7 +55,7 @@ impl Pipeline {
             let mail = Arc::new(Mail::new());
             let runner = Runner::new(&graph, index, nodes, mail.clone());
             runner.tell_stats(&mut stats);
-            Segment::new(graph.segments[index], runner, mail)
+            Segment::new(graph.segments[index], runner, mail, watches[index].clone())
         };
         let segments: Vec<Segment> = nodes.into_iter().enumerate().map(segment).collect();
         let (entries, ways) = entries(&graph);
@@ -109,6 +112,9 @@ impl Pipeline {
         });
         for (index, segment) in shared.segments.iter().enumerate() {
             segment.mail.belongs_to(Arc::downgrade(&shared), index);
+            if let Some(watch) = &segment.watch {
+                watch.belongs_to(Arc::downgrade(&shared), index);
+            }
         }
         Ok(Self { shared })
     }

@@ -106,8 +106,9 @@ pub(crate) struct Runner {
     pub(super) epochs: Epochs,
     /// Whether interrupts hit some of its nodes and others not.
     pub(super) parted: bool,
-    /// Whether some of its nodes open tickets.
+    /// Whether some of its nodes open tickets, and whether some of these have to be in time.
     has_tickets: bool,
+    has_deadlines: bool,
     /// Whether all nodes have ended, and that is known.
     pub(super) ended: bool,
     /// The node that is being called, for the report of a panic.
@@ -225,6 +226,7 @@ impl Runner {
             epochs: Epochs::default(),
             parted: hits(true) && hits(false),
             has_tickets: slots.iter().any(|slot| slot.max_in_flight > 0),
+            has_deadlines: slots.iter().any(|s| s.max_in_flight > 0 && s.deadline.is_some()),
             ended: false,
             current: 0,
             stamp: 0,
@@ -295,6 +297,9 @@ impl Runner {
             if shared.live.is_pending(self.segment) {
                 self.take_changes(shared);
             }
+            if self.has_deadlines {
+                self.give_up_late(shared)?;
+            }
             if drive == Drive::Control {
                 break false;
             }
@@ -340,7 +345,8 @@ impl Runner {
 
     /// Runs one node until its inbox is empty or it can't go on.
     fn run_node(&mut self, shared: &Shared, index: usize) -> Result<()> {
-        if matches!(self.nodes[index].stage, Stage::Paused | Stage::Draining) {
+        use Stage::{Draining, Paused, Retrying};
+        if matches!(self.nodes[index].stage, Paused | Draining | Retrying { .. }) {
             // It comes back from `resume_paused` with its inbox.
             return Ok(());
         }
@@ -373,10 +379,10 @@ impl Runner {
             if item.packet.is_some() {
                 self.stamp = item.stamp;
             }
-            let in_flight = slot.max_in_flight > 0 && slot.waiting.len() >= slot.max_in_flight;
-            if slot.holds() {
+            let in_flight = slot.is_full() && item.is_work();
+            if slot.waits && (item.is_work() || slot.join.is_some()) {
                 let no_room = !self.has_room(shared, index);
-                if no_room || (in_flight && item.is_work()) {
+                if no_room || in_flight {
                     self.nodes[index].no_room = no_room;
                     self.blocked.insert(index);
                     return Ok(());
@@ -393,7 +399,8 @@ impl Runner {
                 self.dispatch(shared, index);
             }
             match step {
-                Step::Done | Step::Waits => {}
+                Step::Done => {}
+                Step::Waits => self.held_back |= self.nodes[index].may_commit(),
                 Step::More => {
                     self.paused.insert(index);
                     return Ok(());
@@ -483,8 +490,8 @@ impl Runner {
                 shared.event(Event::Params { seq, node: slot.id.clone(), outcome });
             }
         }
-        if let Some((from, to)) = slot.format_change.take() {
-            shared.event(Event::FormatChanged { node: slot.id.clone(), from, to });
+        if std::mem::take(&mut slot.news) {
+            slot.tell(shared);
         }
     }
 
@@ -545,7 +552,7 @@ impl Runner {
             }
             Dest::Edge { link, node, lane } => {
                 let stats = &shared.links[link];
-                if self.nodes[node].holds() {
+                if self.nodes[node].waits {
                     if !self.make_room(shared, link, node, lane, &packet) {
                         return;
                     }
@@ -655,7 +662,7 @@ impl Runner {
         })
     }
 
-    /// Whether the exit behind an entry (its own node, if that holds packets) takes more.
+    /// Whether the exit behind an entry (its own node, if packets wait for it) takes more.
     fn can_enter(&self, shared: &Shared, way: Way) -> bool {
         let slot = &self.nodes[way.node];
         match &slot.join {
@@ -665,7 +672,7 @@ impl Runner {
                 let most = if slot.max_wait.is_some() { way.items } else { 1 };
                 join.len(lane) < most || self.awaits(way.node, lane)
             }
-            None if slot.max_in_flight > 0 => slot.inbox.is_empty(),
+            None if slot.waits => slot.inbox.is_empty(),
             None => self.has_room(shared, way.node),
         }
     }
@@ -696,11 +703,13 @@ impl Runner {
         }
         let (slot, mut desk) = self.desk(shared, index);
         let step = slot.resume(&mut desk)?;
+        self.report(shared, index);
         self.time(index);
         self.dispatch(shared, index);
         match step {
             Step::Ended => self.end_outputs(shared, index),
-            Step::Done => {
+            Step::Done | Step::Waits => {
+                self.held_back |= self.nodes[index].may_commit();
                 self.paused.remove(index);
                 self.active.insert(index);
             }
@@ -954,6 +963,8 @@ impl Runner {
             // A ticket of an older epoch has no place any more.
             if let Some(waiting) = { waiting }.find(|w| w.ticket == Some(ticket)) {
                 waiting.outcome = Some(outcome);
+            } else {
+                self.nodes.iter_mut().for_each(|n| n.zombies.retain(|zombie| *zombie != ticket));
             }
         }
     }
@@ -963,12 +974,12 @@ impl Runner {
     fn commit(&mut self, shared: &Shared) -> Result<()> {
         self.held_back = false;
         for index in 0..self.nodes.len() {
-            while self.nodes[index].waiting.front().is_some_and(|w| w.outcome.is_some()) {
+            while self.nodes[index].may_commit() {
                 if !self.has_room(shared, index) {
                     self.held_back = true;
                     break;
                 }
-                let Some(Waiting { ticket, outcome, early, stamp, tail, reached }) =
+                let Some(Waiting { ticket, outcome, early, stamp, tail, reached, weight, .. }) =
                     self.nodes[index].waiting.pop_front()
                 else {
                     break;
@@ -982,13 +993,25 @@ impl Runner {
                     Some(Ok(emissions)) => self.collector.extend(emissions),
                     Some(Err(error)) => {
                         self.collector.clear();
-                        self.nodes[index].stats.failed.add(u64::from(!tail));
-                        return Err(error.in_node(&*self.nodes[index].id));
+                        let (slot, mut desk) = self.desk(shared, index);
+                        if let Step::More =
+                            slot.ticket_failed(&mut desk, error, stamp, tail, weight)?
+                        {
+                            self.paused.insert(index);
+                        }
+                        self.report(shared, index);
+                        self.dispatch(shared, index);
+                        self.active.insert(index);
+                        continue;
                     }
                     None => {}
                 }
+                if ticket.is_some() && self.nodes[index].guarded {
+                    self.nodes[index].ticket_done();
+                    self.report(shared, index);
+                }
                 if ticket.is_some() && !tail {
-                    self.nodes[index].stats.done.add(1);
+                    self.nodes[index].stats.done.add(weight);
                 }
                 self.nodes[index].committed = reached.or(self.nodes[index].committed);
                 if self.nodes[index].any_broken {
@@ -1002,6 +1025,13 @@ impl Runner {
             }
         }
         Ok(())
+    }
+
+    /// Gives up the tickets whose time is over.
+    fn give_up_late(&mut self, shared: &Shared) -> Result<()> {
+        let now = shared.scheduler.clock.now();
+        let late: usize = self.nodes.iter_mut().map(|slot| slot.give_up_late(now)).sum();
+        if late > 0 { self.commit(shared) } else { Ok(()) }
     }
 
     fn take_changes(&mut self, shared: &Shared) {
@@ -1031,19 +1061,29 @@ impl Runner {
         for &index in self.sources.iter().filter(|&&n| self.nodes[n].stage != Stage::Ended) {
             note(self.nodes[index].source_due(), index);
         }
+        if self.has_deadlines {
+            let open = self.nodes.iter().flat_map(|n| &n.waiting).filter(|w| w.outcome.is_none());
+            due = due.into_iter().chain(open.filter_map(|w| w.until)).min();
+        }
         due.into_iter().chain(self.patience()).min()
     }
 
     /// Makes known how the run has left the segment: what waits on each connection, counted in the
     /// inboxes themselves, and what would have to come before it goes on.
     pub(super) fn publish(&mut self, shared: &Shared) {
-        let open = |n: &NodeSlot| n.waiting.iter().any(|w| w.outcome.is_none());
+        let open = |n: &NodeSlot| {
+            n.has_too_many_zombies() || n.waiting.iter().any(|w| w.outcome.is_none())
+        };
         let waits = self.has_tickets.then(|| self.nodes.iter().find(|n| open(n))).flatten();
         let in_flight = waits.map(|n| n.index);
         let position = self.sources.iter().map(|&n| self.nodes[n].bound.nanos()).min();
         let due = self.due(shared);
         let rest = &shared.segments[self.segment].rest;
         rest.set(in_flight, due, position);
+        if self.has_tickets {
+            let late = |n: &NodeSlot| n.deadline.is_some() && !n.has_too_many_zombies();
+            rest.set_timeless(self.nodes.iter().any(|n| open(n) && !late(n)));
+        }
         if let Some(due) = due
             && (self.lane != Lane::Caller || shared.watched.load(Ordering::SeqCst))
         {

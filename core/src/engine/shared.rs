@@ -5,6 +5,7 @@ use super::clock::Nanos;
 use super::entry::Entry;
 use super::epochs::Settling;
 use super::event::{Event, EventQueue};
+use super::guard::Look;
 use super::held::Held;
 use super::inside;
 use super::life::{Epochs, Life, State};
@@ -423,6 +424,36 @@ impl Shared {
         }
     }
 
+    /// Looks after the call that a segment makes: if it is late, the pipeline is over, and the
+    /// thread is left alone. What it gives when it comes back is dropped.
+    pub(super) fn look_after(&self, segment: usize) {
+        let Segment { lane, watch, .. } = &self.segments[segment];
+        let Some(watch) = watch else { return };
+        match watch.look(self.scheduler.clock.now()) {
+            Look::Nothing => {}
+            Look::At(time) => {
+                if let Some(me) = self.me.upgrade() {
+                    self.scheduler.watch(time, &me, segment);
+                }
+            }
+            Look::Late(node, since) => {
+                self.scheduler.count_out(*lane);
+                let node: Arc<str> = self.graph.nodes[node].id.as_str().into();
+                let since_ms = since / 1_000_000;
+                self.event(Event::Hung { node: node.clone(), since_ms });
+                let message = format!("a call of the node has not come back for {since_ms} ms");
+                let hint = "the thread that is inside is left alone; raise the node's deadline_ms";
+                let error = Error::new(detail::NODE_HUNG, message).with_hint(hint);
+                self.fail(error.in_node(&*node));
+            }
+        }
+    }
+
+    /// Whether a call of the segment was found to hang.
+    pub(super) fn is_hung(&self, segment: usize) -> bool {
+        self.segments[segment].watch.as_ref().is_some_and(|watch| watch.is_hung())
+    }
+
     /// Waits until something has changed since `seen`, or until the deadline (`None`: for ever).
     /// False when the deadline came first. Where time is virtual, what can run runs meanwhile.
     pub(super) fn wait_until(&self, seen: u64, deadline: Option<Nanos>) -> bool {
@@ -442,7 +473,7 @@ impl Shared {
                 if simulation.step() {
                     continue;
                 }
-                if self.segments.iter().any(|s| s.rest.in_flight().is_some()) {
+                if self.segments.iter().any(|s| s.rest.is_timeless()) {
                     // Somebody outside has the ticket, in real time.
                     let real = deadline.map(|at| at.saturating_sub(clock.now()));
                     let real =

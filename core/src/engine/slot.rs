@@ -5,6 +5,7 @@ use super::event::ParamsOutcome;
 use super::join::{Lanes, Timed};
 use super::live::Change;
 use super::queue::Level;
+use super::recover::Failed;
 use super::stats::{LinkStats, NodeStats};
 use super::ticks::Ticks;
 use crate::error::{Error, Result, detail};
@@ -114,6 +115,11 @@ pub(crate) enum Stage {
     Paused,
     /// It returned `More` while it drained; the item that led to it is still at the inbox's head.
     Draining,
+    /// A call failed and is to be made again: resume it.
+    Retrying {
+        /// That of a tail.
+        tail: bool,
+    },
     /// Its inputs have ended and its tail is out.
     Ended,
 }
@@ -125,10 +131,14 @@ pub(crate) struct Waiting {
     pub(crate) outcome: Option<Outcome>,
     pub(crate) early: Vec<Emission>,
     pub(crate) stamp: Ticks,
+    /// When the ticket is given up; by the engine's clock.
+    pub(crate) until: Option<Nanos>,
     /// It is a tail, not the result of a packet.
     pub(crate) tail: bool,
     /// How far the input had come with it.
     pub(crate) reached: Option<MediaTime>,
+    /// Packets that it counts for: those of a set together.
+    pub(crate) weight: u64,
 }
 
 /// A node in a running pipeline.
@@ -146,6 +156,24 @@ pub(crate) struct NodeSlot {
     /// Whether interrupts hit it.
     pub(crate) hit: bool,
     pub(crate) max_in_flight: usize,
+    /// Packets may wait for it, though it runs in the segment of what feeds it.
+    pub(crate) waits: bool,
+    /// It has a guard, which knows what its errors do.
+    pub(crate) guarded: bool,
+    /// Packets may go straight to it: they never wait, and its errors need no care.
+    direct: bool,
+    /// Packets that the node's call counts for.
+    pub(super) weight: u64,
+    /// When that was pushed which is to be tried again.
+    pub(super) stamp: Ticks,
+    /// A packet was lost: once the old tail is out, there is a break.
+    pub(super) gap: bool,
+    /// There is something to tell besides `acks`.
+    pub(crate) news: bool,
+    /// How long its tickets may take.
+    pub(super) deadline: Option<Duration>,
+    /// Tickets that were given up and have not come back.
+    pub(super) zombies: Vec<TicketId>,
     pub(crate) waiting: VecDeque<Waiting>,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
@@ -175,15 +203,15 @@ pub(crate) struct NodeSlot {
     /// The lane whose packet the node works on.
     pub(crate) lane: usize,
     /// Per output port: nothing earlier will come out.
-    advanced: Vec<MediaTime>,
+    pub(super) advanced: Vec<MediaTime>,
     /// Per port, or, where all lanes of a port are on their own, per lane.
     formats: Vec<Option<MediaFormat>>,
     ordered: bool,
     /// Per output port: mark the next packet as DISCONT.
-    broken: Vec<bool>,
+    pub(super) broken: Vec<bool>,
     pub(crate) any_broken: bool,
     /// The packet being processed has another part to come.
-    partial: bool,
+    pub(super) partial: bool,
     /// `finish` was called; what it has left to emit comes by `resume`.
     finishing: bool,
     /// The last change of format that no event tells of yet.
@@ -193,7 +221,7 @@ pub(crate) struct NodeSlot {
     /// What became of changes; the runner makes events of them.
     pub(crate) acks: Vec<(u64, ParamsOutcome)>,
     /// End of the last packet taken.
-    reached: Option<MediaTime>,
+    pub(super) reached: Option<MediaTime>,
     /// End of the last packet whose results are out.
     pub(crate) committed: Option<MediaTime>,
     /// Sources: time that they have reached.
@@ -253,7 +281,16 @@ impl NodeSlot {
             clean: true,
             is_source: descriptor.inputs.is_empty(),
             hit: spec.hit,
-            max_in_flight: descriptor.max_in_flight,
+            max_in_flight: spec.max_in_flight(),
+            waits: spec.waits(),
+            guarded: !spec.on_error.is_plain(),
+            direct: !spec.waits() && spec.on_error.is_plain(),
+            weight: 1,
+            stamp: 0,
+            gap: false,
+            news: false,
+            deadline: spec.on_error.deadline,
+            zombies: Vec::new(),
             waiting: VecDeque::new(),
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
@@ -320,12 +357,6 @@ impl NodeSlot {
         self.formats.resize(lanes, None);
     }
 
-    /// Whether packets wait for it: for its tickets, or for each other.
-    #[inline]
-    pub(crate) fn holds(&self) -> bool {
-        self.max_in_flight > 0 || self.join.is_some()
-    }
-
     /// The port that a lane leads to.
     #[inline]
     pub(crate) fn port_of(&self, lane: u16) -> usize {
@@ -351,7 +382,10 @@ impl NodeSlot {
         self.reached = self.reached.max(Some(until));
         self.clean = false;
         let first = desk.out.len();
-        let flow = self.call(desk, 0, |node, cx| node.advance(cx, until))?;
+        let flow = match self.call(desk, 0, |node, cx| node.advance(cx, until)) {
+            Ok(flow) => flow,
+            Err(error) => return self.recover(desk, error, Failed::Rest),
+        };
         if flow == Flow::Pending || !desk.opened.is_empty() {
             return Err(self.broke_contract("opened a ticket where it can't wait"));
         }
@@ -407,6 +441,7 @@ impl NodeSlot {
             stamp = if self.taken.is_empty() { pushed } else { stamp };
             self.taken.push(Some(packet));
         }
+        self.weight = counted;
         let head = self.taken.iter().flatten().next();
         let (pts, end) = (head.and_then(Packet::pts), head.and_then(Packet::end));
         while let Some(change) =
@@ -423,19 +458,18 @@ impl NodeSlot {
         self.taken = taken;
         let flow = match flow {
             Ok(flow) => flow,
-            Err(error) => {
-                self.stats.failed.add(counted);
-                return Err(error);
-            }
+            Err(error) => return self.call_failed(desk, error, stamp),
         };
         let ticket = self.ticket_of(flow, desk)?;
-        self.stats.done.add(counted);
+        if flow != Flow::Pending {
+            self.stats.done.add(counted);
+        }
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            let reached = self.reached;
-            // Its packets count as done; what may be lost with the ticket is their result.
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: true, reached });
+            let (reached, until, tail, weight) = (self.reached, self.until(desk), false, counted);
+            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
+            self.waiting.push_back(waiting);
             return Ok(Step::Waits);
         }
         if self.any_broken {
@@ -521,6 +555,7 @@ impl NodeSlot {
             self.formats[place] = Some(format);
             if let (true, Some(from)) = (changed, known) {
                 self.format_change = Some((from, format));
+                self.news = true;
             }
             self.call(desk, port, |node, cx| {
                 node.configure(cx, port, &format).map(|()| Flow::Done)
@@ -541,35 +576,26 @@ impl NodeSlot {
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
-            if self.max_in_flight > 0 || self.join.is_some() {
+            if self.waits {
                 desk.levels[link].remove(packet);
             }
             self.stats.taken.add(1);
         }
-        let waiting = self.inbox.len();
         if !self.timed.is_empty() {
             // Not before the level has let go of all that was put on it.
             self.cut_for_changes();
         }
-        let cut = self.inbox.len() > waiting;
         let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         self.reached = end.or(self.reached);
         let Some(Item { packet: Some(packet), lane, .. }) = self.inbox.pop_front() else {
             unreachable!("it was there")
         };
-        self.lane = usize::from(lane);
+        (self.lane, self.weight) = (usize::from(lane), 1);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
             Ok(flow) => flow,
-            Err(error) => {
-                self.stats.failed.add(1);
-                if cut {
-                    // Its rest failed with it; the two count as one.
-                    self.inbox.pop_front();
-                }
-                return Err(error);
-            }
+            Err(error) => return self.call_failed(desk, error, stamp),
         };
         let ticket = self.ticket_of(flow, desk)?;
         if flow != Flow::Pending && !std::mem::take(&mut self.partial) {
@@ -578,8 +604,10 @@ impl NodeSlot {
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            let reached = self.reached;
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false, reached });
+            let (reached, until, weight) = (self.reached, self.until(desk), 1);
+            let tail = false;
+            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
+            self.waiting.push_back(waiting);
             return Ok(Step::Waits);
         }
         if self.any_broken {
@@ -598,8 +626,7 @@ impl NodeSlot {
         let port = self.port_of(lane);
         self.inbox.is_empty()
             && self.stage == Stage::Ready
-            && self.max_in_flight == 0
-            && self.join.is_none()
+            && self.direct
             && self.timed.is_empty()
             && !self.any_broken
             && !packet.is_discont()
@@ -640,8 +667,14 @@ impl NodeSlot {
 
     /// Goes on with a node that returned `More`; drives a source.
     pub(crate) fn resume(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        if let Stage::Retrying { tail } = self.stage {
+            return self.try_again(desk, tail);
+        }
         let first = desk.out.len();
-        let flow = self.call(desk, 0, |node, cx| node.resume(cx))?;
+        let flow = match self.call(desk, 0, |node, cx| node.resume(cx)) {
+            Ok(flow) => flow,
+            Err(error) => return self.recover(desk, error, Failed::Rest),
+        };
         if flow == Flow::Pending || !desk.opened.is_empty() {
             return Err(self.broke_contract("opened a ticket where it can't wait"));
         }
@@ -657,13 +690,14 @@ impl NodeSlot {
         }
         if self.stage == Stage::Draining {
             self.clean = true;
+            self.close_gap();
         }
         self.stage = Stage::Ready;
         Ok(Step::Done)
     }
 
     /// Whether the node is to be resumed; notes when.
-    fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
+    pub(super) fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
         self.wait = match flow {
             Flow::Wait(time) => desk.clock.after(time),
             _ => None,
@@ -682,20 +716,24 @@ impl NodeSlot {
         paced.max(self.wait)
     }
 
-    fn call_drain(
+    pub(super) fn call_drain(
         &mut self,
         desk: &mut Desk<'_>,
         call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
         let first = desk.out.len();
-        let flow = self.call(desk, 0, call)?;
+        let flow = match self.call(desk, 0, call) {
+            Ok(flow) => flow,
+            Err(error) => return self.drain_failed(desk, error),
+        };
         let ticket = self.ticket_of(flow, desk)?;
         if ticket.is_some() {
             // Nothing else waits: the tail is its own place in the line.
             let early = desk.out.drain(first..).collect();
-            let reached = None;
-            let (outcome, stamp, tail) = (None, 0, true);
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail, reached });
+            let (outcome, stamp, until) = (None, 0, self.until(desk));
+            let (tail, reached, weight) = (true, None, 0);
+            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
+            self.waiting.push_back(waiting);
             self.clean = true;
             return Ok(flow);
         }
@@ -713,13 +751,14 @@ impl NodeSlot {
         Ok(flow)
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         desk: &mut Desk<'_>,
         port: usize,
         work: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
         let mut copied_bytes = 0;
+        let first = desk.out.len();
         let mut cx = Context {
             out: &mut *desk.out,
             pool: desk.pool,
@@ -734,10 +773,12 @@ impl NodeSlot {
                 true => self.formats.get(self.lane).and_then(Option::as_ref),
                 false => self.formats.get(port).and_then(Option::as_ref),
             },
+            news: &mut self.news,
         };
         let flow = work(&mut *self.node, &mut cx).map_err(|e| {
             // What a failed call emitted does not count.
-            desk.out.clear();
+            desk.out.truncate(first);
+            desk.opened.clear();
             e.in_node(&*self.id)
         })?;
         if copied_bytes > 0 {
@@ -747,7 +788,7 @@ impl NodeSlot {
     }
 
     /// The ticket that a call has opened, which must go with what it returned.
-    fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
+    pub(super) fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
         match (flow, desk.opened.pop()) {
             (Flow::Pending, None) => Err(self.broke_contract("returned Pending without a ticket")),
             (Flow::Done | Flow::More | Flow::Wait(_), Some(_)) => {
@@ -881,6 +922,7 @@ impl NodeSlot {
         self.arrived.clear();
         self.clean = true;
         self.partial = false;
+        self.gap = false;
         self.finishing = false;
         self.broken.fill(true);
         self.any_broken = !self.broken.is_empty();
@@ -911,10 +953,5 @@ impl NodeSlot {
 
     fn broke_contract(&self, what: &str) -> Error {
         Error::new(detail::NODE_CONTRACT, format!("the node {what}")).in_node(&*self.id)
-    }
-
-    /// Packets that it has taken and not finished.
-    pub(crate) fn held(&self) -> usize {
-        self.waiting.iter().filter(|w| w.ticket.is_some() && !w.tail).count()
     }
 }

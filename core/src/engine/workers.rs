@@ -11,7 +11,7 @@
 
 use super::clock::{Clock, Nanos};
 use super::shared::Shared;
-use super::timers::Timers;
+use super::timers::{Timers, What};
 use crate::graph::Lane;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -105,16 +105,17 @@ impl Workers {
     }
 
     /// Sets the timer of a segment, in place of that which was set for `before`: at that time the
-    /// segment is asked for, or whoever waits for the pipeline woken.
+    /// segment is asked for, or whoever waits for the pipeline woken, or its call looked after.
     pub(crate) fn set_timer(
         self: &Arc<Self>,
         at: Nanos,
         before: Option<Nanos>,
         pipeline: &Arc<Shared>,
         segment: usize,
+        what: What,
     ) {
         let mut state = self.lock();
-        if state.timers.set(at, before, pipeline, segment) {
+        if state.timers.set(at, before, pipeline, segment, what) {
             match state.watching {
                 true => self.watch.notify_one(),
                 false => self.call(state),
@@ -178,15 +179,28 @@ impl Workers {
     }
 
     /// The life of a thread.
-    fn work(&self) {
-        WORKER.set(std::ptr::from_ref(self).addr());
+    fn work(self: &Arc<Self>) {
+        WORKER.set(Arc::as_ptr(self).addr());
         while let Some((pipeline, segment)) = self.next() {
             pipeline.work(segment, MOST_PACKETS);
+            if pipeline.is_hung(segment) {
+                // It was counted out while it hung.
+                return;
+            }
+        }
+    }
+
+    /// Does without a thread that hangs: another one takes its place if there is work.
+    pub(crate) fn count_out(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.threads -= 1;
+        if !state.queue.is_empty() || state.timers.first().is_some() {
+            self.call(state);
         }
     }
 
     /// What to run next; `None`: this thread is to end.
-    fn next(&self) -> Option<(Arc<Shared>, usize)> {
+    fn next(self: &Arc<Self>) -> Option<(Arc<Shared>, usize)> {
         UNTOLD.set(false);
         let mut state = self.lock();
         loop {
@@ -199,7 +213,11 @@ impl Workers {
                 continue;
             }
             if let Some(next) = state.take(self.lane) {
-                if !state.queue.is_empty() {
+                if self.lane == Lane::Blocking && state.timers.first().is_some() && !state.watching
+                {
+                    // A call may hang here, so that somebody else has to look at the time.
+                    self.call(state);
+                } else if !state.queue.is_empty() {
                     // There is work for one more.
                     if state.resting > 0 {
                         self.work.notify_one();
