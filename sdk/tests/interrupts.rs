@@ -2,6 +2,7 @@
 //! uncounted.
 //!
 //! `INTERRUPTS=100000 cargo test --release -p remotemedia --test interrupts` tries so many.
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod common;
 

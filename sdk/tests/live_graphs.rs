@@ -3,6 +3,7 @@
 //! between for what has to hold then (rules S1, S2, S3, S6, S7, S9, S12, S18, S19).
 //!
 //! `LIVE_GRAPHS=100000 cargo test --release -p remotemedia --test live_graphs` tries so many.
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Pipelines whose nodes run on the engine's workers (rules S1, S2, S9, S11, S22).
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod common;
 

@@ -1,11 +1,11 @@
 //! How a runner lets go: of everything before a new epoch, and at the end of its life.
 
 use super::event::{Event, ParamsOutcome};
+use super::item::Item;
 use super::life::{Epochs, State};
 use super::routes::Dest;
 use super::runner::{Leaving, Runner};
 use super::shared::Shared;
-use super::slot::Item;
 use super::stats::DropReason;
 use std::sync::atomic::Ordering;
 

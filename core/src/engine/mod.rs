@@ -2,30 +2,34 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `pipeline` | push and pull |
+//! | `pipeline`, `push`, `pull` | what a program holds: packets in, packets out |
 //! | `control` | ends, close, cancel, interrupt, reset, rewind, live params |
 //! | `answer` | what these calls answer |
 //! | `shared` | what all threads see of a pipeline |
-//! | `segment` | nodes that run together, by one thread at a time |
-//! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
-//! | `slot`, `recover` | one node in it; what its errors do |
-//! | `guard` | a node whose errors do not end the pipeline |
-//! | `join`, `gather`, `relief` | how packets of several connections find each other; more room where that starves |
+//! | `segment`, `layout` | nodes that run together, by one thread at a time |
+//! | `runner` | works packets through the nodes of a segment |
+//! | `intake`, `deliver`, `routes`, `rest` | how they come in and go out; how a run leaves its segment |
+//! | `slot`, `item`, `change`, `set` | one node in it: what waits for it, what changes its params |
+//! | `join`, `gather`, `relief` | how packets of several connections find each other |
+//! | `recover`, `guard` | what a node's error does |
+//! | `forget` | how a runner lets go |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
 //! | `scheduler`, `workers`, `simulation` | the threads that run segments, or one that plays them |
 //! | `clock`, `timers`, `ticks` | what they go by; the cheapest clock |
 //! | `time` | what the target has of clocks and waiting |
-//! | `mail`, `letters` | results that come from other threads |
+//! | `mail`, `letters`, `tickets` | what comes from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
 
 mod answer;
 mod asynchronous;
+mod change;
 mod clock;
 mod control;
+mod deliver;
 mod entry;
 mod epochs;
 mod event;
@@ -35,7 +39,10 @@ mod guard;
 mod held;
 mod input;
 mod inside;
+mod intake;
+mod item;
 mod join;
+mod layout;
 mod letters;
 mod life;
 mod live;
@@ -43,17 +50,22 @@ mod log;
 mod mail;
 mod metrics;
 mod pipeline;
+mod pull;
+mod push;
 mod queue;
 mod recover;
 mod relief;
+mod rest;
 mod routes;
 mod runner;
 mod scheduler;
 mod segment;
+mod set;
 mod shared;
 mod simulation;
 mod slot;
 mod stats;
+mod tickets;
 mod ticks;
 mod time;
 mod timers;

@@ -2,7 +2,8 @@
 
 use super::clock::{Clock, Nanos};
 use super::event::ParamsOutcome;
-use super::join::{Lanes, Timed};
+use super::item::{GAP, Item, NEWS, NO_LINK, SET};
+use super::join::Lanes;
 use super::live::Change;
 use super::queue::Level;
 use super::recover::Failed;
@@ -13,98 +14,13 @@ use crate::graph::GraphNode;
 use crate::node::{
     AnyNode, Context, Emission, Flow, MediaFormat, Outcome, Port, TicketDesk, TicketId,
 };
-use crate::packet::{MediaTime, Packet, Payload, Pool};
+use crate::packet::{MediaTime, Packet, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What waits for a node.
-pub(crate) struct Item {
-    /// `None`: a link that leads to the port has ended.
-    pub(crate) packet: Option<Packet>,
-    /// The connection that it came by, of those that lead to the node.
-    pub(crate) lane: u16,
-    /// The link that it came by; `NO_LINK` once it is counted as taken there.
-    pub(crate) link: u32,
-    pub(crate) stamp: Ticks,
-    /// Its duration, as the counters have it. Of a gap the time before which nothing comes.
-    pub(crate) ns: u64,
-}
-
-/// Stands for the link of a packet that is counted already.
-pub(crate) const NO_LINK: u32 = u32::MAX;
 /// Before every time: nothing is known.
-const NEVER: MediaTime = MediaTime::from_nanos(i64::MIN);
-
-/// Marks what is no packet and no end: nothing will come before a certain time.
-const GAP: u32 = u32::MAX - 1;
-/// Stands for the set of packets that a join has put together.
-const SET: u32 = u32::MAX - 2;
-/// Stands for the news of a join that nothing earlier will come.
-const NEWS: u32 = u32::MAX - 3;
-/// Stands for the link of a packet that serves once more.
-const AGAIN: u32 = u32::MAX - 4;
-
-impl Item {
-    pub(crate) fn end(lane: u16) -> Self {
-        Self { packet: None, lane, link: NO_LINK, stamp: 0, ns: 0 }
-    }
-
-    /// Nothing before that time will come.
-    pub(crate) fn gap(until: MediaTime, lane: u16) -> Self {
-        Self { packet: None, lane, link: GAP, stamp: 0, ns: until.nanos().max(0) as u64 }
-    }
-
-    /// The set in the slot.
-    pub(crate) fn set() -> Self {
-        Self { link: SET, ..Self::end(0) }
-    }
-
-    /// Nothing before that time will come on any lane.
-    pub(crate) fn news(until: MediaTime) -> Self {
-        Self { link: NEWS, ..Self::gap(until, 0) }
-    }
-
-    /// Whether its link counts it as taken.
-    pub(crate) fn is_counted(&self) -> bool {
-        self.link == NO_LINK
-    }
-
-    /// Whether it is the end of a lane.
-    pub(crate) fn is_end(&self) -> bool {
-        self.packet.is_none() && self.link == NO_LINK
-    }
-
-    /// Whether the node works on it and may open a ticket for it.
-    pub(crate) fn is_work(&self) -> bool {
-        self.packet.is_some() || self.link == SET
-    }
-
-    /// Whether a link still counts it.
-    pub(crate) fn has_link(&self) -> bool {
-        self.link < AGAIN
-    }
-
-    /// A packet that no link counts any more.
-    pub(crate) fn counted(packet: Packet, lane: u16, stamp: Ticks) -> Self {
-        Self { packet: Some(packet), lane, link: NO_LINK, stamp, ns: 0 }
-    }
-
-    /// Whether it is a gap of that lane, which a later one takes the place of.
-    pub(crate) fn is_gap_of(&self, lane: u16) -> bool {
-        self.link == GAP && self.lane == lane
-    }
-}
-
-impl Timed for Item {
-    fn pts(&self) -> Option<MediaTime> {
-        self.packet.as_ref().and_then(Packet::pts)
-    }
-
-    fn again(&self) -> Self {
-        Self { packet: self.packet.clone(), link: AGAIN, ..*self }
-    }
-}
+pub(super) const NEVER: MediaTime = MediaTime::from_nanos(i64::MIN);
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +77,7 @@ pub(crate) struct NodeSlot {
     /// It has a guard, which knows what its errors do.
     pub(crate) guarded: bool,
     /// Packets may go straight to it: they never wait, and its errors need no care.
-    direct: bool,
+    pub(super) direct: bool,
     /// Packets that the node's call counts for.
     pub(super) weight: u64,
     /// When that was pushed which is to be tried again.
@@ -179,7 +95,7 @@ pub(crate) struct NodeSlot {
     pub(crate) open: Vec<usize>,
     /// Per input port: links in all.
     pub(crate) links_in: Vec<usize>,
-    inputs: Vec<Port>,
+    pub(super) inputs: Vec<Port>,
     /// Per connection that leads to it: its port.
     pub(crate) lanes: Vec<u16>,
     /// Where packets of several connections find each other.
@@ -187,7 +103,7 @@ pub(crate) struct NodeSlot {
     /// A set of packets that the node takes next.
     pub(crate) set: Vec<Option<Item>>,
     /// What of it the node is given.
-    taken: Vec<Option<Packet>>,
+    pub(super) taken: Vec<Option<Packet>>,
     pub(crate) max_wait: Option<Duration>,
     /// Times of packets that the join holds, and when they came; only if it does not wait for ever.
     pub(crate) arrived: VecDeque<(MediaTime, Nanos)>,
@@ -197,23 +113,23 @@ pub(crate) struct NodeSlot {
     pub(crate) no_room: bool,
     /// Whether a join behind it wants to know that nothing earlier comes.
     pub(crate) tells: bool,
-    keeps_time: bool,
+    pub(super) keeps_time: bool,
     /// Per output port: the last bound that was told.
-    told: Vec<MediaTime>,
+    pub(super) told: Vec<MediaTime>,
     /// The lane whose packet the node works on.
     pub(crate) lane: usize,
     /// Per output port: nothing earlier will come out.
     pub(super) advanced: Vec<MediaTime>,
     /// Per port, or, where all lanes of a port are on their own, per lane.
-    formats: Vec<Option<MediaFormat>>,
-    ordered: bool,
+    pub(super) formats: Vec<Option<MediaFormat>>,
+    pub(super) ordered: bool,
     /// Per output port: mark the next packet as DISCONT.
     pub(super) broken: Vec<bool>,
     pub(crate) any_broken: bool,
     /// The packet being processed has another part to come.
     pub(super) partial: bool,
     /// `finish` was called; what it has left to emit comes by `resume`.
-    finishing: bool,
+    pub(super) finishing: bool,
     /// The last change of format that no event tells of yet.
     pub(crate) format_change: Option<(MediaFormat, MediaFormat)>,
     /// Param changes that wait for their time, in order of time.
@@ -363,148 +279,8 @@ impl NodeSlot {
         self.lanes.get(usize::from(lane)).copied().map_or(0, usize::from)
     }
 
-    /// Notes that nothing before that time will come; what is told of it follows from `reached`.
-    fn take_gap(&mut self, until: MediaTime) -> Result<Step> {
-        self.inbox.pop_front();
-        if let Some(last) = self.waiting.back_mut() {
-            // It must not overtake a result.
-            last.reached = last.reached.max(Some(until));
-        } else {
-            self.reached = self.reached.max(Some(until));
-        }
-        Ok(Step::Done)
-    }
-
-    /// Takes the news of a join that nothing earlier will come.
-    fn take_news(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        let Some(item) = self.inbox.pop_front() else { return Ok(Step::Blocked) };
-        let until = MediaTime::from_nanos(item.ns as i64);
-        self.reached = self.reached.max(Some(until));
-        self.clean = false;
-        let first = desk.out.len();
-        let flow = match self.call(desk, 0, |node, cx| node.advance(cx, until)) {
-            Ok(flow) => flow,
-            Err(error) => return self.recover(desk, error, Failed::Rest),
-        };
-        if flow == Flow::Pending || !desk.opened.is_empty() {
-            return Err(self.broke_contract("opened a ticket where it can't wait"));
-        }
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
-        if self.pauses(flow, desk) {
-            self.stage = Stage::Paused;
-            return Ok(Step::More);
-        }
-        Ok(Step::Done)
-    }
-
-    /// Takes the set that the join has put together.
-    fn step_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        for lane in 0..self.set.len() {
-            let Some(packet) = self.set[lane].as_ref().and_then(|item| item.packet.as_ref()) else {
-                continue;
-            };
-            let (port, discont) = (self.port_of(lane as u16), packet.is_discont());
-            if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
-                let format = MediaFormat::of(packet);
-                if let Some(wait) = self.cross_border(desk, port, port, format, discont)? {
-                    return Ok(wait);
-                }
-                if let Some(Some(item)) = self.set.get_mut(lane)
-                    && let Some(packet) = &mut item.packet
-                {
-                    // The border is behind it, should the set have to wait for another one.
-                    packet.set_discont(false);
-                }
-            }
-        }
-        self.take_set(desk)
-    }
-
-    fn take_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        self.inbox.pop_front();
-        let (mut counted, mut stamp) = (0, 0);
-        self.taken.clear();
-        for item in self.set.drain(..) {
-            let Some(Item { packet: Some(packet), link, stamp: pushed, ns, .. }) = item else {
-                self.taken.push(None);
-                continue;
-            };
-            if link < AGAIN {
-                let link = link as usize;
-                desk.links[link].take(ns);
-                desk.levels[link].remove(&packet);
-                self.stats.taken.add(1);
-            }
-            counted += u64::from(link != AGAIN);
-            stamp = if self.taken.is_empty() { pushed } else { stamp };
-            self.taken.push(Some(packet));
-        }
-        self.weight = counted;
-        let head = self.taken.iter().flatten().next();
-        let (pts, end) = (head.and_then(Packet::pts), head.and_then(Packet::end));
-        while let Some(change) =
-            self.timed.pop_front_if(|c| c.at.is_none_or(|at| pts.is_some_and(|pts| at <= pts)))
-        {
-            self.apply(change, pts);
-        }
-        self.reached = end.or(self.reached);
-        self.clean = false;
-        let first = desk.out.len();
-        let mut taken = std::mem::take(&mut self.taken);
-        let flow = self.call(desk, 0, |node, cx| node.join(cx, &mut taken));
-        taken.clear();
-        self.taken = taken;
-        let flow = match flow {
-            Ok(flow) => flow,
-            Err(error) => return self.call_failed(desk, error, stamp),
-        };
-        let ticket = self.ticket_of(flow, desk)?;
-        if flow != Flow::Pending {
-            self.stats.done.add(counted);
-        }
-        if ticket.is_some() || !self.waiting.is_empty() {
-            let outcome = ticket.is_none().then(|| Ok(Vec::new()));
-            let early = desk.out.drain(first..).collect();
-            let (reached, until, tail, weight) = (self.reached, self.until(desk), false, counted);
-            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
-            self.waiting.push_back(waiting);
-            return Ok(Step::Waits);
-        }
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
-        if self.pauses(flow, desk) {
-            self.stage = Stage::Paused;
-            return Ok(Step::More);
-        }
-        Ok(Step::Done)
-    }
-
-    /// What is to be told behind an output port: nothing before that will come. `None`: that is no
-    /// news.
-    pub(crate) fn news_of(&mut self, port: usize) -> Option<MediaTime> {
-        let mut bound = self.advanced[port];
-        if self.is_source && self.bound > MediaTime::ZERO {
-            bound = bound.max(self.bound);
-        }
-        let come = if self.waiting.is_empty() { self.reached } else { self.committed };
-        if let (true, Some(come)) = (self.keeps_time, come) {
-            // Times of samples are rounded to the nanosecond.
-            let audio = self.formats.iter().flatten().any(|format| format.audio().is_some());
-            let rounding = MediaTime::from_nanos(i64::from(audio));
-            bound = bound.max(come - self.node.latency() - rounding);
-        }
-        if bound <= self.told[port] {
-            return None;
-        }
-        self.told[port] = bound;
-        Some(bound)
-    }
-
     /// Takes the end of a link; the last one finishes the node.
-    fn take_end(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
+    pub(super) fn take_end(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
         let last = self.open[port] == 1 && self.open.iter().sum::<usize>() == 1;
         if last {
             if !self.waiting.is_empty() {
@@ -526,7 +302,7 @@ impl NodeSlot {
 
     /// Makes the node ready for a stream that breaks or changes its format: the old tail goes out,
     /// then it is configured. Gives what to wait for, if the tail is not out yet.
-    fn cross_border(
+    pub(super) fn cross_border(
         &mut self,
         desk: &mut Desk<'_>,
         port: usize,
@@ -538,7 +314,7 @@ impl NodeSlot {
             return Ok(Some(Step::Blocked));
         }
         let known = self.formats[place];
-        if !self.clean && !(self.ordered && known.is_none()) {
+        if !(self.clean || (self.ordered && known.is_none())) {
             match self.call_drain(desk, |node, cx| node.drain(cx))? {
                 Flow::Done => {}
                 Flow::More | Flow::Wait(_) => return Ok(Some(Step::More)),
@@ -566,7 +342,7 @@ impl NodeSlot {
     }
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
-    fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
+    pub(super) fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
         // Everything is read where the packet lies; moved out, it goes straight to the node.
         let Some(Item { packet: Some(packet), stamp, link, ns, .. }) = self.inbox.front_mut()
         else {
@@ -798,7 +574,7 @@ impl NodeSlot {
         }
     }
 
-    fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
+    pub(super) fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
         let spec = &self.inputs[port];
         let (kind, fits) = match format {
             MediaFormat::Audio(audio) => {
@@ -813,92 +589,6 @@ impl NodeSlot {
         let detail = if fits { detail::FORMAT_KIND } else { detail::FORMAT_AUDIO };
         let message = format!("port '{}' takes {}, not {format}", spec.name, spec.caps);
         Err(Error::new(detail, message).in_node(&*self.id).at_port(spec.name))
-    }
-
-    /// Applies the changes that are due before the packet at the inbox's head; cuts the packet in
-    /// two where one is due inside it.
-    fn cut_for_changes(&mut self) {
-        let front = self.inbox.front().and_then(|item| item.packet.as_ref());
-        let Some(pts) = front.and_then(Packet::pts) else { return };
-        while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
-            self.apply(change, Some(pts));
-        }
-        let Some(item) = self.inbox.front_mut() else { return };
-        let Some(Payload::Audio(audio)) = item.packet.as_mut().map(Packet::payload_mut) else {
-            return;
-        };
-        let (rate, length) = (audio.format().rate, audio.frames());
-        // The first frame that does not lie before `at`; times of frames are rounded to 1 ns.
-        let frames_before = |at: MediaTime| {
-            let nearest = (at - pts).to_frames(rate);
-            let early = pts + MediaTime::from_frames(nearest, rate) < at - MediaTime::from_nanos(1);
-            nearest + i64::from(early)
-        };
-        while let Some(change) =
-            self.timed.pop_front_if(|c| c.at.is_none_or(|at| frames_before(at) <= 0))
-        {
-            self.apply(change, Some(pts));
-        }
-        let Some(at) = self.timed.front().and_then(|c| c.at) else { return };
-        let frames = frames_before(at);
-        if frames as usize >= length {
-            return;
-        }
-        self.cut(frames as usize, at);
-    }
-
-    /// Cuts the audio at the inbox's head in two; the second part begins at `frames`, at the
-    /// earliest at `at`.
-    fn cut(&mut self, frames: usize, at: MediaTime) {
-        let Some(item) = self.inbox.front_mut() else { return };
-        let pts = item.packet.as_ref().and_then(Packet::pts).unwrap_or_default();
-        let Some(Payload::Audio(audio)) = item.packet.as_mut().map(Packet::payload_mut) else {
-            return;
-        };
-        let rest = audio.slice(frames..audio.frames());
-        *audio = audio.slice(0..frames);
-        // Rounded to the nanosecond, the rest may begin just before the change's time.
-        let begin = pts + MediaTime::from_frames(frames as i64, rest.format().rate);
-        // The packet is done when its last part is; the link counts it once, with the first.
-        self.partial = true;
-        let rest = Item::counted(Packet::audio(rest).at(begin.max(at)), item.lane, item.stamp);
-        self.inbox.insert(1, rest);
-    }
-
-    /// Puts a param change into force.
-    fn apply(&mut self, change: Change, pts: Option<MediaTime>) {
-        self.node.set_params(change.prepared);
-        self.acks.push((change.seq, ParamsOutcome::Applied(pts)));
-    }
-
-    /// Takes a param change: at once, or when its time comes.
-    pub(crate) fn change(&mut self, change: Change) {
-        if change.again {
-            if let Some(waiting) = self.timed.iter_mut().find(|c| c.seq == change.seq) {
-                waiting.prepared = change.prepared;
-            }
-            return;
-        }
-        if self.stage == Stage::Ended {
-            self.acks.push((change.seq, ParamsOutcome::Discarded));
-            return;
-        }
-        match change.at {
-            None => self.apply(change, self.reached),
-            Some(at) if self.reached.is_some_and(|reached| at <= reached) => {
-                self.apply(change, self.reached);
-            }
-            Some(at) => {
-                let later = self.timed.iter().position(|c| c.at.is_some_and(|other| other > at));
-                self.timed.insert(later.unwrap_or(self.timed.len()), change);
-            }
-        }
-    }
-
-    /// Gives up the changes whose time has not come.
-    pub(crate) fn discard_changes(&mut self) {
-        let acks = self.timed.drain(..).map(|c| (c.seq, ParamsOutcome::Discarded));
-        self.acks.extend(acks);
     }
 
     /// Marks the first packet after a break, on each output.
@@ -951,7 +641,7 @@ impl NodeSlot {
         }
     }
 
-    fn broke_contract(&self, what: &str) -> Error {
+    pub(super) fn broke_contract(&self, what: &str) -> Error {
         Error::new(detail::NODE_CONTRACT, format!("the node {what}")).in_node(&*self.id)
     }
 }
