@@ -209,7 +209,7 @@ impl Elf {
 impl Drop for Elf {
     fn drop(&mut self) {
         self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.thread.take().map(|thread| thread.join().unwrap());
+        self.thread.take().into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 
