@@ -16,7 +16,7 @@
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
-//! | `scheduler`, `workers`, `simulation` | the threads that run segments, or one that plays them |
+//! | `scheduler`, `workers`, `priority`, `simulation` | the threads that run segments, or one that plays them |
 //! | `clock`, `timers`, `ticks` | what they go by; the cheapest clock |
 //! | `time` | what the target has of clocks and waiting |
 //! | `mail`, `letters`, `tickets` | what comes from other threads |
@@ -50,6 +50,7 @@ mod log;
 mod mail;
 mod metrics;
 mod pipeline;
+mod priority;
 mod pull;
 mod push;
 mod queue;
@@ -114,15 +115,17 @@ impl Engine {
 
     /// An engine that refuses packets while packets from its pool hold more than so many bytes.
     pub fn with_memory_limit(registry: Registry, bytes: u64) -> Self {
-        Self::on(registry, bytes, Scheduler::threads())
+        let log = Arc::default();
+        let scheduler = Scheduler::threads(&log);
+        Self::on(registry, bytes, scheduler, log)
     }
 
-    fn on(registry: Registry, bytes: u64, scheduler: Scheduler) -> Self {
+    fn on(registry: Registry, bytes: u64, scheduler: Scheduler, log: Arc<Log>) -> Self {
         let inner = Inner {
             registry: RwLock::new(Arc::new(registry)),
             pool: Pool::new(),
             memory_limit: bytes,
-            log: Arc::default(),
+            log,
             scheduler: Arc::new(scheduler),
         };
         Self { inner: Arc::new(inner) }
@@ -132,7 +135,7 @@ impl Engine {
     /// order that the seed gives, and time stands still until nothing else can happen. An hour of a
     /// call takes as long as its work does, and the same seed gives the same run again.
     pub fn simulated(registry: Registry, seed: u64) -> Self {
-        Self::on(registry, 4 << 30, Scheduler::simulated(seed))
+        Self::on(registry, 4 << 30, Scheduler::simulated(seed), Arc::default())
     }
 
     /// Its time: since it was made, or, simulated, since the beginning of the simulation.

@@ -1,6 +1,7 @@
 //! The scheduler: how segments that are not the callers' come to run, and who watches the time.
 
 use super::clock::{Clock, Nanos};
+use super::log::Log;
 use super::shared::Shared;
 use super::simulation::Simulation;
 use super::time::since_1970;
@@ -28,10 +29,10 @@ pub(super) enum By {
 
 impl Scheduler {
     /// Real threads in real time. They are started when there is work.
-    pub(crate) fn threads() -> Self {
+    pub(crate) fn threads(log: &Arc<Log>) -> Self {
         let clock = Arc::new(Clock::machine());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let lane = |lane, most| Workers::new(lane, most, clock.clone());
+        let lane = |lane, most| Workers::new(lane, most, clock.clone(), log.clone());
         let lanes =
             [lane(Lane::Pool, cores), lane(Lane::Blocking, MOST_BLOCKING), lane(Lane::Realtime, 1)];
         Self { clock, by: By::Threads(lanes) }

@@ -10,6 +10,8 @@
 //! first does it call for help.
 
 use super::clock::{Clock, Nanos};
+use super::log::{Log, LogLevel};
+use super::priority;
 use super::shared::Shared;
 use super::timers::{Timers, What};
 use crate::graph::Lane;
@@ -29,6 +31,7 @@ pub(crate) struct Workers {
     lane: Lane,
     most: usize,
     clock: Arc<Clock>,
+    log: Arc<Log>,
     state: Mutex<State>,
     /// Wakes a worker that rests.
     work: Condvar,
@@ -72,11 +75,12 @@ pub(crate) fn owes_help() -> bool {
 }
 
 impl Workers {
-    pub(crate) fn new(lane: Lane, most: usize, clock: Arc<Clock>) -> Arc<Self> {
+    pub(crate) fn new(lane: Lane, most: usize, clock: Arc<Clock>, log: Arc<Log>) -> Arc<Self> {
         Arc::new(Self {
             lane,
             most,
             clock,
+            log,
             state: Mutex::default(),
             work: Condvar::new(),
             watch: Condvar::new(),
@@ -181,6 +185,12 @@ impl Workers {
     /// The life of a thread.
     fn work(self: &Arc<Self>) {
         WORKER.set(Arc::as_ptr(self).addr());
+        if self.lane == Lane::Realtime
+            && let Err(error) = priority::raise()
+        {
+            let message = format!("the real-time lane has no real-time priority: {error}");
+            self.log.add(LogLevel::Warning, &Arc::from(""), message);
+        }
         while let Some((pipeline, segment)) = self.next() {
             pipeline.work(segment, MOST_PACKETS);
             if pipeline.is_hung(segment) {
