@@ -176,6 +176,9 @@ impl Runner {
         if self.leaving.is_empty() {
             return;
         }
+        if shared.segments.len() == 1 {
+            return self.flush_outputs(shared);
+        }
         let mut outputs = None;
         let mut any_output = false;
         while let Some(leaving) = self.leaving.pop_front() {
@@ -185,7 +188,13 @@ impl Runner {
                 Dest::Output(output) => {
                     any_output = true;
                     let held = outputs.get_or_insert_with(|| shared.outputs());
-                    self.put_out(shared, held, output, leaving)
+                    match self.may_leave(shared) {
+                        None => Some(leaving),
+                        Some(state) => {
+                            self.put_out(shared, held, output, leaving, state);
+                            None
+                        }
+                    }
                 }
                 Dest::Border { entry, .. } => {
                     // One lock at a time.
@@ -205,6 +214,23 @@ impl Runner {
         }
     }
 
+    /// As `flush`, where there are no other segments.
+    fn flush_outputs(&mut self, shared: &Shared) {
+        let mut held = shared.outputs();
+        let Some(state) = self.may_leave(shared) else { return };
+        let mut leaving = std::mem::take(&mut self.leaving);
+        for leaving in leaving.drain(..) {
+            let (Leaving::Packet { to, .. } | Leaving::Gap { to, .. } | Leaving::End { to }) =
+                &leaving;
+            if let Dest::Output(output) = *to {
+                self.put_out(shared, &mut held, output, leaving, state);
+            }
+        }
+        self.leaving = leaving;
+        drop(held);
+        shared.wait.notify_waiting();
+    }
+
     /// Whether the life that a queue's lock shows lets this runner's packets in.
     pub(super) fn may_leave(&self, shared: &Shared) -> Option<State> {
         // Read under the lock: who begins an epoch, closes or cancels goes through the queues
@@ -214,19 +240,20 @@ impl Runner {
         (epochs == self.epochs && !over).then_some(state)
     }
 
-    pub(super) fn put_out(
+    #[inline]
+    fn put_out(
         &mut self,
         shared: &Shared,
         held: &mut Held<'_, Outputs>,
         output: usize,
         leaving: Leaving,
-    ) -> Option<Leaving> {
-        let Some(state) = self.may_leave(shared) else { return Some(leaving) };
+        state: State,
+    ) {
         let closing = state == State::Closing;
         let (Outputs { list, seq }, bin) = held.parts();
         let Leaving::Packet { packet, stamp, .. } = leaving else {
             list[output].ended = true;
-            return None;
+            return;
         };
         let link = shared.output_link(output);
         if self.timing {
@@ -238,7 +265,7 @@ impl Runner {
             shared.links[link].enter(duration_ns(&packet));
             shared.drop(link, DropReason::Closed, &packet);
             bin.add(packet);
-            return None;
+            return;
         }
         *seq += 1;
         let queued = Queued { packet, epoch: self.epochs.now, stamp, seq: *seq };
@@ -247,7 +274,6 @@ impl Runner {
         }
         let blocks = !closing && queue.level.blocks();
         shared.blocked[output].store(blocks, Ordering::Relaxed);
-        None
     }
 
     pub(super) fn put_across(

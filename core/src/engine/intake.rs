@@ -48,8 +48,13 @@ impl Runner {
         let Way { node, lane, .. } = way;
         let slot = &mut self.nodes[node];
         slot.stats.taken.add(1);
+        if slot.join.is_none() {
+            slot.inbox.push_back(Item::counted(packet, lane, stamp));
+            self.active.insert(node);
+            return;
+        }
         // What is pushed into an input as audio goes on at its end, or later; times are rounded.
-        let end = packet.as_audio().and(packet.end()).filter(|_| slot.join.is_some());
+        let end = packet.as_audio().and(packet.end());
         let end = end.map(|end| end - MediaTime::from_nanos(1));
         self.take_item(shared, node, Item::counted(packet, lane, stamp));
         if let Some(end) = end {

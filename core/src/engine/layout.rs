@@ -107,6 +107,7 @@ impl Runner {
             booked: false,
             timed: graph.timing,
             runs: 0,
+            reports: true,
             counts: vec![0; graph.edges.len()],
             any_queued: false,
             nodes: slots,

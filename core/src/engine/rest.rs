@@ -10,6 +10,10 @@ use std::sync::atomic::Ordering;
 impl Runner {
     /// When something in the segment goes on by itself.
     pub(super) fn due(&self, shared: &Shared) -> Option<Nanos> {
+        let timed = self.has_deadlines || self.has_patience || !self.sources.is_empty();
+        if !timed && self.paused.is_empty() {
+            return None;
+        }
         let mut due: Option<Nanos> = None;
         // What has no room goes on when somebody makes it.
         let mut note = |at: Option<Nanos>, index| {
@@ -40,10 +44,14 @@ impl Runner {
         };
         let waits = self.has_tickets.then(|| self.nodes.iter().find(|n| open(n))).flatten();
         let in_flight = waits.map(|n| n.index);
-        let position = self.sources.iter().map(|&n| self.nodes[n].bound.nanos()).min();
         let due = self.due(shared);
         let rest = &shared.segments[self.segment].rest;
-        rest.set(in_flight, due, position);
+        if self.reports || due.is_some() {
+            let position = self.sources.iter().map(|&n| self.nodes[n].bound.nanos()).min();
+            rest.set(in_flight, due, position);
+            // Once more, to take back that something is due.
+            self.reports = self.has_tickets || !self.sources.is_empty() || due.is_some();
+        }
         if self.has_tickets {
             let late = |n: &NodeSlot| n.deadline.is_some() && !n.has_too_many_zombies();
             rest.set_timeless(self.nodes.iter().any(|n| open(n) && !late(n)));

@@ -119,6 +119,8 @@ pub(crate) struct Runner {
     pub(super) booked: bool,
     pub(super) timed: Timing,
     pub(super) runs: u32,
+    /// Whether there is anything to tell about how a run leaves the segment.
+    pub(super) reports: bool,
     /// Scratch of `publish`, per connection.
     pub(super) counts: Vec<u64>,
     /// Whether `publish` has said that something waits.
