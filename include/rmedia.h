@@ -30,7 +30,9 @@
  * - Structs that begin with `struct_size` are begun with their ..._INIT; what is not set is zero,
  *   which is always the default.
  * - Threads: "any" functions may be called from all threads at once, also on the same handle.
- *   "Real-time: yes" means no lock, allocation or system call after warm-up.
+ *   "Real-time: yes" means no lock, allocation or system call after warm-up. Nodes run inline, in
+ *   the calls; an engine has threads only for those that a manifest places on threads, and one to
+ *   wake who watches a pipeline (wait handle, wakeup) in which something is due.
  * - Callbacks: calls that wait give RMEDIA_E_REENTRANT inside one. None may throw or longjmp.
  * - fork: in the child of a process that has used the library calls give RMEDIA_E_FORKED and write
  *   nothing; those of errors, versions and names work.
@@ -77,7 +79,7 @@ extern "C" {
 /** A node has work under way elsewhere; waiting helps. */
 #define RMEDIA_IN_FLIGHT 4
 
-/** Another thread is running the pipeline; waiting helps. */
+/** A thread, the program's or the engine's, is running the pipeline; waiting helps. */
 #define RMEDIA_BUSY 5
 
 /**
@@ -93,10 +95,16 @@ extern "C" {
 #define RMEDIA_EMPTY 8
 
 /**
- * A node goes on by itself in a while: a source in real time, or a call that is tried again;
+ * A node goes on by itself in a while: a source in real time, or a join that waits no longer;
  * waiting helps.
  */
 #define RMEDIA_DUE 9
+
+/**
+ * push: while it waited for room, an interrupt or reset made the pipeline forget what the packet
+ * belongs to; it stays with the caller.
+ */
+#define RMEDIA_INTERRUPTED 10
 
 /** The only input; any output; all inputs. */
 #define RMEDIA_ANY UINT32_MAX
@@ -427,7 +435,9 @@ typedef struct rmedia_job_t {
 
 /**
  * A node type whose nodes are functions of the program. Functions of one node are called one at a
- * time, on the threads that run its pipeline. They may be NULL but for `process`.
+ * time: inline on whatever thread calls the pipeline, placed on a thread (`placement: thread` in the
+ * manifest) on whichever of the engine's. `create` is called where the pipeline is made, `destroy` on
+ * the last thread that leaves it. They may be NULL but for `process`.
  */
 typedef struct rmedia_node_type_t {
     /** Size of the struct; set by RMEDIA_NODE_TYPE_INIT. */
@@ -687,10 +697,12 @@ int32_t rmedia_pipeline_describe(struct rmedia_pipeline_t pipeline,
                                  struct rmedia_string_t *json);
 
 /**
- * Pushes a packet into the input of that index (RMEDIA_ANY: the only one) and works it through the
- * nodes, on this thread. RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY and RMEDIA_HOST: not taken;
- * FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
- * or milliseconds), HOST for rmedia_engine_next_job.
+ * Pushes a packet into the input of that index (RMEDIA_ANY: the only one) and works it, on this
+ * thread, through the nodes that run inline; those placed on threads are run by the engine's, and
+ * nobody waits for them here. Where there is no room the packet is not taken: RMEDIA_FULL asks for a
+ * pull; RMEDIA_IN_FLIGHT, RMEDIA_DUE and RMEDIA_BUSY for patience (`timeout_ms` waits: RMEDIA_TRY,
+ * RMEDIA_FOREVER, or milliseconds); RMEDIA_HOST for rmedia_engine_next_job. RMEDIA_INTERRUPTED: not
+ * taken, as an interrupt or reset came while the call waited; push it again if it is still wanted.
  *
  * Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who pushes it again
  * or releases it: that is right after every failure, also where the pipeline failed while it worked
@@ -728,11 +740,13 @@ int32_t rmedia_pipeline_push_f32(struct rmedia_pipeline_t pipeline,
 
 /**
  * Pulls the next packet of the output of that index, or (RMEDIA_ANY) of all outputs in the order
- * in which they were emitted. Drives sources. Waits up to `timeout_ms` (RMEDIA_TRY, RMEDIA_FOREVER,
- * or milliseconds), and only where something but the caller can bring a packet. RMEDIA_OK: a
- * packet. RMEDIA_END: all was pulled. Else why there is none: RMEDIA_NEED_INPUT, RMEDIA_FULL (pull
- * the other output), RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST. `from` (may be NULL) gets the
- * index of the packet's output, or of the input, output or node that the status is about.
+ * in which they were emitted. Drives sources, and lets those begin that are placed on threads. Waits
+ * up to `timeout_ms` (RMEDIA_TRY, RMEDIA_FOREVER, or milliseconds), and only where something but the
+ * caller can bring a packet: a thread, an open job, time. RMEDIA_OK: a packet. RMEDIA_END: all was
+ * pulled. Else why there is none: RMEDIA_NEED_INPUT, RMEDIA_FULL (pull the other output),
+ * RMEDIA_IN_FLIGHT, RMEDIA_DUE (a node goes on by itself), RMEDIA_BUSY (a thread is at work),
+ * RMEDIA_HOST. `from` (may be NULL) gets the index of the packet's output, or of the input, output
+ * or node that the status is about.
  *
  * Ownership: the caller gets the packet on RMEDIA_OK.
  * Thread: any. Blocks: as its nodes do, and up to the timeout. Real-time: with RMEDIA_TRY, if its
@@ -760,9 +774,26 @@ int32_t rmedia_pipeline_end(struct rmedia_pipeline_t pipeline,
                             struct rmedia_error_t *error);
 
 /**
- * Runs whatever can run, sources included, until the outputs are full or there is nothing left to
- * do. Pulls nothing. Says why it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT,
- * RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY or RMEDIA_HOST.
+ * Says that nothing earlier than `until_ns` will come into the input of that index (RMEDIA_ANY: the
+ * only one): a node that waits for it there, to take packets of several connections by their time,
+ * goes on. A packet that is pushed afterwards without a time begins at `until_ns`, after a break. A
+ * time before where the input stands does nothing.
+ *
+ * Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
+ * Errors: NOT_FOUND for an index that there is not; STATE after the input's end; once the pipeline
+ * is over, why.
+ */
+RMEDIA_API
+int32_t rmedia_pipeline_gap(struct rmedia_pipeline_t pipeline,
+                            uint32_t input,
+                            int64_t until_ns,
+                            struct rmedia_error_t *error);
+
+/**
+ * Runs whatever runs inline, sources included, until the outputs are full or there is nothing left
+ * to do, and lets sources begin that are placed on threads. Pulls nothing and never waits. Says why
+ * it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT, RMEDIA_FULL, RMEDIA_IN_FLIGHT,
+ * RMEDIA_DUE, RMEDIA_BUSY (while threads are at work) or RMEDIA_HOST.
  *
  * Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
  * Errors: once the pipeline is over, why.
@@ -785,6 +816,23 @@ int32_t rmedia_pipeline_reset(struct rmedia_pipeline_t pipeline,
                               struct rmedia_error_t *error);
 
 /**
+ * Forgets, at once, everything behind where the manifest says (`interrupt: {from: […]}`; without it,
+ * everything): what somebody has heard enough of. Queues there are emptied, nodes reset, open jobs
+ * dropped; params and ends stay, and what lies before goes on. Nothing of it is pulled once this has
+ * returned, and a push afterwards belongs to the new epoch, whose number `epoch` gets (may be NULL).
+ * A push that waits for room there gives RMEDIA_INTERRUPTED. An `interrupted` event says what was
+ * forgotten, once it has come through.
+ *
+ * Thread: any, not in its nodes. Blocks: no, a node's call that is running goes on. Real-time: no.
+ * Since: 0.1.
+ * Errors: once the pipeline is over, why; REENTRANT inside a node of this pipeline.
+ */
+RMEDIA_API
+int32_t rmedia_pipeline_interrupt(struct rmedia_pipeline_t pipeline,
+                                  uint32_t *epoch,
+                                  struct rmedia_error_t *error);
+
+/**
  * Makes a pipeline that has come to its end ready for another run: inputs are open again, sources
  * begin at their start.
  *
@@ -796,8 +844,8 @@ int32_t rmedia_pipeline_rewind(struct rmedia_pipeline_t pipeline,
                                struct rmedia_error_t *error);
 
 /**
- * Ends all inputs and works everything off, waiting for open jobs up to `timeout_ms`
- * (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
+ * Ends all inputs and works everything off, waiting for threads, open jobs and what is due up to
+ * `timeout_ms` (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
  * branches finish. To get every result: end, pull to the end, then close. RMEDIA_OK: every node
  * has delivered its tail; RMEDIA_CUT: time was up first. RMEDIA_HOST: it goes on closing, and waits
  * for a job that nobody serves: take it, then close again.
@@ -844,8 +892,8 @@ int32_t rmedia_pipeline_set_params(struct rmedia_pipeline_t pipeline,
 
 /**
  * Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
- * "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "recovered" | "breaker" |
- * "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
+ * "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "join_gap" |
+ * "queue_grown" | "recovered" | "breaker" | "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */
@@ -864,21 +912,23 @@ int32_t rmedia_pipeline_metrics(struct rmedia_pipeline_t pipeline,
 
 /**
  * Gives a file descriptor for poll, select or an event loop. It is readable when something has
- * changed since a pull or rmedia_pipeline_next_event found nothing, and while packets or events
- * wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
+ * changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
+ * when a time has come), and while packets or events wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
  * close it, and stop watching it before rmedia_pipeline_destroy.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  * Errors: UNSUPPORTED where the system has no such thing.
  */
-RMEDIA_API int32_t rmedia_pipeline_wait_handle(struct rmedia_pipeline_t pipeline, int32_t *fd);
+RMEDIA_API
+int32_t rmedia_pipeline_wait_handle(struct rmedia_pipeline_t pipeline,
+                                    int32_t *fd);
 
 /**
  * Sets a function that is called when the wait handle would become readable: once, until a pull or
  * rmedia_pipeline_next_event has found nothing again. It is called on whatever thread changes the
- * pipeline, also inside the program's own calls, and may only poke the program's loop: it must not
- * take a lock that the program holds while it calls this library. NULL takes the function away. When this
- * returns, no call of the former function is running or will begin (from inside that call it
+ * pipeline, the engine's or, inside its own calls, the program's, and may only poke the program's
+ * loop: it must not take a lock that the program holds while it calls this library. NULL takes the
+ * function away. When this returns, no call of the former function is running or will begin (from inside that call it
  * returns at once), and `free` has been or will be called once with its `user`.
  *
  * Ownership: takes `user` on success.
@@ -1031,6 +1081,16 @@ int32_t rmedia_engine_validate(struct rmedia_engine_t engine,
                                struct rmedia_error_t *error);
 
 /**
+ * Gives the number of the engine's threads, by lane, as JSON: {pool, blocking, realtime}. They are
+ * started when there is work for them.
+ *
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ */
+RMEDIA_API
+int32_t rmedia_engine_threads(struct rmedia_engine_t engine,
+                              struct rmedia_string_t *json);
+
+/**
  * Takes the oldest line of the engine's log: {level, time_ns, pipeline, message, lost} as JSON;
  * RMEDIA_EMPTY when there is none. The log holds 1024 lines; `lost` counts those before this one
  * that nobody took.
@@ -1062,8 +1122,9 @@ int32_t rmedia_engine_run_releases(struct rmedia_engine_t engine,
 RMEDIA_API int32_t rmedia_engine_wait_handle(struct rmedia_engine_t engine, int32_t *fd);
 
 /**
- * Adds a node type to an engine, for the pipelines to come. Its functions run under the pipeline's
- * turn: they must not call their own pipeline, and those that wait hold it up.
+ * Adds a node type to an engine, for the pipelines to come. Its functions must not call their own
+ * pipeline, which gives REENTRANT, whatever thread they run on. Those that wait hold up what runs on
+ * the same thread; a type that says `blocking` gets one for waiting where it is placed on a thread.
  *
  * Ownership: takes `type->user` on success; `type->free` gives it back.
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.

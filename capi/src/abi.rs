@@ -68,7 +68,7 @@ pub const RMEDIA_NEED_INPUT: i32 = 2;
 pub const RMEDIA_FULL: i32 = 3;
 /// A node has work under way elsewhere; waiting helps.
 pub const RMEDIA_IN_FLIGHT: i32 = 4;
-/// Another thread is running the pipeline; waiting helps.
+/// A thread, the program's or the engine's, is running the pipeline; waiting helps.
 pub const RMEDIA_BUSY: i32 = 5;
 /// A job waits for a host node of this process, and nobody serves it: take it with
 /// rmedia_engine_next_job.
@@ -77,12 +77,12 @@ pub const RMEDIA_HOST: i32 = 6;
 pub const RMEDIA_CUT: i32 = 7;
 /// There is none now.
 pub const RMEDIA_EMPTY: i32 = 8;
+/// A node goes on by itself in a while: a source in real time, or a join that waits no longer;
+/// waiting helps.
+pub const RMEDIA_DUE: i32 = 9;
 /// push: while it waited for room, an interrupt or reset made the pipeline forget what the packet
 /// belongs to; it stays with the caller.
 pub const RMEDIA_INTERRUPTED: i32 = 10;
-/// A node goes on by itself in a while: a source in real time, or a call that is tried again;
-/// waiting helps.
-pub const RMEDIA_DUE: i32 = 9;
 
 /// The only input; any output; all inputs.
 pub const RMEDIA_ANY: u32 = u32::MAX;
@@ -272,7 +272,9 @@ pub const RMEDIA_RELEASE_DIRECT: u32 = 0;
 pub const RMEDIA_RELEASE_DEFERRED: u32 = 1;
 
 /// A node type whose nodes are functions of the program. Functions of one node are called one at a
-/// time, on the threads that run its pipeline. They may be NULL but for `process`.
+/// time: inline on whatever thread calls the pipeline, placed on a thread (`placement: thread` in the
+/// manifest) on whichever of the engine's. `create` is called where the pipeline is made, `destroy` on
+/// the last thread that leaves it. They may be NULL but for `process`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct rmedia_node_type_t {

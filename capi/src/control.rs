@@ -6,12 +6,12 @@ use crate::abi::{
 };
 use crate::boundary::{call, call_with, check_may_wait, out, text};
 use crate::host::deadline;
-use crate::pipeline::find;
+use crate::pipeline::{find, no_port};
 use crate::string;
 use crate::wake::Wakeup;
-use remotemedia::MediaTime;
 use remotemedia::error::{Error, Result, detail};
 use remotemedia::packet::read_json;
+use remotemedia::{MediaTime, Pipeline};
 use serde_json::{Map, Value as Json};
 use std::ffi::{c_char, c_void};
 
@@ -44,9 +44,40 @@ pub unsafe extern "C" fn rmedia_pipeline_end(
     }
 }
 
-/// Runs whatever can run, sources included, until the outputs are full or there is nothing left to
-/// do. Pulls nothing. Says why it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT,
-/// RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY or RMEDIA_HOST.
+/// Says that nothing earlier than `until_ns` will come into the input of that index (RMEDIA_ANY: the
+/// only one): a node that waits for it there, to take packets of several connections by their time,
+/// goes on. A packet that is pushed afterwards without a time begins at `until_ns`, after a break. A
+/// time before where the input stands does nothing.
+///
+/// Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
+/// Errors: NOT_FOUND for an index that there is not; STATE after the input's end; once the pipeline
+/// is over, why.
+///
+/// # Safety
+/// `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_pipeline_gap(
+    pipeline: rmedia_pipeline_t,
+    input: u32,
+    until_ns: i64,
+    error: *mut rmedia_error_t,
+) -> i32 {
+    // SAFETY: by contract.
+    unsafe {
+        call_with(error, || {
+            let entry = find(pipeline)?;
+            entry.guard(|pipeline| {
+                let name = pipeline.inputs().nth(entry.input(input)?).ok_or_else(no_port)?;
+                pipeline.gap(name, MediaTime::from_nanos(until_ns)).map(|()| RMEDIA_OK)
+            })
+        })
+    }
+}
+
+/// Runs whatever runs inline, sources included, until the outputs are full or there is nothing left
+/// to do, and lets sources begin that are placed on threads. Pulls nothing and never waits. Says why
+/// it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT, RMEDIA_FULL, RMEDIA_IN_FLIGHT,
+/// RMEDIA_DUE, RMEDIA_BUSY (while threads are at work) or RMEDIA_HOST.
 ///
 /// Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
 /// Errors: once the pipeline is over, why.
@@ -83,17 +114,47 @@ pub unsafe extern "C" fn rmedia_pipeline_reset(
     error: *mut rmedia_error_t,
 ) -> i32 {
     // SAFETY: by contract.
-    unsafe {
-        call_with(error, || {
-            find(pipeline)?.guard(|pipeline| {
-                let begun = pipeline.reset()?;
-                if let Some(epoch) = epoch.as_mut() {
-                    *epoch = begun;
-                }
-                Ok(RMEDIA_OK)
-            })
-        })
-    }
+    unsafe { call_with(error, || begin(pipeline, epoch, Pipeline::reset)) }
+}
+
+/// Forgets, at once, everything behind where the manifest says (`interrupt: {from: […]}`; without it,
+/// everything): what somebody has heard enough of. Queues there are emptied, nodes reset, open jobs
+/// dropped; params and ends stay, and what lies before goes on. Nothing of it is pulled once this has
+/// returned, and a push afterwards belongs to the new epoch, whose number `epoch` gets (may be NULL).
+/// A push that waits for room there gives RMEDIA_INTERRUPTED. An `interrupted` event says what was
+/// forgotten, once it has come through.
+///
+/// Thread: any, not in its nodes. Blocks: no, a node's call that is running goes on. Real-time: no.
+/// Since: 0.1.
+/// Errors: once the pipeline is over, why; REENTRANT inside a node of this pipeline.
+///
+/// # Safety
+/// Pointers are NULL or good for their type.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_pipeline_interrupt(
+    pipeline: rmedia_pipeline_t,
+    epoch: *mut u32,
+    error: *mut rmedia_error_t,
+) -> i32 {
+    // SAFETY: by contract.
+    unsafe { call_with(error, || begin(pipeline, epoch, Pipeline::interrupt)) }
+}
+
+/// # Safety
+/// `epoch` is null or may be written.
+unsafe fn begin(
+    pipeline: rmedia_pipeline_t,
+    epoch: *mut u32,
+    begin: impl FnOnce(&Pipeline) -> Result<u32>,
+) -> Result<i32> {
+    find(pipeline)?.guard(|pipeline| {
+        let begun = begin(pipeline)?;
+        // SAFETY: by contract.
+        if let Some(epoch) = unsafe { epoch.as_mut() } {
+            *epoch = begun;
+        }
+        Ok(RMEDIA_OK)
+    })
 }
 
 /// Makes a pipeline that has come to its end ready for another run: inputs are open again, sources
@@ -115,8 +176,8 @@ pub unsafe extern "C" fn rmedia_pipeline_rewind(
     }
 }
 
-/// Ends all inputs and works everything off, waiting for open jobs up to `timeout_ms`
-/// (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
+/// Ends all inputs and works everything off, waiting for threads, open jobs and what is due up to
+/// `timeout_ms` (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
 /// branches finish. To get every result: end, pull to the end, then close. RMEDIA_OK: every node
 /// has delivered its tail; RMEDIA_CUT: time was up first. RMEDIA_HOST: it goes on closing, and waits
 /// for a job that nobody serves: take it, then close again.
@@ -224,8 +285,8 @@ fn object(text: &str) -> Result<Map<String, Json>> {
 }
 
 /// Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
-/// "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "recovered" | "breaker" |
-/// "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
+/// "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "join_gap" |
+/// "queue_grown" | "recovered" | "breaker" | "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 ///
@@ -272,8 +333,8 @@ pub unsafe extern "C" fn rmedia_pipeline_metrics(
 }
 
 /// Gives a file descriptor for poll, select or an event loop. It is readable when something has
-/// changed since a pull or rmedia_pipeline_next_event found nothing, and while packets or events
-/// wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
+/// changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
+/// when a time has come), and while packets or events wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
 /// close it, and stop watching it before rmedia_pipeline_destroy.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
@@ -298,9 +359,9 @@ pub unsafe extern "C" fn rmedia_pipeline_wait_handle(
 
 /// Sets a function that is called when the wait handle would become readable: once, until a pull or
 /// rmedia_pipeline_next_event has found nothing again. It is called on whatever thread changes the
-/// pipeline, also inside the program's own calls, and may only poke the program's loop: it must not
-/// take a lock that the program holds while it calls this library. NULL takes the function away. When this
-/// returns, no call of the former function is running or will begin (from inside that call it
+/// pipeline, the engine's or, inside its own calls, the program's, and may only poke the program's
+/// loop: it must not take a lock that the program holds while it calls this library. NULL takes the
+/// function away. When this returns, no call of the former function is running or will begin (from inside that call it
 /// returns at once), and `free` has been or will be called once with its `user`.
 ///
 /// Ownership: takes `user` on success.

@@ -12,6 +12,7 @@ use crate::wake::Wake;
 use crate::{sized, string};
 use remotemedia::error::Result;
 use remotemedia::{Engine, Manifest};
+use serde_json::{Map, Value as Json};
 use std::ffi::c_char;
 use std::sync::{Arc, LazyLock};
 
@@ -155,6 +156,27 @@ pub unsafe extern "C" fn rmedia_engine_validate(
             string::give(json, report.to_json().to_string())
         })
     }
+}
+
+/// Gives the number of the engine's threads, by lane, as JSON: {pool, blocking, realtime}. They are
+/// started when there is work for them.
+///
+/// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+///
+/// # Safety
+/// `json` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_engine_threads(
+    engine: rmedia_engine_t,
+    json: *mut rmedia_string_t,
+) -> i32 {
+    // SAFETY: by contract.
+    call(|| unsafe {
+        string::empty(json)?;
+        let lanes = find(engine)?.engine.threads();
+        let lanes: Map<_, _> = lanes.iter().map(|(l, n)| (l.name().into(), (*n).into())).collect();
+        string::give(json, Json::Object(lanes).to_string())
+    })
 }
 
 /// Takes the oldest line of the engine's log: {level, time_ns, pipeline, message, lost} as JSON;

@@ -16,8 +16,9 @@ use std::ffi::{CString, c_void};
 use std::ptr;
 use std::sync::Arc;
 
-/// Adds a node type to an engine, for the pipelines to come. Its functions run under the pipeline's
-/// turn: they must not call their own pipeline, and those that wait hold it up.
+/// Adds a node type to an engine, for the pipelines to come. Its functions must not call their own
+/// pipeline, which gives REENTRANT, whatever thread they run on. Those that wait hold up what runs on
+/// the same thread; a type that says `blocking` gets one for waiting where it is placed on a thread.
 ///
 /// Ownership: takes `type->user` on success; `type->free` gives it back.
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.

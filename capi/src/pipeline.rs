@@ -178,14 +178,11 @@ impl PipelineEntry {
         packet: Packet,
         until: Deadline,
     ) -> Result<i32, (Result<i32, Error>, Option<Packet>)> {
-        let input = match input {
-            RMEDIA_ANY => match self.pipeline.only_input() {
-                Ok(input) => input,
-                Err(error) => return Err((Err(error), Some(packet))),
-            },
-            input => input as usize,
-        };
         let (mut packet, epoch) = (packet, self.pipeline.epoch());
+        let input = match self.input(input) {
+            Ok(input) => input,
+            Err(error) => return Err((Err(error), Some(packet))),
+        };
         loop {
             let seen = self.pipeline.changes();
             packet = match self.pipeline.push_at(input, packet) {
@@ -194,18 +191,28 @@ impl PipelineEntry {
                 Err(PushError::Refused(packet, error)) => return Err((Err(error), Some(packet))),
                 Err(PushError::Failed(error)) => return Err((Err(error), None)),
             };
-            if self.pipeline.has_forgotten(input, epoch) {
-                return Err((Ok(RMEDIA_INTERRUPTED), Some(packet)));
-            }
             let (status, about) = match self.pipeline.why_full().map(|reason| self.idle(reason)) {
                 Ok((RMEDIA_NEED_INPUT, about)) => (RMEDIA_FULL, about),
                 Ok(idle) => idle,
                 Err(error) => return Err((Err(error), Some(packet))),
             };
-            if !self.waits(status, about, seen, until) {
+            let waited = self.waits(status, about, seen, until);
+            // Before it is pushed again: what an interrupt has made room for is the new epoch's.
+            if self.pipeline.has_forgotten(input, epoch) {
+                return Err((Ok(RMEDIA_INTERRUPTED), Some(packet)));
+            }
+            if !waited {
                 self.watch();
                 return Err((Ok(status), Some(packet)));
             }
+        }
+    }
+
+    /// The input of that index; RMEDIA_ANY is the only one.
+    pub(crate) fn input(&self, input: u32) -> Result<usize> {
+        match input {
+            RMEDIA_ANY => self.pipeline.only_input(),
+            input => Ok(input as usize),
         }
     }
 
@@ -423,10 +430,12 @@ pub unsafe extern "C" fn rmedia_pipeline_output_name(
 /// # Safety
 /// `to` is null or may be written.
 unsafe fn give_name(name: Option<&str>, to: *mut rmedia_string_t) -> Result<i32> {
-    let message = "the pipeline has no port of that index";
-    let name = name.ok_or_else(|| Error::new(detail::ARGUMENT_UNKNOWN_PORT, message))?;
     // SAFETY: by contract.
-    unsafe { string::give(to, name) }
+    unsafe { string::give(to, name.ok_or_else(no_port)?) }
+}
+
+pub(crate) fn no_port() -> Error {
+    Error::new(detail::ARGUMENT_UNKNOWN_PORT, "the pipeline has no port of that index")
 }
 
 /// Gives what runs as JSON: {nodes: [{id, node_type}], inputs: {name: what it takes}, outputs:
@@ -451,10 +460,12 @@ pub unsafe extern "C" fn rmedia_pipeline_describe(
     })
 }
 
-/// Pushes a packet into the input of that index (RMEDIA_ANY: the only one) and works it through the
-/// nodes, on this thread. RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY and RMEDIA_HOST: not taken;
-/// FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
-/// or milliseconds), HOST for rmedia_engine_next_job.
+/// Pushes a packet into the input of that index (RMEDIA_ANY: the only one) and works it, on this
+/// thread, through the nodes that run inline; those placed on threads are run by the engine's, and
+/// nobody waits for them here. Where there is no room the packet is not taken: RMEDIA_FULL asks for a
+/// pull; RMEDIA_IN_FLIGHT, RMEDIA_DUE and RMEDIA_BUSY for patience (`timeout_ms` waits: RMEDIA_TRY,
+/// RMEDIA_FOREVER, or milliseconds); RMEDIA_HOST for rmedia_engine_next_job. RMEDIA_INTERRUPTED: not
+/// taken, as an interrupt or reset came while the call waited; push it again if it is still wanted.
 ///
 /// Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who pushes it again
 /// or releases it: that is right after every failure, also where the pipeline failed while it worked
@@ -554,11 +565,13 @@ pub unsafe extern "C" fn rmedia_pipeline_push_f32(
 }
 
 /// Pulls the next packet of the output of that index, or (RMEDIA_ANY) of all outputs in the order
-/// in which they were emitted. Drives sources. Waits up to `timeout_ms` (RMEDIA_TRY, RMEDIA_FOREVER,
-/// or milliseconds), and only where something but the caller can bring a packet. RMEDIA_OK: a
-/// packet. RMEDIA_END: all was pulled. Else why there is none: RMEDIA_NEED_INPUT, RMEDIA_FULL (pull
-/// the other output), RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST. `from` (may be NULL) gets the
-/// index of the packet's output, or of the input, output or node that the status is about.
+/// in which they were emitted. Drives sources, and lets those begin that are placed on threads. Waits
+/// up to `timeout_ms` (RMEDIA_TRY, RMEDIA_FOREVER, or milliseconds), and only where something but the
+/// caller can bring a packet: a thread, an open job, time. RMEDIA_OK: a packet. RMEDIA_END: all was
+/// pulled. Else why there is none: RMEDIA_NEED_INPUT, RMEDIA_FULL (pull the other output),
+/// RMEDIA_IN_FLIGHT, RMEDIA_DUE (a node goes on by itself), RMEDIA_BUSY (a thread is at work),
+/// RMEDIA_HOST. `from` (may be NULL) gets the index of the packet's output, or of the input, output
+/// or node that the status is about.
 ///
 /// Ownership: the caller gets the packet on RMEDIA_OK.
 /// Thread: any. Blocks: as its nodes do, and up to the timeout. Real-time: with RMEDIA_TRY, if its

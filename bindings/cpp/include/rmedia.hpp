@@ -27,7 +27,6 @@
 
 #include "rmedia.h"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -87,6 +86,7 @@ enum class status : std::int32_t {
     cut = RMEDIA_CUT,
     empty = RMEDIA_EMPTY,
     due = RMEDIA_DUE,
+    interrupted = RMEDIA_INTERRUPTED,
     invalid_argument = RMEDIA_E_INVALID_ARGUMENT,
     invalid_manifest = RMEDIA_E_INVALID_MANIFEST,
     not_found = RMEDIA_E_NOT_FOUND,
@@ -1087,6 +1087,12 @@ class engine {
         e.keep(rmedia_engine_validate(get(), manifest.get(), &json, &why), why);
         return string::adopt(json);
     }
+    /// How many threads it has, as JSON: {pool, blocking, realtime}.
+    string threads() const noexcept {
+        rmedia_string_t json{};
+        rmedia_engine_threads(get(), &json);
+        return string::adopt(json);
+    }
     /// The oldest line of the log, as JSON; empty when there is none.
     string next_log() const noexcept {
         rmedia_string_t line{};
@@ -1162,82 +1168,6 @@ struct pulled {
     std::uint32_t from = any;
 };
 
-namespace detail {
-
-/// Finds the names in an object of a JSON text that the library has made.
-class names {
-  public:
-    /// Keys of the object that stands at `key` of the outermost object.
-    static std::vector<std::string> of(std::string_view json, std::string_view key) {
-        names at(json);
-        std::vector<std::string> found;
-        at.object([&](const std::string &outer) {
-            if (outer != key) return at.skip();
-            at.object([&](const std::string &inner) {
-                found.push_back(inner);
-                at.skip();
-            });
-        });
-        return found;
-    }
-
-  private:
-    explicit names(std::string_view json) : rest_(json) {}
-
-    /// Calls `each` with every key; it has to read or skip the value.
-    template <class F> void object(F each) {
-        if (!eat('{')) return skip();
-        while (!eat('}') && !rest_.empty()) {
-            const std::string key = text();
-            eat(':');
-            each(key);
-            eat(',');
-        }
-    }
-    /// Goes on behind the next value.
-    void skip() {
-        int depth = 0;
-        do {
-            if (rest_.empty()) return;
-            const char c = rest_.front();
-            if (c == '"') {
-                text();
-            } else if (c == '{' || c == '[') {
-                ++depth;
-                rest_.remove_prefix(1);
-            } else if (c == '}' || c == ']') {
-                --depth;
-                rest_.remove_prefix(1);
-            } else if (c == ',' || c == ':' || c == ' ') {
-                rest_.remove_prefix(1);
-            } else {
-                rest_.remove_prefix(std::min(rest_.size(), rest_.find_first_of(",]}")));
-            }
-        } while (depth > 0);
-    }
-    std::string text() {
-        std::string out;
-        eat('"');
-        while (!rest_.empty() && rest_.front() != '"') {
-            const bool escaped = rest_.front() == '\\' && rest_.size() > 1;
-            // Of the escapes only \" and \\ are in names: ports have no control characters.
-            out.push_back(rest_[escaped ? 1 : 0]);
-            rest_.remove_prefix(escaped ? 2 : 1);
-        }
-        eat('"');
-        return out;
-    }
-    bool eat(char c) {
-        if (rest_.empty() || rest_.front() != c) return false;
-        rest_.remove_prefix(1);
-        return true;
-    }
-
-    std::string_view rest_;
-};
-
-} // namespace detail
-
 class results;
 
 /// A running pipeline. All functions but moves and the destructor may be called by all threads at
@@ -1265,15 +1195,16 @@ class pipeline {
     explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
     rmedia_pipeline_t get() const noexcept { return handle_.get(); }
 
-    /// Pushes a copy of interleaved samples. ok: taken; full: pull, then push again; in_flight, busy,
-    /// host: see rmedia.h.
+    /// Pushes a copy of interleaved samples. ok: taken; full: pull, then push again; in_flight, due,
+    /// busy, host: see rmedia.h.
     [[nodiscard]] status push(span<const float> samples, std::uint32_t rate, std::uint32_t channels,
                               std::uint32_t input, error &e) noexcept {
         if (channels == 0 || samples.size() % channels != 0) return ragged(e);
         rmedia_error_t why{};
         return e.keep(push_samples(samples, rate, channels, input, &why), why);
     }
-    /// Pushes a packet. ok: it is taken and `packet` is empty; all else: it is still the caller's.
+    /// Pushes a packet. ok: it is taken and `packet` is empty; all else: it is still the caller's, also
+    /// where an interrupt came while this waited (interrupted).
     [[nodiscard]] status push(packet &packet, std::uint32_t input, timeout wait,
                               error &e) noexcept {
         rmedia_error_t why{};
@@ -1299,6 +1230,11 @@ class pipeline {
         rmedia_error_t why{};
         return e.keep(rmedia_pipeline_end(get(), input, &why), why);
     }
+    /// Says that nothing earlier will come into an input: what waits for it there goes on.
+    status gap(std::chrono::nanoseconds until, std::uint32_t input, error &e) noexcept {
+        rmedia_error_t why{};
+        return e.keep(rmedia_pipeline_gap(get(), input, until.count(), &why), why);
+    }
     /// Runs whatever can run, and pulls nothing.
     status advance(error &e) noexcept {
         rmedia_error_t why{};
@@ -1309,6 +1245,13 @@ class pipeline {
         std::uint32_t epoch = 0;
         rmedia_error_t why{};
         e.keep(rmedia_pipeline_reset(get(), &epoch, &why), why);
+        return epoch;
+    }
+    /// Forgets what lies behind where the manifest says. Gives the number of the new epoch.
+    std::uint32_t interrupt(error &e) noexcept {
+        std::uint32_t epoch = 0;
+        rmedia_error_t why{};
+        e.keep(rmedia_pipeline_interrupt(get(), &epoch, &why), why);
         return epoch;
     }
     /// Makes one that has come to its end ready for another run.
@@ -1366,8 +1309,8 @@ class pipeline {
         return index(rmedia_pipeline_output, name, e);
     }
     /// Names of the inputs and outputs, in the order of their indices.
-    std::vector<std::string> inputs() const { return detail::names::of(describe(), "inputs"); }
-    std::vector<std::string> outputs() const { return detail::names::of(describe(), "outputs"); }
+    std::vector<std::string> inputs() const { return names(rmedia_pipeline_input_name); }
+    std::vector<std::string> outputs() const { return names(rmedia_pipeline_output_name); }
 
     /// A descriptor for poll or an event loop, readable when there is something to pull or an event
     /// to take. It belongs to the pipeline: stop watching it before this is destroyed.
@@ -1425,12 +1368,19 @@ class pipeline {
         rmedia_error_t why{};
         detail::check(rmedia_pipeline_end(get(), input, &why), why);
     }
+    void gap(std::chrono::nanoseconds until, std::uint32_t input = any) {
+        rmedia_error_t why{};
+        detail::check(rmedia_pipeline_gap(get(), input, until.count(), &why), why);
+    }
     void advance() {
         rmedia_error_t why{};
         detail::check(rmedia_pipeline_advance(get(), &why), why);
     }
     std::uint32_t reset() {
         return detail::throwing([&](error &e) { return reset(e); });
+    }
+    std::uint32_t interrupt() {
+        return detail::throwing([&](error &e) { return interrupt(e); });
     }
     void rewind() {
         rmedia_error_t why{};
@@ -1501,6 +1451,14 @@ class pipeline {
         rmedia_error_t why{};
         e.keep(rmedia_pipeline_set_params(get(), node.get(), params.get(), at, &seq, &why), why);
         return seq;
+    }
+    template <class Name> std::vector<std::string> names(Name name) const {
+        std::vector<std::string> found;
+        rmedia_string_t next{};
+        while (name(get(), static_cast<std::uint32_t>(found.size()), &next) == RMEDIA_OK) {
+            found.emplace_back(string::adopt(next).view());
+        }
+        return found;
     }
     template <class Find>
     std::uint32_t index(Find find, detail::cstr name, error &e) const noexcept {

@@ -64,7 +64,7 @@ RMEDIA_NEED_INPUT = 2
 RMEDIA_FULL = 3
 #: A node has work under way elsewhere; waiting helps.
 RMEDIA_IN_FLIGHT = 4
-#: Another thread is running the pipeline; waiting helps.
+#: A thread, the program's or the engine's, is running the pipeline; waiting helps.
 RMEDIA_BUSY = 5
 #: A job waits for a host node of this process, and nobody serves it: take it with
 #: rmedia_engine_next_job.
@@ -73,9 +73,12 @@ RMEDIA_HOST = 6
 RMEDIA_CUT = 7
 #: There is none now.
 RMEDIA_EMPTY = 8
-#: A node goes on by itself in a while: a source in real time, or a call that is tried again;
+#: A node goes on by itself in a while: a source in real time, or a join that waits no longer;
 #: waiting helps.
 RMEDIA_DUE = 9
+#: push: while it waited for room, an interrupt or reset made the pipeline forget what the packet
+#: belongs to; it stays with the caller.
+RMEDIA_INTERRUPTED = 10
 #: The only input; any output; all inputs.
 RMEDIA_ANY = 4294967295
 #: A timeout: don't wait.
@@ -389,7 +392,9 @@ class rmedia_job_t(ctypes.Structure):
 
 class rmedia_node_type_t(ctypes.Structure):
     """A node type whose nodes are functions of the program. Functions of one node are called one at a
-    time, on the threads that run its pipeline. They may be NULL but for `process`.
+    time: inline on whatever thread calls the pipeline, placed on a thread (`placement: thread` in the
+    manifest) on whichever of the engine's. `create` is called where the pipeline is made, `destroy` on
+    the last thread that leaves it. They may be NULL but for `process`.
     """
 
     #: Size of the struct; set by RMEDIA_NODE_TYPE_INIT.
@@ -779,10 +784,12 @@ class Library:
         timeout_ms: int,
         error: Pointer,
     ) -> int:
-        """Pushes a packet into the input of that index (RMEDIA_ANY: the only one) and works it through the
-        nodes, on this thread. RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY and RMEDIA_HOST: not taken;
-        FULL asks for a pull, the next two for patience (`timeout_ms` waits: RMEDIA_TRY, RMEDIA_FOREVER,
-        or milliseconds), HOST for rmedia_engine_next_job.
+        """Pushes a packet into the input of that index (RMEDIA_ANY: the only one) and works it, on this
+        thread, through the nodes that run inline; those placed on threads are run by the engine's, and
+        nobody waits for them here. Where there is no room the packet is not taken: RMEDIA_FULL asks for a
+        pull; RMEDIA_IN_FLIGHT, RMEDIA_DUE and RMEDIA_BUSY for patience (`timeout_ms` waits: RMEDIA_TRY,
+        RMEDIA_FOREVER, or milliseconds); RMEDIA_HOST for rmedia_engine_next_job. RMEDIA_INTERRUPTED: not
+        taken, as an interrupt or reset came while the call waited; push it again if it is still wanted.
 
         Ownership: takes the packet on RMEDIA_OK. Otherwise it stays with the caller, who pushes it again
         or releases it: that is right after every failure, also where the pipeline failed while it worked
@@ -844,11 +851,13 @@ class Library:
         error: Pointer,
     ) -> int:
         """Pulls the next packet of the output of that index, or (RMEDIA_ANY) of all outputs in the order
-        in which they were emitted. Drives sources. Waits up to `timeout_ms` (RMEDIA_TRY, RMEDIA_FOREVER,
-        or milliseconds), and only where something but the caller can bring a packet. RMEDIA_OK: a
-        packet. RMEDIA_END: all was pulled. Else why there is none: RMEDIA_NEED_INPUT, RMEDIA_FULL (pull
-        the other output), RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST. `from` (may be NULL) gets the
-        index of the packet's output, or of the input, output or node that the status is about.
+        in which they were emitted. Drives sources, and lets those begin that are placed on threads. Waits
+        up to `timeout_ms` (RMEDIA_TRY, RMEDIA_FOREVER, or milliseconds), and only where something but the
+        caller can bring a packet: a thread, an open job, time. RMEDIA_OK: a packet. RMEDIA_END: all was
+        pulled. Else why there is none: RMEDIA_NEED_INPUT, RMEDIA_FULL (pull the other output),
+        RMEDIA_IN_FLIGHT, RMEDIA_DUE (a node goes on by itself), RMEDIA_BUSY (a thread is at work),
+        RMEDIA_HOST. `from` (may be NULL) gets the index of the packet's output, or of the input, output
+        or node that the status is about.
 
         Ownership: the caller gets the packet on RMEDIA_OK.
         Thread: any. Blocks: as its nodes do, and up to the timeout. Real-time: with RMEDIA_TRY, if its
@@ -872,11 +881,31 @@ class Library:
         """
         ...
 
+    @_function(c_int32, rmedia_pipeline_t, c_uint32, c_int64, POINTER(rmedia_error_t))
+    def rmedia_pipeline_gap(
+        self,
+        pipeline: rmedia_pipeline_t,
+        input: int,
+        until_ns: int,
+        error: Pointer,
+    ) -> int:
+        """Says that nothing earlier than `until_ns` will come into the input of that index (RMEDIA_ANY: the
+        only one): a node that waits for it there, to take packets of several connections by their time,
+        goes on. A packet that is pushed afterwards without a time begins at `until_ns`, after a break. A
+        time before where the input stands does nothing.
+
+        Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
+        Errors: NOT_FOUND for an index that there is not; STATE after the input's end; once the pipeline
+        is over, why.
+        """
+        ...
+
     @_function(c_int32, rmedia_pipeline_t, POINTER(rmedia_error_t))
     def rmedia_pipeline_advance(self, pipeline: rmedia_pipeline_t, error: Pointer) -> int:
-        """Runs whatever can run, sources included, until the outputs are full or there is nothing left to
-        do. Pulls nothing. Says why it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT,
-        RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY or RMEDIA_HOST.
+        """Runs whatever runs inline, sources included, until the outputs are full or there is nothing left
+        to do, and lets sources begin that are placed on threads. Pulls nothing and never waits. Says why
+        it stopped, as rmedia_pipeline_pull does: RMEDIA_NEED_INPUT, RMEDIA_FULL, RMEDIA_IN_FLIGHT,
+        RMEDIA_DUE, RMEDIA_BUSY (while threads are at work) or RMEDIA_HOST.
 
         Thread: any. Blocks: as its nodes do. Real-time: if its nodes are. Since: 0.1.
         Errors: once the pipeline is over, why.
@@ -899,6 +928,26 @@ class Library:
         """
         ...
 
+    @_function(c_int32, rmedia_pipeline_t, POINTER(c_uint32), POINTER(rmedia_error_t))
+    def rmedia_pipeline_interrupt(
+        self,
+        pipeline: rmedia_pipeline_t,
+        epoch: Pointer,
+        error: Pointer,
+    ) -> int:
+        """Forgets, at once, everything behind where the manifest says (`interrupt: {from: […]}`; without it,
+        everything): what somebody has heard enough of. Queues there are emptied, nodes reset, open jobs
+        dropped; params and ends stay, and what lies before goes on. Nothing of it is pulled once this has
+        returned, and a push afterwards belongs to the new epoch, whose number `epoch` gets (may be NULL).
+        A push that waits for room there gives RMEDIA_INTERRUPTED. An `interrupted` event says what was
+        forgotten, once it has come through.
+
+        Thread: any, not in its nodes. Blocks: no, a node's call that is running goes on. Real-time: no.
+        Since: 0.1.
+        Errors: once the pipeline is over, why; REENTRANT inside a node of this pipeline.
+        """
+        ...
+
     @_function(c_int32, rmedia_pipeline_t, POINTER(rmedia_error_t))
     def rmedia_pipeline_rewind(self, pipeline: rmedia_pipeline_t, error: Pointer) -> int:
         """Makes a pipeline that has come to its end ready for another run: inputs are open again, sources
@@ -916,8 +965,8 @@ class Library:
         timeout_ms: int,
         error: Pointer,
     ) -> int:
-        """Ends all inputs and works everything off, waiting for open jobs up to `timeout_ms`
-        (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
+        """Ends all inputs and works everything off, waiting for threads, open jobs and what is due up to
+        `timeout_ms` (RMEDIA_FOREVER: as long as it takes). What nobody pulls is dropped, so that writers on other
         branches finish. To get every result: end, pull to the end, then close. RMEDIA_OK: every node
         has delivered its tail; RMEDIA_CUT: time was up first. RMEDIA_HOST: it goes on closing, and waits
         for a job that nobody serves: take it, then close again.
@@ -975,8 +1024,8 @@ class Library:
     @_function(c_int32, rmedia_pipeline_t, POINTER(rmedia_string_t))
     def rmedia_pipeline_next_event(self, pipeline: rmedia_pipeline_t, event: Pointer) -> int:
         """Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
-        "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "recovered" | "breaker" |
-        "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
+        "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "join_gap" |
+        "queue_grown" | "recovered" | "breaker" | "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
@@ -993,8 +1042,8 @@ class Library:
     @_function(c_int32, rmedia_pipeline_t, POINTER(c_int32))
     def rmedia_pipeline_wait_handle(self, pipeline: rmedia_pipeline_t, fd: Pointer) -> int:
         """Gives a file descriptor for poll, select or an event loop. It is readable when something has
-        changed since a pull or rmedia_pipeline_next_event found nothing, and while packets or events
-        wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
+        changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
+        when a time has come), and while packets or events wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
         close it, and stop watching it before rmedia_pipeline_destroy.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
@@ -1012,9 +1061,9 @@ class Library:
     ) -> int:
         """Sets a function that is called when the wait handle would become readable: once, until a pull or
         rmedia_pipeline_next_event has found nothing again. It is called on whatever thread changes the
-        pipeline, also inside the program's own calls, and may only poke the program's loop: it must not
-        take a lock that the program holds while it calls this library. NULL takes the function away. When this
-        returns, no call of the former function is running or will begin (from inside that call it
+        pipeline, the engine's or, inside its own calls, the program's, and may only poke the program's
+        loop: it must not take a lock that the program holds while it calls this library. NULL takes the
+        function away. When this returns, no call of the former function is running or will begin (from inside that call it
         returns at once), and `free` has been or will be called once with its `user`.
 
         Ownership: takes `user` on success.
@@ -1202,6 +1251,15 @@ class Library:
         ...
 
     @_function(c_int32, rmedia_engine_t, POINTER(rmedia_string_t))
+    def rmedia_engine_threads(self, engine: rmedia_engine_t, json: Pointer) -> int:
+        """Gives the number of the engine's threads, by lane, as JSON: {pool, blocking, realtime}. They are
+        started when there is work for them.
+
+        Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+        """
+        ...
+
+    @_function(c_int32, rmedia_engine_t, POINTER(rmedia_string_t))
     def rmedia_engine_next_log(self, engine: rmedia_engine_t, line: Pointer) -> int:
         """Takes the oldest line of the engine's log: {level, time_ns, pipeline, message, lost} as JSON;
         RMEDIA_EMPTY when there is none. The log holds 1024 lines; `lost` counts those before this one
@@ -1247,8 +1305,9 @@ class Library:
         type: Pointer,
         error: Pointer,
     ) -> int:
-        """Adds a node type to an engine, for the pipelines to come. Its functions run under the pipeline's
-        turn: they must not call their own pipeline, and those that wait hold it up.
+        """Adds a node type to an engine, for the pipelines to come. Its functions must not call their own
+        pipeline, which gives REENTRANT, whatever thread they run on. Those that wait hold up what runs on
+        the same thread; a type that says `blocking` gets one for waiting where it is placed on a thread.
 
         Ownership: takes `type->user` on success; `type->free` gives it back.
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
@@ -1699,6 +1758,10 @@ class Engine(_Handle):
         """The oldest line of the log; None when there is none."""
         return _told(self.library, self.library.rmedia_engine_next_log, self.handle)
 
+    def threads(self) -> Json:
+        """How many threads it has, by lane."""
+        return _told(self.library, self.library.rmedia_engine_threads, self.handle)
+
     def run_releases(self, most: int = 2**32 - 1) -> int:
         """Gives wrapped memory back that nobody needs any more. How many."""
         count = c_uint32()
@@ -1859,7 +1922,8 @@ class Pipeline(_Handle):
         self, packet: Packet, input: str | int | None = None, timeout_ms: int = RMEDIA_TRY
     ) -> int:
         """Pushes a packet into an input (name, index; None: the only one). RMEDIA_OK: the packet is
-        gone. RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_BUSY, RMEDIA_HOST: it is still there."""
+        gone. RMEDIA_FULL, RMEDIA_IN_FLIGHT, RMEDIA_DUE, RMEDIA_BUSY, RMEDIA_HOST,
+        RMEDIA_INTERRUPTED: it is still there."""
         index, call = self._index(self.library.rmedia_pipeline_input, input), self._push
 
         def once(left: int) -> int:
@@ -1893,6 +1957,11 @@ class Pipeline(_Handle):
         index = self._index(self.library.rmedia_pipeline_input, input)
         _call(self.library, self.library.rmedia_pipeline_end, self.handle, index)
 
+    def gap(self, until_ns: int, input: str | int | None = None) -> None:
+        """Says that nothing earlier will come into an input (name, index; None: the only one)."""
+        index = self._index(self.library.rmedia_pipeline_input, input)
+        _call(self.library, self.library.rmedia_pipeline_gap, self.handle, index, until_ns)
+
     def advance(self) -> int:
         """Runs whatever can run. Says why it stopped."""
         return _call(self.library, self.library.rmedia_pipeline_advance, self.handle)
@@ -1900,6 +1969,12 @@ class Pipeline(_Handle):
     def reset(self) -> int:
         """Forgets everything inside. Gives the epoch that begins."""
         epoch, call = c_uint32(), self.library.rmedia_pipeline_reset
+        _call(self.library, call, self.handle, ctypes.byref(epoch))
+        return epoch.value
+
+    def interrupt(self) -> int:
+        """Forgets what lies behind where the manifest says. Gives the epoch that begins."""
+        epoch, call = c_uint32(), self.library.rmedia_pipeline_interrupt
         _call(self.library, call, self.handle, ctypes.byref(epoch))
         return epoch.value
 

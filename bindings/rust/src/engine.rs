@@ -7,7 +7,8 @@ use crate::pipeline::Timeout;
 use rmedia_capi::abi::{RMEDIA_OK, rmedia_engine_options_t, rmedia_engine_t, rmedia_job_info_t};
 use rmedia_capi::engine::{
     rmedia_engine_create, rmedia_engine_destroy, rmedia_engine_next_log, rmedia_engine_nodes,
-    rmedia_engine_run_releases, rmedia_engine_validate, rmedia_engine_wait_handle,
+    rmedia_engine_run_releases, rmedia_engine_threads, rmedia_engine_validate,
+    rmedia_engine_wait_handle,
 };
 use rmedia_capi::host::{rmedia_engine_add_host_node, rmedia_engine_next_job};
 use rmedia_capi::library::rmedia_live;
@@ -50,6 +51,16 @@ impl Engine {
     pub fn nodes(&self) -> Result<String> {
         // SAFETY: `string` points to a handle.
         text(|string| unsafe { rmedia_engine_nodes(self.handle, string) })
+            .map(Option::unwrap_or_default)
+    }
+
+    /// How many threads it has, by lane, as JSON.
+    ///
+    /// # Errors
+    /// In a forked child.
+    pub fn threads(&self) -> Result<String> {
+        // SAFETY: `string` points to a handle.
+        text(|string| unsafe { rmedia_engine_threads(self.handle, string) })
             .map(Option::unwrap_or_default)
     }
 

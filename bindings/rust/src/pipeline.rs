@@ -63,6 +63,8 @@ pub enum Idle {
     Busy,
     /// A job waits for a host node: take it with `Engine::next_job`.
     Host,
+    /// Of a push: an interrupt or reset came while it waited for room.
+    Interrupted,
 }
 
 impl Idle {
@@ -73,6 +75,7 @@ impl Idle {
             RMEDIA_IN_FLIGHT => Self::InFlight,
             RMEDIA_HOST => Self::Host,
             RMEDIA_DUE => Self::Due,
+            RMEDIA_INTERRUPTED => Self::Interrupted,
             _ => Self::Busy,
         }
     }
@@ -316,6 +319,17 @@ impl Pipeline {
         call(|error| unsafe { rmedia_pipeline_end(self.handle, input, error) }).map(|_| ())
     }
 
+    /// Says that nothing earlier will come into the input of that index (`None`: the only one).
+    ///
+    /// # Errors
+    /// When there is no such input, or it has ended; once the pipeline is over, why.
+    pub fn gap(&self, input: Option<u32>, until_ns: i64) -> Result<()> {
+        let input = input.unwrap_or(RMEDIA_ANY);
+        // SAFETY: `error` may be written.
+        call(|error| unsafe { rmedia_pipeline_gap(self.handle, input, until_ns, error) })
+            .map(|_| ())
+    }
+
     /// Runs whatever can run; says why it stopped.
     ///
     /// # Errors
@@ -333,6 +347,18 @@ impl Pipeline {
         let mut epoch = 0;
         // SAFETY: variables of their types.
         call(|error| unsafe { rmedia_pipeline_reset(self.handle, &mut epoch, error) })?;
+        Ok(epoch)
+    }
+
+    /// Forgets what lies behind where the manifest says that an interrupt hits; gives the epoch that
+    /// begins.
+    ///
+    /// # Errors
+    /// Once the pipeline is over, why.
+    pub fn interrupt(&self) -> Result<u32> {
+        let mut epoch = 0;
+        // SAFETY: variables of their types.
+        call(|error| unsafe { rmedia_pipeline_interrupt(self.handle, &mut epoch, error) })?;
         Ok(epoch)
     }
 

@@ -77,10 +77,11 @@ impl Pipeline {
                 unreachable!("a ready future is not polled again")
             };
             self.register(cx.waker());
+            // Before it is pushed again: what an interrupt has made room for is the new epoch's.
+            if self.has_forgotten(0, epoch) {
+                return Poll::Ready(Err(PushError::Interrupted(packet)));
+            }
             match self.push(packet) {
-                Err(PushError::Full(packet)) if self.has_forgotten(0, epoch) => {
-                    Poll::Ready(Err(PushError::Interrupted(packet)))
-                }
                 Err(PushError::Full(packet)) => match self.why_full() {
                     Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
                         waiting = Some(packet);

@@ -83,12 +83,14 @@ impl Pipeline {
                 Err(PushError::Full(packet)) => packet,
                 pushed => return pushed,
             };
+            let helps =
+                matches!(self.why_full(), Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy));
+            let waited = helps && self.shared.wait_until(seen, deadline);
+            // Before it is pushed again: what an interrupt has made room for is the new epoch's.
             if self.has_forgotten(input, epoch) {
                 return Err(PushError::Interrupted(packet));
             }
-            let helps =
-                matches!(self.why_full(), Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy));
-            if !helps || !self.shared.wait_until(seen, deadline) {
+            if !waited {
                 return Err(PushError::Full(packet));
             }
         }

@@ -39,7 +39,15 @@ KINDS = ["", "audio", "video", "encoded", "tensor", "text", "json", "record", "b
 SAMPLES = list(capi.SAMPLES)
 SIZES = [4, 2, 3, 4, 1]
 STATES = ["running", "closing", "closed", "failed", "cancelled"]
-PULLED = ["ok", "end", "need_input", "full", "in_flight", "busy"]
+PULLED = {
+    capi.RMEDIA_OK: "ok",
+    capi.RMEDIA_END: "end",
+    capi.RMEDIA_NEED_INPUT: "need_input",
+    capi.RMEDIA_FULL: "full",
+    capi.RMEDIA_IN_FLIGHT: "in_flight",
+    capi.RMEDIA_BUSY: "busy",
+    capi.RMEDIA_DUE: "due",
+}
 
 
 @dataclass
@@ -228,7 +236,8 @@ class Player:
     def push_one(self, packet: capi.Packet, index: int | None, retry: bool) -> bool:
         """Pushes a packet; while the input is full and something can be pulled, pulls it."""
         while True:
-            status = self.running().push(packet, index)
+            wait = capi.RMEDIA_FOREVER if retry else capi.RMEDIA_TRY
+            status = self.running().push(packet, index, wait)
             if status == capi.RMEDIA_HOST:
                 self.serve()
                 continue
@@ -246,21 +255,22 @@ class Player:
 
     def pull(self, rest: str) -> None:
         """Pulls once."""
-        if self.pull_one(None if rest == "-" else rest or None):
+        if self.pull_one(rest, capi.RMEDIA_TRY):
             self.note("ok")
 
-    def drain(self, _: str) -> None:
-        """Pulls until there is nothing."""
-        while self.pull_one(None):
+    def drain(self, rest: str) -> None:
+        """Pulls until there is nothing, waiting for what others bring."""
+        while self.pull_one(rest, capi.RMEDIA_FOREVER):
             pass
 
-    def pull_one(self, output: str | None) -> bool:
+    def pull_one(self, name: str, wait: int) -> bool:
         """Pulls once, and notes what it came to. Says whether that was a packet, which is a note of
         its own."""
-        pulled = self.running().pull(output)
+        output = None if name == "-" else name or None
+        pulled = self.running().pull(output, wait)
         while pulled.status == capi.RMEDIA_HOST:
             self.serve()
-            pulled = self.running().pull(output)
+            pulled = self.running().pull(output, wait)
         if pulled.packet is not None:
             self.packet(pulled.about, pulled.packet)
             return True
@@ -306,9 +316,19 @@ class Player:
             at = int(time)
         self.note("ok", number=self.running().set_params(node, json.loads(text), at))
 
+    def gap(self, rest: str) -> None:
+        """Says that nothing comes before a time."""
+        name, until = rest.split()
+        self.running().gap(int(until), None if name == "-" else name)
+        self.note("ok")
+
+    def interrupt(self, _: str) -> None:
+        """Forgets what lies where interrupts hit."""
+        self.note("ok", epoch=self.running().interrupt())
+
     def advance(self, _: str) -> None:
         """Runs what can run."""
-        while (status := self.running().advance()) == capi.RMEDIA_HOST:
+        while (status := self.running().advance()) in (capi.RMEDIA_HOST, capi.RMEDIA_BUSY):
             self.serve()
         self.note(PULLED[status])
 

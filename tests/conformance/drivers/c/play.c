@@ -117,12 +117,20 @@ static void play_validate(player_t *player, const step_t *step) {
 /* Notes what a pull or an advance came to. Says whether that was a packet. */
 static bool pulled(player_t *player, int32_t status, rmedia_packet_t packet, uint32_t from,
                    rmedia_error_t error) {
-    static const char *const NAMES[] = {"ok", "end", "need_input", "full", "in_flight", "busy"};
+    static const char *const NAMES[] = {
+        [RMEDIA_OK] = "ok",
+        [RMEDIA_END] = "end",
+        [RMEDIA_NEED_INPUT] = "need_input",
+        [RMEDIA_FULL] = "full",
+        [RMEDIA_IN_FLIGHT] = "in_flight",
+        [RMEDIA_BUSY] = "busy",
+        [RMEDIA_DUE] = "due",
+    };
     if (status < 0) {
         report_error(&player->report, player->line, error, NULL);
         return false;
     }
-    if ((size_t)status >= sizeof NAMES / sizeof *NAMES)
+    if ((size_t)status >= sizeof NAMES / sizeof *NAMES || NAMES[status] == NULL)
         die("a pull of this suite never answers %s", rmedia_status_name(status));
     if (status == RMEDIA_OK) {
         note_packet(player, from, packet);
@@ -145,31 +153,25 @@ static bool pulled(player_t *player, int32_t status, rmedia_packet_t packet, uin
     return false;
 }
 
-/* Pulls once, from one output or any. */
-static bool pull(player_t *player, uint32_t output) {
+/* Pulls once, from the output that the step names or any. */
+static bool pull(player_t *player, const step_t *step, int32_t timeout_ms) {
     rmedia_packet_t packet = {0};
     rmedia_error_t error = {0};
-    uint32_t from = RMEDIA_ANY;
-    int32_t status =
-        rmedia_pipeline_pull(player->pipeline, output, RMEDIA_TRY, &packet, &from, &error);
+    uint32_t output = RMEDIA_ANY, from = RMEDIA_ANY;
+    int32_t status = RMEDIA_OK;
+    if (step->port != NULL)
+        status = rmedia_pipeline_output(player->pipeline, step->port, &output, &error);
+    if (status == RMEDIA_OK)
+        status = rmedia_pipeline_pull(player->pipeline, output, timeout_ms, &packet, &from, &error);
     return pulled(player, status, packet, from, error);
-}
-
-static void play_pull(player_t *player, const step_t *step) {
-    uint32_t output = RMEDIA_ANY;
-    rmedia_error_t error = {0};
-    if (step->port != NULL &&
-        rmedia_pipeline_output(player->pipeline, step->port, &output, &error) < 0)
-        report_error(&player->report, player->line, error, NULL);
-    else if (pull(player, output))
-        report_step(&player->report, player->line, "ok", NULL);
 }
 
 /* Pushes a packet; while the input is full and something can be pulled, pulls it. */
 static int32_t push_one(player_t *player, const step_t *step, uint32_t input,
                         rmedia_packet_t packet, rmedia_error_t *error) {
+    int32_t timeout_ms = step->retry ? RMEDIA_FOREVER : RMEDIA_TRY;
     for (;;) {
-        int32_t status = rmedia_pipeline_push(player->pipeline, input, packet, RMEDIA_TRY, error);
+        int32_t status = rmedia_pipeline_push(player->pipeline, input, packet, timeout_ms, error);
         if (status == RMEDIA_OK || status < 0 || !step->retry) {
             if (status != RMEDIA_OK)
                 rmedia_packet_release(packet);
@@ -301,14 +303,30 @@ void play(player_t *player, const step_t *step) {
             status = rmedia_pipeline_end(pipeline, index, &error);
         note(player, status, error, NULL, 0);
         break;
-    case STEP_PULL: play_pull(player, step); break;
+    case STEP_PULL:
+        if (pull(player, step, RMEDIA_TRY))
+            report_step(&player->report, player->line, "ok", NULL);
+        break;
     case STEP_DRAIN:
-        while (pull(player, RMEDIA_ANY))
+        while (pull(player, step, RMEDIA_FOREVER))
             ;
         break;
     case STEP_SET: play_set(player, step); break;
+    case STEP_GAP:
+        if (step->port != NULL)
+            status = rmedia_pipeline_input(pipeline, step->port, &index, &error);
+        if (status == RMEDIA_OK)
+            status = rmedia_pipeline_gap(pipeline, index, step->at_ns, &error);
+        note(player, status, error, NULL, 0);
+        break;
+    case STEP_INTERRUPT:
+        status = rmedia_pipeline_interrupt(pipeline, &epoch, &error);
+        note(player, status, error, "epoch", epoch);
+        break;
     case STEP_ADVANCE:
-        status = rmedia_pipeline_advance(pipeline, &error);
+        do {
+            status = rmedia_pipeline_advance(pipeline, &error);
+        } while (status == RMEDIA_BUSY); /* Threads are at work. */
         if (status == RMEDIA_OK)
             report_step(&player->report, player->line, "ok", NULL);
         else

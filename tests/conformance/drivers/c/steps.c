@@ -125,7 +125,8 @@ step_t step_parse(char *line) {
         {"validate", STEP_VALIDATE}, {"push", STEP_PUSH},
         {"offer", STEP_PUSH},        {"end", STEP_END},
         {"pull", STEP_PULL},         {"drain", STEP_DRAIN},
-        {"set", STEP_SET},           {"advance", STEP_ADVANCE},
+        {"set", STEP_SET},           {"gap", STEP_GAP},
+        {"advance", STEP_ADVANCE},   {"interrupt", STEP_INTERRUPT},
         {"reset", STEP_RESET},       {"rewind", STEP_REWIND},
         {"close", STEP_CLOSE},       {"cancel", STEP_CANCEL},
     };
@@ -143,8 +144,13 @@ step_t step_parse(char *line) {
     case STEP_VALIDATE: step.words = rest; break;
     case STEP_PUSH: parse_push(rest, &step); break;
     case STEP_END:
-    case STEP_PULL: step.port = port(&rest); break;
+    case STEP_PULL:
+    case STEP_DRAIN: step.port = port(&rest); break;
     case STEP_SET: parse_set(rest, &step); break;
+    case STEP_GAP:
+        step.port = port(&rest);
+        step.at_ns = number(rest);
+        break;
     case STEP_CLOSE: step.timeout_ms = (int32_t)number(rest); break;
     default: break;
     }

@@ -124,7 +124,8 @@ void player::push(const step &step) {
 
 /// Pushes a packet; while the input is full and something can be pulled, pulls it. False: full.
 bool player::push_one(rmedia::packet packet, std::uint32_t input, bool retry) {
-    while (pipeline_.push(packet, input) != rmedia::status::ok) {
+    const rmedia::timeout wait = retry ? rmedia::forever : rmedia::no_wait;
+    while (pipeline_.push(packet, input, wait) != rmedia::status::ok) {
         if (!retry) return false;
         rmedia::error error;
         const rmedia::pulled freed = pipeline_.pull(rmedia::no_wait, rmedia::any, error);
@@ -135,8 +136,9 @@ bool player::push_one(rmedia::packet packet, std::uint32_t input, bool retry) {
 }
 
 /// Pulls once. Says whether that was a packet, which is a note of its own.
-bool player::pull(std::uint32_t output) {
-    const rmedia::pulled pulled = pipeline_.pull(rmedia::no_wait, output);
+bool player::pull(const step &step, rmedia::timeout wait) {
+    const std::uint32_t output = step.port ? pipeline_.output(*step.port) : rmedia::any;
+    const rmedia::pulled pulled = pipeline_.pull(wait, output);
     if (pulled) {
         report_.packet(line_, outputs_.at(pulled.from), *pulled);
     } else {
@@ -157,6 +159,7 @@ void player::idle(rmedia::status answer, std::uint32_t about) {
     case rmedia::status::full: name = "full", names = &outputs_; break;
     case rmedia::status::in_flight: name = "in_flight"; break;
     case rmedia::status::busy: name = "busy"; break;
+    case rmedia::status::due: name = "due"; break;
     default: throw std::runtime_error(rmedia::to_string(answer));
     }
     const bool told = about < names->size();
@@ -184,18 +187,25 @@ void player::play(std::size_t line, const step &step) {
             pipeline_.end(input(step));
             ok();
         } else if (op == "pull") {
-            if (pull(step.port ? pipeline_.output(*step.port) : rmedia::any)) ok();
+            if (pull(step, rmedia::no_wait)) ok();
         } else if (op == "drain") {
-            while (pull(rmedia::any)) {
+            while (pull(step, rmedia::forever)) {
             }
         } else if (op == "set") {
             const std::uint64_t number =
                 step.time ? pipeline_.set_params(step.node, step.words, *step.time)
                           : pipeline_.set_params(step.node, step.words);
             ok("\"number\":" + std::to_string(number));
+        } else if (op == "gap") {
+            pipeline_.gap(step.time.value(), input(step));
+            ok();
+        } else if (op == "interrupt") {
+            ok("\"epoch\":" + std::to_string(pipeline_.interrupt()));
         } else if (op == "advance") {
             rmedia::error error;
-            const rmedia::status answer = pipeline_.advance(error);
+            rmedia::status answer = pipeline_.advance(error);
+            // Threads are at work.
+            while (answer == rmedia::status::busy) answer = pipeline_.advance(error);
             if (error) throw error;
             idle(answer, rmedia::any);
         } else if (op == "reset") {

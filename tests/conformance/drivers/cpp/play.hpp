@@ -22,7 +22,7 @@ class player {
     void push(const step &step);
     std::vector<rmedia::packet> packets(const step &step) const;
     bool push_one(rmedia::packet packet, std::uint32_t input, bool retry);
-    bool pull(std::uint32_t output);
+    bool pull(const step &step, rmedia::timeout wait);
     void idle(rmedia::status answer, std::uint32_t about);
     void ok(const std::string &facts = "") { report_.step(line_, "ok", facts); }
     std::uint32_t input(const step &step) const;

@@ -117,7 +117,7 @@ step step::parse(std::string line) {
     read.op = word(rest);
     if (read.op == "push" || read.op == "offer") {
         read_push(rest, read);
-    } else if (read.op == "end" || read.op == "pull") {
+    } else if (read.op == "end" || read.op == "pull" || read.op == "drain") {
         read.port = port_name(rest);
     } else if (read.op == "create") {
         read.words = word(rest);
@@ -135,6 +135,9 @@ step step::parse(std::string line) {
             read.time = std::chrono::nanoseconds(number(word(rest).substr(3)));
         }
         read.words = rest;
+    } else if (read.op == "gap") {
+        read.port = port_name(rest);
+        read.time = std::chrono::nanoseconds(number(rest));
     } else if (read.op == "close") {
         read.timeout = std::chrono::milliseconds(number(rest));
     } else {

@@ -134,20 +134,32 @@ impl Run<'_> {
                 let ended = self.input(port).and_then(|input| pipeline.end(input));
                 self.note(ended.map(|()| Json::Null))
             }
-            Step::Pull { port } => self.pull(port),
-            Step::Drain => {
-                while self.pull_one(None)? {}
+            Step::Pull { port } => {
+                if self.pull(port, Timeout::TRY)? {
+                    self.ok("ok", Json::Null);
+                }
+                Ok(())
+            }
+            Step::Drain { port } => {
+                while self.pull(port, Timeout::FOREVER)? {}
                 Ok(())
             }
             Step::Set { node, at, json } => {
                 let set = pipeline.set_params(node, json, at);
                 self.note(set.map(|number| json!({"number": number})))
             }
+            Step::Gap { port, until } => {
+                let told = self.input(port).and_then(|input| pipeline.gap(input, until));
+                self.note(told.map(|()| Json::Null))
+            }
+            Step::Interrupt => self.note(pipeline.interrupt().map(|epoch| json!({"epoch": epoch}))),
             Step::Advance => match pipeline.advance() {
                 Ok(Idle::Host) => {
                     self.player.nodes.serve(&self.player.engine)?;
                     self.step(Step::Advance)
                 }
+                // Threads are at work.
+                Ok(Idle::Busy) => self.step(Step::Advance),
                 Ok(reason) => {
                     self.ok(status(reason), Json::Null);
                     Ok(())
@@ -235,7 +247,8 @@ impl Run<'_> {
         let pipeline = &self.running.pipeline;
         loop {
             let reason;
-            (packet, reason) = match pipeline.push(input, packet, Timeout::TRY) {
+            let time = if retry { Timeout::FOREVER } else { Timeout::TRY };
+            (packet, reason) = match pipeline.push(input, packet, time) {
                 Ok(Pushed::Taken) => return Ok(Ok(true)),
                 Ok(Pushed::Back(packet, reason)) => (packet, reason),
                 Err(error) => return Ok(Err(error)),
@@ -254,21 +267,11 @@ impl Run<'_> {
         }
     }
 
-    fn pull(&mut self, port: Option<&str>) -> Done {
-        let output = match port.map(|name| self.running.pipeline.output(name)).transpose() {
-            Ok(output) => output,
-            Err(error) => return self.player.error(self.line, &error, None),
-        };
-        if self.pull_one(output)? {
-            self.ok("ok", Json::Null);
-        }
-        Ok(())
-    }
-
     /// Pulls once, and notes what it came to. Says whether that was a packet, which is a note of
     /// its own.
-    fn pull_one(&mut self, output: Option<u32>) -> Done<bool> {
-        match self.running.pipeline.pull(output, Timeout::TRY) {
+    fn pull(&mut self, port: Option<&str>, time: Timeout) -> Done<bool> {
+        let output = port.map(|name| self.running.pipeline.output(name)).transpose();
+        match output.and_then(|output| self.running.pipeline.pull(output, time)) {
             Ok(Pulled::Packet { output, packet }) => {
                 self.packet(output, &packet)?;
                 return Ok(true);
@@ -276,7 +279,7 @@ impl Run<'_> {
             Ok(Pulled::End) => self.ok("end", Json::Null),
             Ok(Pulled::Idle { reason: Idle::Host, .. }) => {
                 self.player.nodes.serve(&self.player.engine)?;
-                return self.pull_one(output);
+                return self.pull(port, time);
             }
             Ok(Pulled::Idle { reason, about }) => {
                 let names = match reason {
@@ -334,5 +337,6 @@ fn status(reason: Idle) -> &'static str {
         Idle::Due => "due",
         Idle::Busy => "busy",
         Idle::Host => "host",
+        Idle::Interrupted => "interrupted",
     }
 }

@@ -94,6 +94,9 @@ impl conformance_shared::Player for Player {
     }
 }
 
+/// As long as it takes.
+const LONG: Duration = Duration::from_secs(60);
+
 /// One step on a pipeline.
 struct Run<'a> {
     pipeline: &'a Pipeline,
@@ -110,10 +113,25 @@ impl Run<'_> {
             Step::End { port: Some(port) } => {
                 self.note(self.pipeline.end_input(port).map(|()| Json::Null));
             }
-            Step::Pull { port } => self.pull(port)?,
-            Step::Drain => self.drain()?,
+            Step::Pull { port } => {
+                if self.pull(port, Duration::ZERO)? {
+                    self.report.step(self.line, "ok", Json::Null);
+                }
+            }
+            Step::Drain { port } => while self.pull(port, LONG)? {},
             Step::Set { node, at, json } => self.set(node, at, json)?,
+            Step::Gap { port, until } => {
+                let inputs: Vec<_> = self.pipeline.inputs().collect();
+                let until = MediaTime::from_nanos(until);
+                let told = self.input(port).and_then(|i| self.pipeline.gap(inputs[i], until));
+                self.note(told.map(|()| Json::Null));
+            }
+            Step::Interrupt => {
+                self.note(self.pipeline.interrupt().map(|epoch| json!({"epoch": epoch})));
+            }
             Step::Advance => match self.pipeline.advance() {
+                // Threads are at work.
+                Ok(Reason::Busy) => return self.step(Step::Advance),
                 Ok(reason) => self.idle(reason),
                 Err(error) => tell::error(self.report, self.line, &error, None),
             },
@@ -142,6 +160,10 @@ impl Run<'_> {
         }
     }
 
+    fn input(&self, port: Option<&str>) -> MediaResult<usize> {
+        port.map_or_else(|| self.pipeline.only_input(), |name| self.pipeline.input_index(name))
+    }
+
     fn push(&mut self, port: Option<&str>, place: Place, what: &What<'_>, retry: bool) -> Done {
         let packets = match what {
             What::Audio(sound) => {
@@ -160,9 +182,16 @@ impl Run<'_> {
                 vec![placed(Packet::bytes(Buffer::from_vec(self.report.case.read(file)?)), place)]
             }
         };
+        let input = match self.input(port) {
+            Ok(input) => input,
+            Err(error) => {
+                tell::error(self.report, self.line, &error, Some(0));
+                return Ok(());
+            }
+        };
         let mut count = 0;
         for packet in packets {
-            match self.push_one(port, packet, retry)? {
+            match self.push_one(input, packet, retry)? {
                 Ok(()) => count += 1,
                 Err(PushError::Full(_)) => {
                     self.report.step(self.line, "full", json!({"count": count}));
@@ -181,16 +210,13 @@ impl Run<'_> {
     /// Pushes a packet; while the input is full and something can be pulled, pulls it.
     fn push_one(
         &mut self,
-        port: Option<&str>,
+        input: usize,
         mut packet: Packet,
         retry: bool,
     ) -> Done<Result<(), PushError>> {
         loop {
-            let pushed = match port {
-                Some(port) => self.pipeline.push_to(port, packet),
-                None => self.pipeline.push(packet),
-            };
-            packet = match pushed {
+            let time = if retry { LONG } else { Duration::ZERO };
+            packet = match self.pipeline.push_within(input, packet, time) {
                 Err(PushError::Full(packet)) if retry => packet,
                 other => return Ok(other),
             };
@@ -203,27 +229,13 @@ impl Run<'_> {
         }
     }
 
-    /// Pulls once.
-    fn pull(&mut self, port: Option<&str>) -> Done {
+    /// Pulls once, and notes what it came to. Says whether that was a packet, which is a note of its
+    /// own.
+    fn pull(&mut self, port: Option<&str>, time: Duration) -> Done<bool> {
         let pulled = match port {
-            Some(port) => self.pipeline.pull_from(port, Duration::ZERO),
-            None => self.pipeline.try_pull(),
+            Some(port) => self.pipeline.pull_from(port, time),
+            None => self.pipeline.pull(time),
         };
-        let got = self.pulled(pulled)?;
-        if got {
-            self.report.step(self.line, "ok", Json::Null);
-        }
-        Ok(())
-    }
-
-    /// Pulls until there is nothing; notes why.
-    fn drain(&mut self) -> Done {
-        while self.pulled(self.pipeline.try_pull())? {}
-        Ok(())
-    }
-
-    /// Notes what a pull came to. Says whether that was a packet, which is a note of its own.
-    fn pulled(&mut self, pulled: MediaResult<Pull<'_>>) -> Done<bool> {
         match pulled {
             Ok(Pull::Packet(output, packet)) => {
                 tell::packet(self.report, self.line, output, &packet)?;

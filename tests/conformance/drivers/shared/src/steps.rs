@@ -45,8 +45,11 @@ pub enum Step<'a> {
         /// The output that is named.
         port: Option<&'a str>,
     },
-    /// Pulls until there is nothing.
-    Drain,
+    /// Pulls until there is nothing, waiting for what others bring.
+    Drain {
+        /// The output that is named.
+        port: Option<&'a str>,
+    },
     /// Sets live params.
     Set {
         /// The node's id.
@@ -56,8 +59,17 @@ pub enum Step<'a> {
         /// The params, as text.
         json: &'a str,
     },
-    /// Runs what can run, sources included.
+    /// Says that nothing comes before a time.
+    Gap {
+        /// The input that is named.
+        port: Option<&'a str>,
+        /// The time, in nanoseconds.
+        until: i64,
+    },
+    /// Runs what can run, sources included, until no thread is at work.
     Advance,
+    /// Forgets what lies where interrupts hit.
+    Interrupt,
     /// Forgets everything inside.
     Reset,
     /// Makes it ready for another run.
@@ -187,9 +199,11 @@ pub fn parse(line: &str) -> Result<Step<'_>, String> {
         "push" | "offer" => parse_push(rest, op == "push")?,
         "end" => Step::End { port: port(&mut rest) },
         "pull" => Step::Pull { port: port(&mut rest) },
-        "drain" => Step::Drain,
+        "drain" => Step::Drain { port: port(&mut rest) },
         "set" => parse_set(rest)?,
+        "gap" => Step::Gap { port: port(&mut rest), until: number(rest)? },
         "advance" => Step::Advance,
+        "interrupt" => Step::Interrupt,
         "reset" => Step::Reset,
         "rewind" => Step::Rewind,
         "close" => Step::Close { ms: number(rest)? },
