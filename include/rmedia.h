@@ -893,7 +893,7 @@ int32_t rmedia_pipeline_set_params(struct rmedia_pipeline_t pipeline,
 /**
  * Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
  * "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "join_gap" |
- * "queue_grown" | "lost", …}; RMEDIA_EMPTY when there is none.
+ * "queue_grown" | "recovered" | "breaker" | "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */

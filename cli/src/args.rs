@@ -68,6 +68,9 @@ pub(crate) struct RunArgs {
     /// Writes the pipeline's metrics to a file at the end, also after a failure
     #[arg(long, value_name = "FILE")]
     pub(crate) metrics: Option<String>,
+    /// As fast as the media's times say, as a live stream would come; not as fast as it goes
+    #[arg(long)]
+    pub(crate) realtime: bool,
     /// No progress, no summary, no warnings
     #[arg(short, long)]
     pub(crate) quiet: bool,

@@ -1,5 +1,5 @@
 //! Runs a pipeline from its feeds to whoever takes its results, in bounded memory: a packet is
-//! pushed only when there is nothing to pull.
+//! pushed only when there is nothing to pull; in real time, not before its time has come.
 
 use crate::failure::{Exit, Failure};
 use crate::input::Feed;
@@ -7,7 +7,7 @@ use crate::interrupt;
 use remotemedia::error::detail;
 use remotemedia::packet::Pool;
 use remotemedia::{Error, Packet, Pipeline, Pull, PushError, Reason};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longest wait for work elsewhere before Ctrl-C and the progress are looked at again.
 const LOOK: Duration = Duration::from_millis(100);
@@ -19,6 +19,17 @@ pub(crate) enum Outcome {
     Finished,
     /// Ended early because it was asked to; tails were delivered.
     Ended,
+}
+
+/// When packets are pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As soon as there is room.
+    Fast,
+    /// When their time has come.
+    Realtime,
+    /// When nothing more comes of those before: reading the next may take for ever.
+    Patient,
 }
 
 /// Who takes what comes out.
@@ -39,8 +50,10 @@ pub(crate) fn drive(
     pool: &Pool,
     feeds: &mut [Feed],
     taker: &mut impl Taker,
+    pace: Pace,
 ) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::Finished;
+    let begin = Instant::now();
     loop {
         if outcome == Outcome::Finished && (interrupt::requested() || taker.is_full()) {
             outcome = Outcome::Ended;
@@ -48,29 +61,65 @@ pub(crate) fn drive(
             pipeline.stop()?;
         }
         taker.look(pipeline, feeds)?;
-        match pipeline.pull(LOOK)? {
-            Pull::Packet(output, packet) => taker.take(output, packet)?,
-            Pull::End => return Ok(outcome),
-            Pull::Idle(Reason::Need(open)) => {
-                let fed = feed_one(pipeline, pool, feeds, |f| open.contains(f.index))?;
-                if !fed && !interrupt::requested() {
-                    return Err(stuck());
-                }
+        let reason = match pipeline.try_pull()? {
+            Pull::Packet(output, packet) => {
+                taker.take(output, packet)?;
+                continue;
             }
-            Pull::Idle(_) => {}
+            Pull::End => return Ok(outcome),
+            Pull::Idle(reason) => reason,
+        };
+        if pace == Pace::Patient && !matches!(reason, Reason::Need(_)) {
+            wait(pipeline, taker, LOOK)?;
+            continue;
+        }
+        let now = (pace == Pace::Realtime).then(|| begin.elapsed());
+        if feed_one(pipeline, pool, feeds, now)? {
+            continue;
+        }
+        let until_next = now.and_then(|now| next_due(feeds, now));
+        match (reason, until_next) {
+            (_, Some(time)) => wait(pipeline, taker, time.min(LOOK))?,
+            (Reason::Need(_), None) if !interrupt::requested() => return Err(stuck()),
+            _ => wait(pipeline, taker, LOOK)?,
         }
     }
 }
 
-/// Pushes one packet, or an end, into the input that lies furthest behind. `false`: none takes
-/// anything.
+/// Waits for a result, and takes it.
+fn wait(pipeline: &Pipeline, taker: &mut impl Taker, time: Duration) -> Result<(), Failure> {
+    let seen = pipeline.changes();
+    match pipeline.pull(time)? {
+        Pull::Packet(output, packet) => taker.take(output, packet),
+        // Nothing in the pipeline brings anything, so that the pull has not waited.
+        Pull::Idle(Reason::Need(_) | Reason::Full(_)) => {
+            pipeline.wait_for_change(seen, Instant::now().checked_add(time));
+            Ok(())
+        }
+        Pull::Idle(_) | Pull::End => Ok(()),
+    }
+}
+
+/// How long it takes until the next packet's time has come; `None` when nothing waits for that.
+fn next_due(feeds: &[Feed], now: Duration) -> Option<Duration> {
+    let open = feeds.iter().filter(|feed| !feed.ended);
+    open.map(time_of).filter(|at| *at > now).min().map(|at| at - now)
+}
+
+fn time_of(feed: &Feed) -> Duration {
+    Duration::from_nanos(feed.position.nanos().max(0) as u64)
+}
+
+/// Pushes one packet, or an end, into the input that lies furthest behind; in real time, only if its
+/// time has come. `false`: none takes anything.
 fn feed_one(
     pipeline: &Pipeline,
     pool: &Pool,
     feeds: &mut [Feed],
-    open: impl Fn(&Feed) -> bool,
+    now: Option<Duration>,
 ) -> Result<bool, Failure> {
-    let mut waiting: Vec<&mut Feed> = feeds.iter_mut().filter(|f| !f.ended && open(f)).collect();
+    let due = |feed: &Feed| now.is_none_or(|now| time_of(feed) <= now);
+    let mut waiting: Vec<&mut Feed> = feeds.iter_mut().filter(|f| !f.ended && due(f)).collect();
     waiting.sort_by_key(|feed| feed.position);
     for feed in waiting {
         let next = feed.next(pool);

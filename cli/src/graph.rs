@@ -5,7 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::load::Loaded;
 use crate::report::{Reporter, print};
 use remotemedia::Engine;
-use remotemedia::graph::{Graph, GraphNode, PortRef, QueueLimits, QueuePolicy};
+use remotemedia::graph::{Edge, Graph, GraphNode, Lane, PortRef, QueueLimits, QueuePolicy};
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
 
@@ -44,7 +44,7 @@ fn arrows(graph: &Graph) -> Vec<Arrow> {
             to: node(edge.to),
             label: label(
                 name(graph, edge.from, false),
-                port.caps.to_string(),
+                format!("{}{}", port.caps, waiting(graph, edge)),
                 name(graph, edge.to, true),
             ),
         }
@@ -55,6 +55,19 @@ fn arrows(graph: &Graph) -> Vec<Arrow> {
         label: label(name(graph, endpoint.port, false), graph.gives(endpoint).to_string(), ""),
     });
     inputs.chain(edges).chain(outputs).collect()
+}
+
+/// How much may wait on a connection, where packets wait.
+fn waiting(graph: &Graph, edge: &Edge) -> String {
+    if !graph.is_border(edge) && !graph.nodes[edge.to.node].waits() {
+        return String::new();
+    }
+    let QueueLimits { items, time, policy, .. } = &edge.queue;
+    let policy = match policy {
+        QueuePolicy::Block => String::new(),
+        policy => format!(", {}", policy.name()),
+    };
+    format!(" [≤ {items}, {} ms{policy}]", time.nanos() / 1_000_000)
 }
 
 /// What flows, between the ports' names where they are not the default ones.
@@ -73,16 +86,38 @@ fn type_name(node: &GraphNode) -> &'static str {
     node.node_type.descriptor().name
 }
 
+/// The nodes of a segment, with their indices.
+fn in_segment(graph: &Graph, segment: usize) -> impl Iterator<Item = (usize, &GraphNode)> {
+    graph.nodes.iter().enumerate().filter(move |(_, node)| node.segment == segment)
+}
+
+fn segment_name(index: usize, lane: Lane) -> String {
+    match lane {
+        Lane::Caller => "the caller's threads".to_owned(),
+        lane => format!("segment {index}, {}", lane.name()),
+    }
+}
+
 fn mermaid(graph: &Graph) -> String {
     let quote = |text: &str| format!("\"{}\"", text.replace('"', "#quot;"));
     let mut out = "flowchart LR\n".to_owned();
     for (i, input) in graph.inputs.iter().enumerate() {
         let _ = writeln!(out, "  i{i}([{}])", quote(&input.name));
     }
-    for (i, node) in graph.nodes.iter().enumerate() {
-        let class = if node.adapter { ":::adapter" } else { "" };
-        let text = quote(&format!("{}<br/>{}", node.id, type_name(node)));
-        let _ = writeln!(out, "  n{i}[{text}]{class}");
+    for (s, lane) in graph.segments.iter().enumerate() {
+        let boxed = graph.segments.len() > 1;
+        if boxed {
+            let _ = writeln!(out, "  subgraph s{s}[{}]", quote(&segment_name(s, *lane)));
+        }
+        for (i, node) in in_segment(graph, s) {
+            let class = if node.adapter { ":::adapter" } else { "" };
+            let text = quote(&format!("{}<br/>{}", node.id, type_name(node)));
+            let indent = if boxed { "    " } else { "  " };
+            let _ = writeln!(out, "{indent}n{i}[{text}]{class}");
+        }
+        if boxed {
+            out.push_str("  end\n");
+        }
     }
     for (i, output) in graph.outputs.iter().enumerate() {
         let _ = writeln!(out, "  o{i}([{}])", quote(&output.name));
@@ -103,11 +138,22 @@ fn dot(graph: &Graph) -> String {
     for (i, input) in graph.inputs.iter().enumerate() {
         let _ = writeln!(out, "  i{i} [label={}];", quote(&input.name));
     }
-    for (i, node) in graph.nodes.iter().enumerate() {
-        let style = if node.adapter { ", style=dashed" } else { "" };
-        // `\n` is dot's own line break.
-        let text = format!("{}\\n{}", quote(&node.id).trim_matches('"'), type_name(node));
-        let _ = writeln!(out, "  n{i} [shape=box{style}, label=\"{text}\"];");
+    for (s, lane) in graph.segments.iter().enumerate() {
+        let boxed = graph.segments.len() > 1;
+        if boxed {
+            let label = quote(&segment_name(s, *lane));
+            let _ = writeln!(out, "  subgraph cluster_{s} {{\n    label={label};");
+        }
+        for (i, node) in in_segment(graph, s) {
+            let style = if node.adapter { ", style=dashed" } else { "" };
+            // `\n` is dot's own line break.
+            let text = format!("{}\\n{}", quote(&node.id).trim_matches('"'), type_name(node));
+            let indent = if boxed { "    " } else { "  " };
+            let _ = writeln!(out, "{indent}n{i} [shape=box{style}, label=\"{text}\"];");
+        }
+        if boxed {
+            out.push_str("  }\n");
+        }
     }
     for (i, output) in graph.outputs.iter().enumerate() {
         let _ = writeln!(out, "  o{i} [label={}];", quote(&output.name));
@@ -129,6 +175,8 @@ fn to_json(graph: &Graph) -> Json {
             "node_type": node.type_name,
             "params": node.params,
             "adapter": node.adapter,
+            "segment": node.segment,
+            "join": node.ports.join.name(),
         })
     });
     let connections = graph.edges.iter().map(|edge| {
@@ -138,6 +186,7 @@ fn to_json(graph: &Graph) -> Json {
             "to": at(edge.to, true),
             "caps": port.caps.to_string(),
             "queue": queue(&edge.queue),
+            "waits": graph.is_border(edge) || graph.nodes[edge.to.node].waits(),
         })
     });
     let inputs = graph.inputs.iter().map(|input| {
@@ -160,20 +209,17 @@ fn to_json(graph: &Graph) -> Json {
         "connections": connections.collect::<Vec<_>>(),
         "inputs": inputs.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
+        "segments": graph.segments.iter().map(|lane| lane.name()).collect::<Vec<_>>(),
+        "determinate": graph.indeterminate.is_empty(),
+        "indeterminate": graph.indeterminate,
     })
 }
 
 fn queue(limits: &QueueLimits) -> Json {
-    let policy = match limits.policy {
-        QueuePolicy::Block => "block",
-        QueuePolicy::DropOldest => "drop_oldest",
-        QueuePolicy::DropNewest => "drop_newest",
-        QueuePolicy::KeepLatest => "keep_latest",
-    };
     json!({
         "items": limits.items,
         "bytes": limits.bytes,
         "ms": limits.time.nanos() / 1_000_000,
-        "policy": policy,
+        "policy": limits.policy.name(),
     })
 }

@@ -18,8 +18,6 @@ use std::path::Path;
 
 /// One input of the pipeline and what is pushed into it.
 pub(crate) struct Feed {
-    /// Index of the input.
-    pub(crate) index: usize,
     /// Name of the input.
     pub(crate) input: String,
     reader: Reader,
@@ -50,7 +48,7 @@ impl Feed {
     pub(crate) fn new(graph: &Graph, index: usize, reader: Reader) -> Self {
         let input = graph.inputs[index].name.clone();
         let position = MediaTime::ZERO;
-        Self { index, input, reader, pending: None, position, packets: 0, ended: false }
+        Self { input, reader, pending: None, position, packets: 0, ended: false }
     }
 
     /// The next packet; `None` at the end, which is then final.

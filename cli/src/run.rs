@@ -1,7 +1,7 @@
 //! `rmedia run`: files through a pipeline, from begin to end.
 
 use crate::args::RunArgs;
-use crate::drive::{self, Outcome, Taker};
+use crate::drive::{self, Outcome, Pace, Taker};
 use crate::failure::{Exit, Failure, cannot_open, cannot_write};
 use crate::input::{self, Feed};
 use crate::load::Loaded;
@@ -23,7 +23,10 @@ pub(crate) fn run(args: &RunArgs, reporter: Reporter) -> Result<Exit, Failure> {
     if args.pipeline == "-" && args.input.iter().any(|i| i == "-" || i.ends_with("=-")) {
         return Err(Failure::usage("standard input can't be both the manifest and an input"));
     }
-    let (graph, warnings) = loaded.resolve(&engine)?;
+    let (mut graph, warnings) = loaded.resolve(&engine)?;
+    for node in graph.nodes.iter_mut().filter(|n| n.ports.inputs.is_empty()) {
+        node.realtime |= args.realtime;
+    }
     reporter.warnings(warnings, &loaded.name, loaded.text.as_deref());
     let mut feeds = input::open(&graph, &args.input)?;
     let outputs = Outputs::open(&graph, &args.output, args.format.map(Into::into))?;
@@ -45,7 +48,8 @@ pub(crate) fn run(args: &RunArgs, reporter: Reporter) -> Result<Exit, Failure> {
         watch: &mut watch,
         progress: Progress::new(shown, total),
     };
-    let outcome = drive::drive(&pipeline, engine.pool(), &mut feeds, &mut desk);
+    let pace = if args.realtime { Pace::Realtime } else { Pace::Fast };
+    let outcome = drive::drive(&pipeline, engine.pool(), &mut feeds, &mut desk, pace);
     let elapsed = desk.progress.finish();
     let Desk { outputs, mut written, .. } = desk;
     // What the pipeline said is kept, however it went; why it failed comes first.

@@ -1,7 +1,7 @@
 //! `rmedia stream`: standard input through a pipeline to standard output, value by value.
 
 use crate::args::StreamArgs;
-use crate::drive::{self, Outcome, Taker};
+use crate::drive::{self, Outcome, Pace, Taker};
 use crate::failure::{Exit, Failure};
 use crate::input::{Feed, Reader};
 use crate::lines::{self, Lines};
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &StreamArgs, reporter: Reporter) -> Result<Exit, Failure
     let only = only.map(|index| graph.outputs[index].name.clone());
     let pipeline = Pipeline::new(&engine, graph)?;
     let mut writer = StreamWriter { form, only, open: true, watch: &mut watch };
-    let outcome = drive::drive(&pipeline, engine.pool(), &mut feeds, &mut writer);
+    let outcome = drive::drive(&pipeline, engine.pool(), &mut feeds, &mut writer, Pace::Patient);
     let told = watch.finish(&pipeline);
     let outcome = outcome?;
     told?;

@@ -1,4 +1,5 @@
 //! Joins in a running pipeline: partners by time, bounds, starvation, patience (rules S6, S7).
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod common;
 

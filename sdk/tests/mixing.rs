@@ -1,4 +1,5 @@
 //! Mixer, Merge and Router in running pipelines (rules S6, S14).
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 #![cfg(feature = "media")]
 
 mod common;

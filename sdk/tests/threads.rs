@@ -1,4 +1,5 @@
 //! Pipelines whose nodes run on the engine's workers (rules S1, S2, S9, S11, S22).
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod common;
 
@@ -82,4 +83,35 @@ fn cancelled_under_load_it_is_over_at_once() {
         });
         assert_eq!(run.state(), State::Cancelled);
     }
+}
+
+#[test]
+fn ten_thousand_idle_pipelines_share_the_engines_threads() {
+    let engine = remotemedia::Engine::new(remotemedia::nodes::builtin());
+    let manifest = adders(2, 4);
+    let runs: Vec<_> = (0..10_000).map(|_| common::on(&engine, manifest.clone())).collect();
+    for run in runs.iter().step_by(1000) {
+        run.push(json!(1)).unwrap();
+        let Pull::Packet(_, packet) = run.pull(LONG).unwrap() else { panic!("nothing came") };
+        assert_eq!(packet.as_json(), Some(&json!(3)));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads: usize = engine.threads().iter().map(|(_, count)| count).sum();
+    assert!(threads <= cores, "{threads} threads on {cores} cores");
+}
+
+#[test]
+fn a_segment_of_the_realtime_lane_runs_with_or_without_the_priority() {
+    let engine = remotemedia::Engine::new(remotemedia::nodes::builtin());
+    let run = common::on(
+        &engine,
+        json!({"version": "v1", "nodes": [
+            {"id": "gain", "node_type": "Gain", "placement": "thread", "lane": "realtime"},
+        ]}),
+    );
+    run.push(common::mono(&[0.5; 480])).unwrap();
+    assert!(matches!(run.pull(LONG), Ok(Pull::Packet(..))));
+    // Where the system does not permit it, the log says so.
+    let line = engine.log_line();
+    assert!(line.is_none_or(|l| l.message.contains("no real-time priority")));
 }

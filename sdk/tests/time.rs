@@ -1,4 +1,5 @@
 //! Time: sources in real time, virtual time, the seeded scheduler (rules S3, S14, S23).
+#![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 #![cfg(feature = "media")]
 
 mod common;

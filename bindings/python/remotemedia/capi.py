@@ -1025,7 +1025,7 @@ class Library:
     def rmedia_pipeline_next_event(self, pipeline: rmedia_pipeline_t, event: Pointer) -> int:
         """Takes the pipeline's oldest event as JSON, {event: "state" | "error" | "warning" | "dropped" |
         "params" | "format_changed" | "discontinuity" | "reset" | "interrupted" | "join_gap" |
-        "queue_grown" | "lost", …}; RMEDIA_EMPTY when there is none.
+        "queue_grown" | "recovered" | "breaker" | "hung" | "lost", …}; RMEDIA_EMPTY when there is none.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """

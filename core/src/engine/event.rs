@@ -91,6 +91,30 @@ pub enum Event {
         /// Packets that it takes from now on.
         items: usize,
     },
+    /// A node failed, and the pipeline goes on.
+    Recovered {
+        /// The node.
+        node: Arc<str>,
+        /// What was done.
+        action: Recovery,
+        /// What had happened.
+        error: Error,
+    },
+    /// The circuit breaker of a node went into another state.
+    Breaker {
+        /// The node.
+        node: Arc<str>,
+        /// The state that it is in now.
+        state: BreakerState,
+    },
+    /// A call of a node takes longer than the node's deadline, and has not come back. The pipeline
+    /// is over; the thread that is inside is left alone.
+    Hung {
+        /// The node.
+        node: Arc<str>,
+        /// For how long it has been running.
+        since_ms: u64,
+    },
     /// Events were lost, because nobody pulled them.
     Lost(u64),
 }
@@ -104,6 +128,59 @@ pub enum ParamsOutcome {
     Superseded,
     /// The pipeline ended, was reset or is over before its time came.
     Discarded,
+}
+
+/// What is done about the error of a node that does not end its pipeline (rule S13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Recovery {
+    /// The packet is lost, or what had been left of one, or a tail.
+    Skipped,
+    /// The call is made again.
+    Retried,
+    /// The packet and the node's state are lost; a new node goes on.
+    Restarted,
+    /// The node that stands in takes the packet.
+    FellBack,
+}
+
+impl Recovery {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Skipped, Self::Retried, Self::Restarted, Self::FellBack];
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Skipped => "skipped",
+            Self::Retried => "retried",
+            Self::Restarted => "restarted",
+            Self::FellBack => "fell_back",
+        }
+    }
+}
+
+/// How a circuit breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BreakerState {
+    /// Calls go through.
+    Closed,
+    /// No call goes through.
+    Open,
+    /// One call goes through, to see how it goes.
+    HalfOpen,
+}
+
+impl BreakerState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
 }
 
 impl Event {
@@ -152,6 +229,16 @@ impl Event {
             }
             Self::QueueGrown { link, items } => {
                 json!({"event": "queue_grown", "link": &**link, "items": items})
+            }
+            Self::Recovered { node, action, error } => json!({
+                "event": "recovered", "node": &**node, "action": action.name(),
+                "error": error.to_json(),
+            }),
+            Self::Breaker { node, state } => {
+                json!({"event": "breaker", "node": &**node, "state": state.name()})
+            }
+            Self::Hung { node, since_ms } => {
+                json!({"event": "hung", "node": &**node, "since_ms": since_ms})
             }
             Self::Lost(count) => json!({"event": "lost", "count": count}),
         }

@@ -1,11 +1,11 @@
 //! How a runner lets go: of everything before a new epoch, and at the end of its life.
 
 use super::event::{Event, ParamsOutcome};
+use super::item::Item;
 use super::life::{Epochs, State};
 use super::routes::Dest;
 use super::runner::{Leaving, Runner};
 use super::shared::Shared;
-use super::slot::Item;
 use super::stats::DropReason;
 use std::sync::atomic::Ordering;
 
@@ -27,7 +27,7 @@ impl Runner {
                 continue;
             }
             self.current = index;
-            let held = slot.held() as u64;
+            let held = slot.held();
             lost += held;
             slot.stats.failed.add(held);
             if rewind {
@@ -64,7 +64,7 @@ impl Runner {
         self.drop_inside(shared, reason, true);
         self.paused.clear();
         for index in 0..self.nodes.len() {
-            self.nodes[index].waiting.clear();
+            self.nodes[index].let_go();
             self.nodes[index].discard_changes();
             self.report(shared, index);
         }
@@ -124,7 +124,7 @@ impl Runner {
             if !(all || slot.hit) {
                 continue;
             }
-            let holds = slot.holds();
+            let holds = slot.waits;
             let mut lose = |item: &Item| {
                 let Some(packet) = &item.packet else { return };
                 if item.has_link() {

@@ -3,11 +3,12 @@
 
 use super::clock::Nanos;
 use super::event::Event;
+use super::item::Item;
 use super::join::Ready;
 use super::routes::Dest;
 use super::runner::{Leaving, Runner};
 use super::shared::Shared;
-use super::slot::{Item, NodeSlot};
+use super::slot::NodeSlot;
 use super::stats::DropReason;
 use crate::node::Join;
 use crate::packet::{MediaTime, Packet};

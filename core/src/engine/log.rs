@@ -108,6 +108,15 @@ impl Log {
             Event::QueueGrown { link, items } => {
                 (LogLevel::Warning, format!("the queue {link} takes {items} packets from now on"))
             }
+            Event::Recovered { action, error, .. } => {
+                (LogLevel::Warning, format!("{error} ({})", action.name().replace('_', " ")))
+            }
+            Event::Breaker { node, state } => {
+                let state = state.name().replace('_', "-");
+                (LogLevel::Warning, format!("the breaker of {node} is {state}"))
+            }
+            // The error that follows says so.
+            Event::Hung { .. } => return,
             Event::Lost(_)
             | Event::Params { .. }
             | Event::Reset { .. }

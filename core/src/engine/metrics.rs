@@ -1,5 +1,6 @@
 //! What a pipeline tells about itself: JSON and Prometheus text.
 
+use super::event::{BreakerState, Recovery};
 use super::pipeline::Pipeline;
 use super::shared::Shared;
 use super::stats::{DropReason, Histogram};
@@ -85,6 +86,36 @@ impl Pipeline {
             "counter",
             &nodes(&|n| stats[n].failed.get() as f64),
         );
+        let mut recovered = Vec::new();
+        let mut breakers = Vec::new();
+        for (n, stats) in stats.iter().enumerate() {
+            for what in Recovery::ALL {
+                let count = stats.recovered[what as usize].get();
+                if count > 0 {
+                    let labels = format!("{},action=\"{}\"", node(n), what.name());
+                    recovered.push((labels, count as f64));
+                }
+            }
+            breakers.extend(breaker(shared, n).map(|state| (node(n), f64::from(state as u8))));
+        }
+        family(
+            "node_recovered_total",
+            "Failures of a node that did not end the pipeline.",
+            "counter",
+            &recovered,
+        );
+        family(
+            "node_zombies_total",
+            "Tickets of a node that were given up as they came too late.",
+            "counter",
+            &nodes(&|n| stats[n].zombies.get() as f64),
+        );
+        family(
+            "node_breaker",
+            "A node's circuit breaker: 0 closed, 1 open, 2 half-open.",
+            "gauge",
+            &breakers,
+        );
         family(
             "node_seconds_total",
             "Time inside a node's calls.",
@@ -125,6 +156,10 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
     let tried = done + failed;
     let rate = if tried == 0 { 1.0 } else { done as f64 / tried as f64 };
     let calls = stats.calls.get();
+    let recovered: Map<_, _> = Recovery::ALL
+        .into_iter()
+        .map(|what| (what.name().to_owned(), stats.recovered[what as usize].get().into()))
+        .collect();
     let mut node = json!({
         "node_id": spec.id,
         "node_type": spec.type_name,
@@ -137,6 +172,9 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
         "unconnected": stats.unconnected.get(),
         "unmatched": stats.unmatched.get(),
         "copied_bytes": stats.copied_bytes.get(),
+        "recovered": recovered,
+        "zombies": stats.zombies.get(),
+        "breaker": breaker(shared, index).map(BreakerState::name),
         "latency_ms": stats.latency_ns.get() as f64 / 1e6,
         "calls": calls,
         "total_duration_us": round(busy),
@@ -149,6 +187,12 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
         map.insert("p99_duration_us".into(), round(times.quantile(0.99) as f64 * scale).into());
     }
     node
+}
+
+/// The state of a node's breaker, if it has one.
+fn breaker(shared: &Shared, index: usize) -> Option<BreakerState> {
+    shared.graph.nodes[index].on_error.breaker?;
+    BreakerState::ALL.get(shared.nodes[index].breaker.get() as usize).copied()
 }
 
 fn link_json(shared: &Shared, index: usize) -> Json {

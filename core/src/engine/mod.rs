@@ -2,40 +2,47 @@
 //!
 //! | file | idea |
 //! |---|---|
-//! | `pipeline` | push and pull |
+//! | `pipeline`, `push`, `pull` | what a program holds: packets in, packets out |
 //! | `control` | ends, close, cancel, interrupt, reset, rewind, live params |
 //! | `answer` | what these calls answer |
 //! | `shared` | what all threads see of a pipeline |
-//! | `segment` | nodes that run together, by one thread at a time |
-//! | `runner`, `routes`, `forget` | works packets through the nodes, and lets go of them |
-//! | `slot` | one node in it |
-//! | `relief` | more room where a join starves |
-//! | `join`, `gather` | how packets of several connections find each other |
-//! | `join` | how packets of several connections find each other |
+//! | `segment`, `layout` | nodes that run together, by one thread at a time |
+//! | `runner` | works packets through the nodes of a segment |
+//! | `intake`, `deliver`, `routes`, `rest` | how they come in and go out; how a run leaves its segment |
+//! | `slot`, `item`, `change`, `set` | one node in it: what waits for it, what changes its params |
+//! | `join`, `gather`, `relief` | how packets of several connections find each other |
+//! | `recover`, `guard` | what a node's error does |
+//! | `forget` | how a runner lets go |
 //! | `turn` | who may run nodes: one atomic word |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
-//! | `scheduler`, `workers`, `simulation` | the threads that run segments, or one that plays them |
+//! | `scheduler`, `workers`, `priority`, `simulation` | the threads that run segments, or one that plays them |
 //! | `clock`, `timers`, `ticks` | what they go by; the cheapest clock |
 //! | `time` | what the target has of clocks and waiting |
-//! | `mail`, `letters` | results that come from other threads |
+//! | `mail`, `letters`, `tickets` | what comes from other threads |
 //! | `live` | params that change while it runs |
 //! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
 
 mod answer;
 mod asynchronous;
+mod change;
 mod clock;
 mod control;
+mod deliver;
 mod entry;
 mod epochs;
 mod event;
 mod forget;
 mod gather;
+mod guard;
 mod held;
 mod input;
 mod inside;
+mod intake;
+mod item;
 mod join;
+mod layout;
 mod letters;
 mod life;
 mod live;
@@ -43,16 +50,23 @@ mod log;
 mod mail;
 mod metrics;
 mod pipeline;
+mod priority;
+mod pull;
+mod push;
 mod queue;
+mod recover;
 mod relief;
+mod rest;
 mod routes;
 mod runner;
 mod scheduler;
 mod segment;
+mod set;
 mod shared;
 mod simulation;
 mod slot;
 mod stats;
+mod tickets;
 mod ticks;
 mod time;
 mod timers;
@@ -61,7 +75,7 @@ mod wait;
 mod workers;
 
 pub use answer::{Closed, Closing, PortSet, Pull, PushError, Reason};
-pub use event::{Event, ParamsOutcome};
+pub use event::{BreakerState, Event, ParamsOutcome, Recovery};
 pub use life::State;
 pub use log::{LogLevel, LogLine};
 pub use pipeline::Pipeline;
@@ -101,15 +115,17 @@ impl Engine {
 
     /// An engine that refuses packets while packets from its pool hold more than so many bytes.
     pub fn with_memory_limit(registry: Registry, bytes: u64) -> Self {
-        Self::on(registry, bytes, Scheduler::threads())
+        let log = Arc::default();
+        let scheduler = Scheduler::threads(&log);
+        Self::on(registry, bytes, scheduler, log)
     }
 
-    fn on(registry: Registry, bytes: u64, scheduler: Scheduler) -> Self {
+    fn on(registry: Registry, bytes: u64, scheduler: Scheduler, log: Arc<Log>) -> Self {
         let inner = Inner {
             registry: RwLock::new(Arc::new(registry)),
             pool: Pool::new(),
             memory_limit: bytes,
-            log: Arc::default(),
+            log,
             scheduler: Arc::new(scheduler),
         };
         Self { inner: Arc::new(inner) }
@@ -119,7 +135,7 @@ impl Engine {
     /// order that the seed gives, and time stands still until nothing else can happen. An hour of a
     /// call takes as long as its work does, and the same seed gives the same run again.
     pub fn simulated(registry: Registry, seed: u64) -> Self {
-        Self::on(registry, 4 << 30, Scheduler::simulated(seed))
+        Self::on(registry, 4 << 30, Scheduler::simulated(seed), Arc::default())
     }
 
     /// Its time: since it was made, or, simulated, since the beginning of the simulation.

@@ -36,9 +36,7 @@ pub(super) fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Vec<De
         };
         for &dest in routes[index].iter().flatten() {
             match dest {
-                Dest::Edge { node, .. }
-                    if slots[node].max_in_flight == 0 && slots[node].join.is_none() =>
-                {
+                Dest::Edge { node, .. } if !slots[node].waits => {
                     exits[node].iter().copied().for_each(&mut add);
                 }
                 exit => add(exit),

@@ -1,8 +1,11 @@
 //! The scheduler: how segments that are not the callers' come to run, and who watches the time.
 
 use super::clock::{Clock, Nanos};
+use super::log::Log;
 use super::shared::Shared;
 use super::simulation::Simulation;
+use super::time::since_1970;
+use super::timers::What;
 use super::workers::Workers;
 use crate::graph::Lane;
 use std::sync::Arc;
@@ -26,10 +29,10 @@ pub(super) enum By {
 
 impl Scheduler {
     /// Real threads in real time. They are started when there is work.
-    pub(crate) fn threads() -> Self {
+    pub(crate) fn threads(log: &Arc<Log>) -> Self {
         let clock = Arc::new(Clock::machine());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let lane = |lane, most| Workers::new(lane, most, clock.clone());
+        let lane = |lane, most| Workers::new(lane, most, clock.clone(), log.clone());
         let lanes =
             [lane(Lane::Pool, cores), lane(Lane::Blocking, MOST_BLOCKING), lane(Lane::Realtime, 1)];
         Self { clock, by: By::Threads(lanes) }
@@ -38,6 +41,14 @@ impl Scheduler {
     /// One thread, virtual time.
     pub(crate) fn simulated(seed: u64) -> Self {
         Self { clock: Arc::new(Clock::still()), by: By::Simulation(Simulation::new(seed)) }
+    }
+
+    /// A number to begin random numbers with; the same in the same simulation.
+    pub(crate) fn seed(&self) -> u64 {
+        match &self.by {
+            By::Threads(_) => since_1970().as_nanos() as u64,
+            By::Simulation(simulation) => simulation.seed(),
+        }
     }
 
     /// Makes sure that a lane has a thread.
@@ -84,8 +95,25 @@ impl Scheduler {
         segment: usize,
     ) {
         match &self.by {
-            By::Threads(lanes) => lanes[of(Lane::Pool)].set_timer(at, before, pipeline, segment),
+            By::Threads(lanes) => {
+                lanes[of(Lane::Pool)].set_timer(at, before, pipeline, segment, What::Wake);
+            }
             By::Simulation(simulation) => simulation.set_timer(at, before, pipeline, segment),
+        }
+    }
+
+    /// Sees to it that somebody looks after a segment's call at that time. Those threads do it of
+    /// which there are always more: all others may hang. In virtual time nobody does.
+    pub(crate) fn watch(&self, at: Nanos, pipeline: &Arc<Shared>, segment: usize) {
+        if let By::Threads(lanes) = &self.by {
+            lanes[of(Lane::Blocking)].set_timer(at, None, pipeline, segment, What::Watch);
+        }
+    }
+
+    /// Does without a thread of the lane, which hangs.
+    pub(crate) fn count_out(&self, lane: Lane) {
+        if let (By::Threads(lanes), true) = (&self.by, lane != Lane::Caller) {
+            lanes[of(lane)].count_out();
         }
     }
 

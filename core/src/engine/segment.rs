@@ -1,5 +1,6 @@
 //! A segment: nodes that run together, by one thread at a time (rules S1, S22).
 
+use super::guard::Watch;
 use super::letters::Letters;
 use super::mail::Mail;
 use super::relief::Starving;
@@ -19,6 +20,8 @@ pub(crate) struct Segment {
     /// The epoch that begins next is that of another run.
     pub(crate) rewinding: AtomicBool,
     pub(crate) rest: Rest,
+    /// Where calls have to be back in time: who sees to it.
+    pub(crate) watch: Option<Arc<Watch>>,
     /// Joins that wait while others of their lanes are full.
     pub(crate) starving: Mutex<Vec<Starving>>,
     /// Where there are joins: nodes that have something to do and did not get to it.
@@ -32,6 +35,8 @@ pub(crate) struct Segment {
 pub(crate) struct Rest {
     /// A node with an open ticket, plus one.
     in_flight: AtomicUsize,
+    /// A ticket is open that may take as long as it likes.
+    timeless: AtomicBool,
     /// When a timer of it comes, in nanoseconds of the engine's clock, plus one.
     due: AtomicU64,
     /// When the timer comes that is set for it, as `due`.
@@ -41,7 +46,12 @@ pub(crate) struct Rest {
 }
 
 impl Segment {
-    pub(crate) fn new(lane: Lane, runner: Runner, mail: Arc<Mail>) -> Self {
+    pub(crate) fn new(
+        lane: Lane,
+        runner: Runner,
+        mail: Arc<Mail>,
+        watch: Option<Arc<Watch>>,
+    ) -> Self {
         Self {
             lane,
             turn: Turn::new(runner),
@@ -52,6 +62,7 @@ impl Segment {
             starving: Mutex::default(),
             stuck: Mutex::default(),
             room: Letters::new(),
+            watch,
         }
     }
 }
@@ -63,6 +74,16 @@ impl Rest {
         self.due.store(due.map_or(0, |at| at.saturating_add(1)), Ordering::Relaxed);
         let position = position.map_or(0, |p| p.saturating_add(1));
         self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// Notes whether a ticket is open that may take as long as it likes.
+    pub(crate) fn set_timeless(&self, timeless: bool) {
+        self.timeless.store(timeless, Ordering::Relaxed);
+    }
+
+    /// Whether a ticket is open that may take as long as it likes: no virtual time passes.
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.timeless.load(Ordering::Relaxed)
     }
 
     pub(crate) fn in_flight(&self) -> Option<usize> {

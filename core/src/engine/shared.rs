@@ -5,6 +5,7 @@ use super::clock::Nanos;
 use super::entry::Entry;
 use super::epochs::Settling;
 use super::event::{Event, EventQueue};
+use super::guard::Look;
 use super::held::Held;
 use super::inside;
 use super::life::{Epochs, Life, State};
@@ -94,6 +95,8 @@ pub(crate) struct Shared {
     pub(super) watched: AtomicBool,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
+    /// Segments that workers run or are to run.
+    pub(crate) at_work: AtomicUsize,
     /// Time that workers have spent on it, in ticks.
     pub(crate) worked: AtomicU64,
     pub(crate) wait: Arc<Wait>,
@@ -172,6 +175,8 @@ impl Shared {
         } else if turn.ask()
             && let Some(me) = self.me.upgrade()
         {
+            // Before it can run and rest again.
+            self.at_work.fetch_add(1, Ordering::SeqCst);
             self.scheduler.queue(*lane, me, segment);
         }
     }
@@ -381,6 +386,9 @@ impl Shared {
         let spent = super::ticks::now().wrapping_sub(begin);
         self.worked.fetch_add(spent, Ordering::Relaxed);
         self.news.store(false, Ordering::Release);
+        if !more {
+            self.at_work.fetch_sub(1, Ordering::SeqCst);
+        }
         // Also if nothing was done: who waits for the workers has to see that they rest.
         self.wait.notify();
         if more {
@@ -416,6 +424,36 @@ impl Shared {
         }
     }
 
+    /// Looks after the call that a segment makes: if it is late, the pipeline is over, and the
+    /// thread is left alone. What it gives when it comes back is dropped.
+    pub(super) fn look_after(&self, segment: usize) {
+        let Segment { lane, watch, .. } = &self.segments[segment];
+        let Some(watch) = watch else { return };
+        match watch.look(self.scheduler.clock.now()) {
+            Look::Nothing => {}
+            Look::At(time) => {
+                if let Some(me) = self.me.upgrade() {
+                    self.scheduler.watch(time, &me, segment);
+                }
+            }
+            Look::Late(node, since) => {
+                self.scheduler.count_out(*lane);
+                let node: Arc<str> = self.graph.nodes[node].id.as_str().into();
+                let since_ms = since / 1_000_000;
+                self.event(Event::Hung { node: node.clone(), since_ms });
+                let message = format!("a call of the node has not come back for {since_ms} ms");
+                let hint = "the thread that is inside is left alone; raise the node's deadline_ms";
+                let error = Error::new(detail::NODE_HUNG, message).with_hint(hint);
+                self.fail(error.in_node(&*node));
+            }
+        }
+    }
+
+    /// Whether a call of the segment was found to hang.
+    pub(super) fn is_hung(&self, segment: usize) -> bool {
+        self.segments[segment].watch.as_ref().is_some_and(|watch| watch.is_hung())
+    }
+
     /// Waits until something has changed since `seen`, or until the deadline (`None`: for ever).
     /// False when the deadline came first. Where time is virtual, what can run runs meanwhile.
     pub(super) fn wait_until(&self, seen: u64, deadline: Option<Nanos>) -> bool {
@@ -435,7 +473,7 @@ impl Shared {
                 if simulation.step() {
                     continue;
                 }
-                if self.segments.iter().any(|s| s.rest.in_flight().is_some()) {
+                if self.segments.iter().any(|s| s.rest.is_timeless()) {
                     // Somebody outside has the ticket, in real time.
                     let real = deadline.map(|at| at.saturating_sub(clock.now()));
                     let real =
@@ -458,8 +496,8 @@ impl Shared {
 
     /// Why nothing goes on, as the last runs have left it.
     pub(crate) fn reason(&self, wanted: Option<usize>) -> Reason {
-        let workers = self.segments.iter().filter(|s| s.lane != Lane::Caller);
-        if { workers }.any(|s| !s.turn.is_idle()) {
+        // One that wakes another is still at work then, so that this is never zero in between.
+        if self.at_work.load(Ordering::SeqCst) > 0 {
             return Reason::Busy;
         }
         if let Some(node) = self.segments.iter().find_map(|s| s.rest.in_flight()) {

@@ -3,7 +3,7 @@
 
 use super::clock::{Clock, Nanos};
 use super::shared::Shared;
-use super::timers::Timers;
+use super::timers::{Timers, What};
 use crate::node::testing::Random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,6 +28,11 @@ impl Simulation {
         Self { state: Mutex::new(state) }
     }
 
+    /// A number that belongs to its seed.
+    pub(crate) fn seed(&self) -> u64 {
+        self.lock().random.below(1 << 30) as u64
+    }
+
     pub(crate) fn queue(&self, pipeline: Arc<Shared>, segment: usize) {
         self.lock().ready.push((pipeline.clone(), segment));
         // Who waits for what comes from outside is the one to run it.
@@ -41,7 +46,7 @@ impl Simulation {
         pipeline: &Arc<Shared>,
         segment: usize,
     ) {
-        self.lock().timers.set(at, before, pipeline, segment);
+        self.lock().timers.set(at, before, pipeline, segment, What::Wake);
     }
 
     /// Gives one of the segments that are ready its turn. False: there is none.

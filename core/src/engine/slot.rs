@@ -2,9 +2,11 @@
 
 use super::clock::{Clock, Nanos};
 use super::event::ParamsOutcome;
-use super::join::{Lanes, Timed};
+use super::item::{GAP, Item, NEWS, NO_LINK, SET};
+use super::join::Lanes;
 use super::live::Change;
 use super::queue::Level;
+use super::recover::Failed;
 use super::stats::{LinkStats, NodeStats};
 use super::ticks::Ticks;
 use crate::error::{Error, Result, detail};
@@ -12,98 +14,13 @@ use crate::graph::GraphNode;
 use crate::node::{
     AnyNode, Context, Emission, Flow, MediaFormat, Outcome, Port, TicketDesk, TicketId,
 };
-use crate::packet::{MediaTime, Packet, Payload, Pool};
+use crate::packet::{MediaTime, Packet, Pool};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What waits for a node.
-pub(crate) struct Item {
-    /// `None`: a link that leads to the port has ended.
-    pub(crate) packet: Option<Packet>,
-    /// The connection that it came by, of those that lead to the node.
-    pub(crate) lane: u16,
-    /// The link that it came by; `NO_LINK` once it is counted as taken there.
-    pub(crate) link: u32,
-    pub(crate) stamp: Ticks,
-    /// Its duration, as the counters have it. Of a gap the time before which nothing comes.
-    pub(crate) ns: u64,
-}
-
-/// Stands for the link of a packet that is counted already.
-pub(crate) const NO_LINK: u32 = u32::MAX;
 /// Before every time: nothing is known.
-const NEVER: MediaTime = MediaTime::from_nanos(i64::MIN);
-
-/// Marks what is no packet and no end: nothing will come before a certain time.
-const GAP: u32 = u32::MAX - 1;
-/// Stands for the set of packets that a join has put together.
-const SET: u32 = u32::MAX - 2;
-/// Stands for the news of a join that nothing earlier will come.
-const NEWS: u32 = u32::MAX - 3;
-/// Stands for the link of a packet that serves once more.
-const AGAIN: u32 = u32::MAX - 4;
-
-impl Item {
-    pub(crate) fn end(lane: u16) -> Self {
-        Self { packet: None, lane, link: NO_LINK, stamp: 0, ns: 0 }
-    }
-
-    /// Nothing before that time will come.
-    pub(crate) fn gap(until: MediaTime, lane: u16) -> Self {
-        Self { packet: None, lane, link: GAP, stamp: 0, ns: until.nanos().max(0) as u64 }
-    }
-
-    /// The set in the slot.
-    pub(crate) fn set() -> Self {
-        Self { link: SET, ..Self::end(0) }
-    }
-
-    /// Nothing before that time will come on any lane.
-    pub(crate) fn news(until: MediaTime) -> Self {
-        Self { link: NEWS, ..Self::gap(until, 0) }
-    }
-
-    /// Whether its link counts it as taken.
-    pub(crate) fn is_counted(&self) -> bool {
-        self.link == NO_LINK
-    }
-
-    /// Whether it is the end of a lane.
-    pub(crate) fn is_end(&self) -> bool {
-        self.packet.is_none() && self.link == NO_LINK
-    }
-
-    /// Whether the node works on it and may open a ticket for it.
-    pub(crate) fn is_work(&self) -> bool {
-        self.packet.is_some() || self.link == SET
-    }
-
-    /// Whether a link still counts it.
-    pub(crate) fn has_link(&self) -> bool {
-        self.link < AGAIN
-    }
-
-    /// A packet that no link counts any more.
-    pub(crate) fn counted(packet: Packet, lane: u16, stamp: Ticks) -> Self {
-        Self { packet: Some(packet), lane, link: NO_LINK, stamp, ns: 0 }
-    }
-
-    /// Whether it is a gap of that lane, which a later one takes the place of.
-    pub(crate) fn is_gap_of(&self, lane: u16) -> bool {
-        self.link == GAP && self.lane == lane
-    }
-}
-
-impl Timed for Item {
-    fn pts(&self) -> Option<MediaTime> {
-        self.packet.as_ref().and_then(Packet::pts)
-    }
-
-    fn again(&self) -> Self {
-        Self { packet: self.packet.clone(), link: AGAIN, ..*self }
-    }
-}
+pub(super) const NEVER: MediaTime = MediaTime::from_nanos(i64::MIN);
 
 /// Where a node stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +31,11 @@ pub(crate) enum Stage {
     Paused,
     /// It returned `More` while it drained; the item that led to it is still at the inbox's head.
     Draining,
+    /// A call failed and is to be made again: resume it.
+    Retrying {
+        /// That of a tail.
+        tail: bool,
+    },
     /// Its inputs have ended and its tail is out.
     Ended,
 }
@@ -125,10 +47,14 @@ pub(crate) struct Waiting {
     pub(crate) outcome: Option<Outcome>,
     pub(crate) early: Vec<Emission>,
     pub(crate) stamp: Ticks,
+    /// When the ticket is given up; by the engine's clock.
+    pub(crate) until: Option<Nanos>,
     /// It is a tail, not the result of a packet.
     pub(crate) tail: bool,
     /// How far the input had come with it.
     pub(crate) reached: Option<MediaTime>,
+    /// Packets that it counts for: those of a set together.
+    pub(crate) weight: u64,
 }
 
 /// A node in a running pipeline.
@@ -146,12 +72,30 @@ pub(crate) struct NodeSlot {
     /// Whether interrupts hit it.
     pub(crate) hit: bool,
     pub(crate) max_in_flight: usize,
+    /// Packets may wait for it, though it runs in the segment of what feeds it.
+    pub(crate) waits: bool,
+    /// It has a guard, which knows what its errors do.
+    pub(crate) guarded: bool,
+    /// Packets may go straight to it: they never wait, and its errors need no care.
+    pub(super) direct: bool,
+    /// Packets that the node's call counts for.
+    pub(super) weight: u64,
+    /// When that was pushed which is to be tried again.
+    pub(super) stamp: Ticks,
+    /// A packet was lost: once the old tail is out, there is a break.
+    pub(super) gap: bool,
+    /// There is something to tell besides `acks`.
+    pub(crate) news: bool,
+    /// How long its tickets may take.
+    pub(super) deadline: Option<Duration>,
+    /// Tickets that were given up and have not come back.
+    pub(super) zombies: Vec<TicketId>,
     pub(crate) waiting: VecDeque<Waiting>,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
     /// Per input port: links in all.
     pub(crate) links_in: Vec<usize>,
-    inputs: Vec<Port>,
+    pub(super) inputs: Vec<Port>,
     /// Per connection that leads to it: its port.
     pub(crate) lanes: Vec<u16>,
     /// Where packets of several connections find each other.
@@ -159,7 +103,7 @@ pub(crate) struct NodeSlot {
     /// A set of packets that the node takes next.
     pub(crate) set: Vec<Option<Item>>,
     /// What of it the node is given.
-    taken: Vec<Option<Packet>>,
+    pub(super) taken: Vec<Option<Packet>>,
     pub(crate) max_wait: Option<Duration>,
     /// Times of packets that the join holds, and when they came; only if it does not wait for ever.
     pub(crate) arrived: VecDeque<(MediaTime, Nanos)>,
@@ -169,23 +113,23 @@ pub(crate) struct NodeSlot {
     pub(crate) no_room: bool,
     /// Whether a join behind it wants to know that nothing earlier comes.
     pub(crate) tells: bool,
-    keeps_time: bool,
+    pub(super) keeps_time: bool,
     /// Per output port: the last bound that was told.
-    told: Vec<MediaTime>,
+    pub(super) told: Vec<MediaTime>,
     /// The lane whose packet the node works on.
     pub(crate) lane: usize,
     /// Per output port: nothing earlier will come out.
-    advanced: Vec<MediaTime>,
+    pub(super) advanced: Vec<MediaTime>,
     /// Per port, or, where all lanes of a port are on their own, per lane.
-    formats: Vec<Option<MediaFormat>>,
-    ordered: bool,
+    pub(super) formats: Vec<Option<MediaFormat>>,
+    pub(super) ordered: bool,
     /// Per output port: mark the next packet as DISCONT.
-    broken: Vec<bool>,
+    pub(super) broken: Vec<bool>,
     pub(crate) any_broken: bool,
     /// The packet being processed has another part to come.
-    partial: bool,
+    pub(super) partial: bool,
     /// `finish` was called; what it has left to emit comes by `resume`.
-    finishing: bool,
+    pub(super) finishing: bool,
     /// The last change of format that no event tells of yet.
     pub(crate) format_change: Option<(MediaFormat, MediaFormat)>,
     /// Param changes that wait for their time, in order of time.
@@ -193,7 +137,7 @@ pub(crate) struct NodeSlot {
     /// What became of changes; the runner makes events of them.
     pub(crate) acks: Vec<(u64, ParamsOutcome)>,
     /// End of the last packet taken.
-    reached: Option<MediaTime>,
+    pub(super) reached: Option<MediaTime>,
     /// End of the last packet whose results are out.
     pub(crate) committed: Option<MediaTime>,
     /// Sources: time that they have reached.
@@ -253,7 +197,16 @@ impl NodeSlot {
             clean: true,
             is_source: descriptor.inputs.is_empty(),
             hit: spec.hit,
-            max_in_flight: descriptor.max_in_flight,
+            max_in_flight: spec.max_in_flight(),
+            waits: spec.waits(),
+            guarded: !spec.on_error.is_plain(),
+            direct: !spec.waits() && spec.on_error.is_plain(),
+            weight: 1,
+            stamp: 0,
+            gap: false,
+            news: false,
+            deadline: spec.on_error.deadline,
+            zombies: Vec::new(),
             waiting: VecDeque::new(),
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
@@ -320,157 +273,14 @@ impl NodeSlot {
         self.formats.resize(lanes, None);
     }
 
-    /// Whether packets wait for it: for its tickets, or for each other.
-    #[inline]
-    pub(crate) fn holds(&self) -> bool {
-        self.max_in_flight > 0 || self.join.is_some()
-    }
-
     /// The port that a lane leads to.
     #[inline]
     pub(crate) fn port_of(&self, lane: u16) -> usize {
         self.lanes.get(usize::from(lane)).copied().map_or(0, usize::from)
     }
 
-    /// Notes that nothing before that time will come; what is told of it follows from `reached`.
-    fn take_gap(&mut self, until: MediaTime) -> Result<Step> {
-        self.inbox.pop_front();
-        if let Some(last) = self.waiting.back_mut() {
-            // It must not overtake a result.
-            last.reached = last.reached.max(Some(until));
-        } else {
-            self.reached = self.reached.max(Some(until));
-        }
-        Ok(Step::Done)
-    }
-
-    /// Takes the news of a join that nothing earlier will come.
-    fn take_news(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        let Some(item) = self.inbox.pop_front() else { return Ok(Step::Blocked) };
-        let until = MediaTime::from_nanos(item.ns as i64);
-        self.reached = self.reached.max(Some(until));
-        self.clean = false;
-        let first = desk.out.len();
-        let flow = self.call(desk, 0, |node, cx| node.advance(cx, until))?;
-        if flow == Flow::Pending || !desk.opened.is_empty() {
-            return Err(self.broke_contract("opened a ticket where it can't wait"));
-        }
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
-        if self.pauses(flow, desk) {
-            self.stage = Stage::Paused;
-            return Ok(Step::More);
-        }
-        Ok(Step::Done)
-    }
-
-    /// Takes the set that the join has put together.
-    fn step_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        for lane in 0..self.set.len() {
-            let Some(packet) = self.set[lane].as_ref().and_then(|item| item.packet.as_ref()) else {
-                continue;
-            };
-            let (port, discont) = (self.port_of(lane as u16), packet.is_discont());
-            if discont || !self.formats[port].is_some_and(|known| known.is_of(packet)) {
-                let format = MediaFormat::of(packet);
-                if let Some(wait) = self.cross_border(desk, port, port, format, discont)? {
-                    return Ok(wait);
-                }
-                if let Some(Some(item)) = self.set.get_mut(lane)
-                    && let Some(packet) = &mut item.packet
-                {
-                    // The border is behind it, should the set have to wait for another one.
-                    packet.set_discont(false);
-                }
-            }
-        }
-        self.take_set(desk)
-    }
-
-    fn take_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
-        self.inbox.pop_front();
-        let (mut counted, mut stamp) = (0, 0);
-        self.taken.clear();
-        for item in self.set.drain(..) {
-            let Some(Item { packet: Some(packet), link, stamp: pushed, ns, .. }) = item else {
-                self.taken.push(None);
-                continue;
-            };
-            if link < AGAIN {
-                let link = link as usize;
-                desk.links[link].take(ns);
-                desk.levels[link].remove(&packet);
-                self.stats.taken.add(1);
-            }
-            counted += u64::from(link != AGAIN);
-            stamp = if self.taken.is_empty() { pushed } else { stamp };
-            self.taken.push(Some(packet));
-        }
-        let head = self.taken.iter().flatten().next();
-        let (pts, end) = (head.and_then(Packet::pts), head.and_then(Packet::end));
-        while let Some(change) =
-            self.timed.pop_front_if(|c| c.at.is_none_or(|at| pts.is_some_and(|pts| at <= pts)))
-        {
-            self.apply(change, pts);
-        }
-        self.reached = end.or(self.reached);
-        self.clean = false;
-        let first = desk.out.len();
-        let mut taken = std::mem::take(&mut self.taken);
-        let flow = self.call(desk, 0, |node, cx| node.join(cx, &mut taken));
-        taken.clear();
-        self.taken = taken;
-        let flow = match flow {
-            Ok(flow) => flow,
-            Err(error) => {
-                self.stats.failed.add(counted);
-                return Err(error);
-            }
-        };
-        let ticket = self.ticket_of(flow, desk)?;
-        self.stats.done.add(counted);
-        if ticket.is_some() || !self.waiting.is_empty() {
-            let outcome = ticket.is_none().then(|| Ok(Vec::new()));
-            let early = desk.out.drain(first..).collect();
-            let reached = self.reached;
-            // Its packets count as done; what may be lost with the ticket is their result.
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: true, reached });
-            return Ok(Step::Waits);
-        }
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
-        if self.pauses(flow, desk) {
-            self.stage = Stage::Paused;
-            return Ok(Step::More);
-        }
-        Ok(Step::Done)
-    }
-
-    /// What is to be told behind an output port: nothing before that will come. `None`: that is no
-    /// news.
-    pub(crate) fn news_of(&mut self, port: usize) -> Option<MediaTime> {
-        let mut bound = self.advanced[port];
-        if self.is_source && self.bound > MediaTime::ZERO {
-            bound = bound.max(self.bound);
-        }
-        let come = if self.waiting.is_empty() { self.reached } else { self.committed };
-        if let (true, Some(come)) = (self.keeps_time, come) {
-            // Times of samples are rounded to the nanosecond.
-            let audio = self.formats.iter().flatten().any(|format| format.audio().is_some());
-            let rounding = MediaTime::from_nanos(i64::from(audio));
-            bound = bound.max(come - self.node.latency() - rounding);
-        }
-        if bound <= self.told[port] {
-            return None;
-        }
-        self.told[port] = bound;
-        Some(bound)
-    }
-
     /// Takes the end of a link; the last one finishes the node.
-    fn take_end(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
+    pub(super) fn take_end(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
         let last = self.open[port] == 1 && self.open.iter().sum::<usize>() == 1;
         if last {
             if !self.waiting.is_empty() {
@@ -492,7 +302,7 @@ impl NodeSlot {
 
     /// Makes the node ready for a stream that breaks or changes its format: the old tail goes out,
     /// then it is configured. Gives what to wait for, if the tail is not out yet.
-    fn cross_border(
+    pub(super) fn cross_border(
         &mut self,
         desk: &mut Desk<'_>,
         port: usize,
@@ -504,7 +314,7 @@ impl NodeSlot {
             return Ok(Some(Step::Blocked));
         }
         let known = self.formats[place];
-        if !self.clean && !(self.ordered && known.is_none()) {
+        if !(self.clean || (self.ordered && known.is_none())) {
             match self.call_drain(desk, |node, cx| node.drain(cx))? {
                 Flow::Done => {}
                 Flow::More | Flow::Wait(_) => return Ok(Some(Step::More)),
@@ -521,6 +331,7 @@ impl NodeSlot {
             self.formats[place] = Some(format);
             if let (true, Some(from)) = (changed, known) {
                 self.format_change = Some((from, format));
+                self.news = true;
             }
             self.call(desk, port, |node, cx| {
                 node.configure(cx, port, &format).map(|()| Flow::Done)
@@ -531,7 +342,7 @@ impl NodeSlot {
     }
 
     /// Processes the packet at the inbox's head, up to the next param change that is due in it.
-    fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
+    pub(super) fn take(&mut self, desk: &mut Desk<'_>, port: usize) -> Result<Step> {
         // Everything is read where the packet lies; moved out, it goes straight to the node.
         let Some(Item { packet: Some(packet), stamp, link, ns, .. }) = self.inbox.front_mut()
         else {
@@ -541,35 +352,26 @@ impl NodeSlot {
         if *link != NO_LINK {
             let link = std::mem::replace(link, NO_LINK) as usize;
             desk.links[link].take(*ns);
-            if self.max_in_flight > 0 || self.join.is_some() {
+            if self.waits {
                 desk.levels[link].remove(packet);
             }
             self.stats.taken.add(1);
         }
-        let waiting = self.inbox.len();
         if !self.timed.is_empty() {
             // Not before the level has let go of all that was put on it.
             self.cut_for_changes();
         }
-        let cut = self.inbox.len() > waiting;
         let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         self.reached = end.or(self.reached);
         let Some(Item { packet: Some(packet), lane, .. }) = self.inbox.pop_front() else {
             unreachable!("it was there")
         };
-        self.lane = usize::from(lane);
+        (self.lane, self.weight) = (usize::from(lane), 1);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
             Ok(flow) => flow,
-            Err(error) => {
-                self.stats.failed.add(1);
-                if cut {
-                    // Its rest failed with it; the two count as one.
-                    self.inbox.pop_front();
-                }
-                return Err(error);
-            }
+            Err(error) => return self.call_failed(desk, error, stamp),
         };
         let ticket = self.ticket_of(flow, desk)?;
         if flow != Flow::Pending && !std::mem::take(&mut self.partial) {
@@ -578,8 +380,10 @@ impl NodeSlot {
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            let reached = self.reached;
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail: false, reached });
+            let (reached, until, weight) = (self.reached, self.until(desk), 1);
+            let tail = false;
+            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
+            self.waiting.push_back(waiting);
             return Ok(Step::Waits);
         }
         if self.any_broken {
@@ -598,8 +402,7 @@ impl NodeSlot {
         let port = self.port_of(lane);
         self.inbox.is_empty()
             && self.stage == Stage::Ready
-            && self.max_in_flight == 0
-            && self.join.is_none()
+            && self.direct
             && self.timed.is_empty()
             && !self.any_broken
             && !packet.is_discont()
@@ -640,8 +443,14 @@ impl NodeSlot {
 
     /// Goes on with a node that returned `More`; drives a source.
     pub(crate) fn resume(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
+        if let Stage::Retrying { tail } = self.stage {
+            return self.try_again(desk, tail);
+        }
         let first = desk.out.len();
-        let flow = self.call(desk, 0, |node, cx| node.resume(cx))?;
+        let flow = match self.call(desk, 0, |node, cx| node.resume(cx)) {
+            Ok(flow) => flow,
+            Err(error) => return self.recover(desk, error, Failed::Rest),
+        };
         if flow == Flow::Pending || !desk.opened.is_empty() {
             return Err(self.broke_contract("opened a ticket where it can't wait"));
         }
@@ -657,13 +466,14 @@ impl NodeSlot {
         }
         if self.stage == Stage::Draining {
             self.clean = true;
+            self.close_gap();
         }
         self.stage = Stage::Ready;
         Ok(Step::Done)
     }
 
     /// Whether the node is to be resumed; notes when.
-    fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
+    pub(super) fn pauses(&mut self, flow: Flow, desk: &Desk<'_>) -> bool {
         self.wait = match flow {
             Flow::Wait(time) => desk.clock.after(time),
             _ => None,
@@ -682,20 +492,24 @@ impl NodeSlot {
         paced.max(self.wait)
     }
 
-    fn call_drain(
+    pub(super) fn call_drain(
         &mut self,
         desk: &mut Desk<'_>,
         call: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
         let first = desk.out.len();
-        let flow = self.call(desk, 0, call)?;
+        let flow = match self.call(desk, 0, call) {
+            Ok(flow) => flow,
+            Err(error) => return self.drain_failed(desk, error),
+        };
         let ticket = self.ticket_of(flow, desk)?;
         if ticket.is_some() {
             // Nothing else waits: the tail is its own place in the line.
             let early = desk.out.drain(first..).collect();
-            let reached = None;
-            let (outcome, stamp, tail) = (None, 0, true);
-            self.waiting.push_back(Waiting { ticket, outcome, early, stamp, tail, reached });
+            let (outcome, stamp, until) = (None, 0, self.until(desk));
+            let (tail, reached, weight) = (true, None, 0);
+            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
+            self.waiting.push_back(waiting);
             self.clean = true;
             return Ok(flow);
         }
@@ -713,13 +527,14 @@ impl NodeSlot {
         Ok(flow)
     }
 
-    fn call(
+    pub(super) fn call(
         &mut self,
         desk: &mut Desk<'_>,
         port: usize,
         work: impl FnOnce(&mut dyn AnyNode, &mut Context<'_>) -> Result<Flow>,
     ) -> Result<Flow> {
         let mut copied_bytes = 0;
+        let first = desk.out.len();
         let mut cx = Context {
             out: &mut *desk.out,
             pool: desk.pool,
@@ -734,10 +549,12 @@ impl NodeSlot {
                 true => self.formats.get(self.lane).and_then(Option::as_ref),
                 false => self.formats.get(port).and_then(Option::as_ref),
             },
+            news: &mut self.news,
         };
         let flow = work(&mut *self.node, &mut cx).map_err(|e| {
             // What a failed call emitted does not count.
-            desk.out.clear();
+            desk.out.truncate(first);
+            desk.opened.clear();
             e.in_node(&*self.id)
         })?;
         if copied_bytes > 0 {
@@ -747,7 +564,7 @@ impl NodeSlot {
     }
 
     /// The ticket that a call has opened, which must go with what it returned.
-    fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
+    pub(super) fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
         match (flow, desk.opened.pop()) {
             (Flow::Pending, None) => Err(self.broke_contract("returned Pending without a ticket")),
             (Flow::Done | Flow::More | Flow::Wait(_), Some(_)) => {
@@ -757,7 +574,7 @@ impl NodeSlot {
         }
     }
 
-    fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
+    pub(super) fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
         let spec = &self.inputs[port];
         let (kind, fits) = match format {
             MediaFormat::Audio(audio) => {
@@ -772,92 +589,6 @@ impl NodeSlot {
         let detail = if fits { detail::FORMAT_KIND } else { detail::FORMAT_AUDIO };
         let message = format!("port '{}' takes {}, not {format}", spec.name, spec.caps);
         Err(Error::new(detail, message).in_node(&*self.id).at_port(spec.name))
-    }
-
-    /// Applies the changes that are due before the packet at the inbox's head; cuts the packet in
-    /// two where one is due inside it.
-    fn cut_for_changes(&mut self) {
-        let front = self.inbox.front().and_then(|item| item.packet.as_ref());
-        let Some(pts) = front.and_then(Packet::pts) else { return };
-        while let Some(change) = self.timed.pop_front_if(|c| c.at.is_none_or(|at| at <= pts)) {
-            self.apply(change, Some(pts));
-        }
-        let Some(item) = self.inbox.front_mut() else { return };
-        let Some(Payload::Audio(audio)) = item.packet.as_mut().map(Packet::payload_mut) else {
-            return;
-        };
-        let (rate, length) = (audio.format().rate, audio.frames());
-        // The first frame that does not lie before `at`; times of frames are rounded to 1 ns.
-        let frames_before = |at: MediaTime| {
-            let nearest = (at - pts).to_frames(rate);
-            let early = pts + MediaTime::from_frames(nearest, rate) < at - MediaTime::from_nanos(1);
-            nearest + i64::from(early)
-        };
-        while let Some(change) =
-            self.timed.pop_front_if(|c| c.at.is_none_or(|at| frames_before(at) <= 0))
-        {
-            self.apply(change, Some(pts));
-        }
-        let Some(at) = self.timed.front().and_then(|c| c.at) else { return };
-        let frames = frames_before(at);
-        if frames as usize >= length {
-            return;
-        }
-        self.cut(frames as usize, at);
-    }
-
-    /// Cuts the audio at the inbox's head in two; the second part begins at `frames`, at the
-    /// earliest at `at`.
-    fn cut(&mut self, frames: usize, at: MediaTime) {
-        let Some(item) = self.inbox.front_mut() else { return };
-        let pts = item.packet.as_ref().and_then(Packet::pts).unwrap_or_default();
-        let Some(Payload::Audio(audio)) = item.packet.as_mut().map(Packet::payload_mut) else {
-            return;
-        };
-        let rest = audio.slice(frames..audio.frames());
-        *audio = audio.slice(0..frames);
-        // Rounded to the nanosecond, the rest may begin just before the change's time.
-        let begin = pts + MediaTime::from_frames(frames as i64, rest.format().rate);
-        // The packet is done when its last part is; the link counts it once, with the first.
-        self.partial = true;
-        let rest = Item::counted(Packet::audio(rest).at(begin.max(at)), item.lane, item.stamp);
-        self.inbox.insert(1, rest);
-    }
-
-    /// Puts a param change into force.
-    fn apply(&mut self, change: Change, pts: Option<MediaTime>) {
-        self.node.set_params(change.prepared);
-        self.acks.push((change.seq, ParamsOutcome::Applied(pts)));
-    }
-
-    /// Takes a param change: at once, or when its time comes.
-    pub(crate) fn change(&mut self, change: Change) {
-        if change.again {
-            if let Some(waiting) = self.timed.iter_mut().find(|c| c.seq == change.seq) {
-                waiting.prepared = change.prepared;
-            }
-            return;
-        }
-        if self.stage == Stage::Ended {
-            self.acks.push((change.seq, ParamsOutcome::Discarded));
-            return;
-        }
-        match change.at {
-            None => self.apply(change, self.reached),
-            Some(at) if self.reached.is_some_and(|reached| at <= reached) => {
-                self.apply(change, self.reached);
-            }
-            Some(at) => {
-                let later = self.timed.iter().position(|c| c.at.is_some_and(|other| other > at));
-                self.timed.insert(later.unwrap_or(self.timed.len()), change);
-            }
-        }
-    }
-
-    /// Gives up the changes whose time has not come.
-    pub(crate) fn discard_changes(&mut self) {
-        let acks = self.timed.drain(..).map(|c| (c.seq, ParamsOutcome::Discarded));
-        self.acks.extend(acks);
     }
 
     /// Marks the first packet after a break, on each output.
@@ -881,6 +612,7 @@ impl NodeSlot {
         self.arrived.clear();
         self.clean = true;
         self.partial = false;
+        self.gap = false;
         self.finishing = false;
         self.broken.fill(true);
         self.any_broken = !self.broken.is_empty();
@@ -909,12 +641,7 @@ impl NodeSlot {
         }
     }
 
-    fn broke_contract(&self, what: &str) -> Error {
+    pub(super) fn broke_contract(&self, what: &str) -> Error {
         Error::new(detail::NODE_CONTRACT, format!("the node {what}")).in_node(&*self.id)
-    }
-
-    /// Packets that it has taken and not finished.
-    pub(crate) fn held(&self) -> usize {
-        self.waiting.iter().filter(|w| w.ticket.is_some() && !w.tail).count()
     }
 }

@@ -1,5 +1,6 @@
 //! Counters and histograms: always on, one writer each, readable at any time.
 
+use super::event::Recovery;
 use super::life::Epochs;
 use super::ticks::Ticks;
 use std::sync::OnceLock;
@@ -22,6 +23,11 @@ impl Counter {
         if n > self.0.load(Ordering::Relaxed) {
             self.0.store(n, Ordering::Relaxed);
         }
+    }
+
+    /// Sets the value of what is no counter. Only the one writer may call it.
+    pub(crate) fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     #[inline]
@@ -137,6 +143,12 @@ pub(crate) struct NodeStats {
     pub(crate) calls: Counter,
     pub(crate) busy_ticks: Counter,
     pub(crate) latency_ns: Counter,
+    /// What was done about errors, by `Recovery`.
+    pub(crate) recovered: [Counter; Recovery::ALL.len()],
+    /// Tickets that were given up.
+    pub(crate) zombies: Counter,
+    /// State of the breaker.
+    pub(crate) breaker: Counter,
     times: OnceLock<Box<Histogram>>,
 }
 

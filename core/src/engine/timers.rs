@@ -1,4 +1,7 @@
 //! Timers of pipelines, in order of their times.
+//!
+//! A segment has two at most: one that wakes it, and one that looks after a call that has to be back
+//! in time.
 
 use super::clock::Nanos;
 use super::shared::Shared;
@@ -9,23 +12,36 @@ use std::sync::{Arc, Weak};
 pub(crate) struct Timer {
     pipeline: Weak<Shared>,
     segment: usize,
+    what: What,
+}
+
+/// What a timer does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum What {
+    /// It wakes the segment.
+    Wake,
+    /// It looks after the segment's call.
+    Watch,
 }
 
 impl Timer {
-    /// Wakes whom it is for.
+    /// Does what it is for.
     pub(crate) fn fire(self) {
-        if let Some(pipeline) = self.pipeline.upgrade() {
+        let Some(pipeline) = self.pipeline.upgrade() else { return };
+        if self.what == What::Watch {
+            pipeline.look_after(self.segment);
+        } else {
             pipeline.segments[self.segment].rest.disarm();
             pipeline.wake(self.segment);
         }
     }
 }
 
-/// A segment of a pipeline: address and number. The address is not reused while a timer holds on to
+/// What a timer is for: a pipeline by its address, and a segment of it. The address is not reused while a timer holds on to
 /// the pipeline's memory.
-type Owner = (usize, usize);
+type Owner = (usize, usize, What);
 
-/// Timers that have not come, at most one of a segment.
+/// Timers that have not come.
 #[derive(Default)]
 pub(crate) struct Timers {
     order: BTreeMap<(Nanos, Owner), Timer>,
@@ -40,13 +56,14 @@ impl Timers {
         before: Option<Nanos>,
         pipeline: &Arc<Shared>,
         segment: usize,
+        what: What,
     ) -> bool {
-        let owner = (Arc::as_ptr(pipeline).addr(), segment);
+        let owner = (Arc::as_ptr(pipeline).addr(), segment, what);
         if let Some(before) = before {
             self.order.remove(&(before, owner));
         }
         let first = self.first().is_none_or(|first| at < first);
-        self.order.insert((at, owner), Timer { pipeline: Arc::downgrade(pipeline), segment });
+        self.order.insert((at, owner), Timer { pipeline: Arc::downgrade(pipeline), segment, what });
         first
     }
 

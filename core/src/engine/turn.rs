@@ -104,6 +104,7 @@ impl<T> Turn<T> {
     }
 
     /// Whether nobody has the turn and nobody has asked for it.
+    #[cfg(loom)]
     pub(crate) fn is_idle(&self) -> bool {
         self.word.load(Ordering::SeqCst) == IDLE
     }

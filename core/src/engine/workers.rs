@@ -10,8 +10,10 @@
 //! first does it call for help.
 
 use super::clock::{Clock, Nanos};
+use super::log::{Log, LogLevel};
+use super::priority;
 use super::shared::Shared;
-use super::timers::Timers;
+use super::timers::{Timers, What};
 use crate::graph::Lane;
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -29,6 +31,7 @@ pub(crate) struct Workers {
     lane: Lane,
     most: usize,
     clock: Arc<Clock>,
+    log: Arc<Log>,
     state: Mutex<State>,
     /// Wakes a worker that rests.
     work: Condvar,
@@ -72,11 +75,12 @@ pub(crate) fn owes_help() -> bool {
 }
 
 impl Workers {
-    pub(crate) fn new(lane: Lane, most: usize, clock: Arc<Clock>) -> Arc<Self> {
+    pub(crate) fn new(lane: Lane, most: usize, clock: Arc<Clock>, log: Arc<Log>) -> Arc<Self> {
         Arc::new(Self {
             lane,
             most,
             clock,
+            log,
             state: Mutex::default(),
             work: Condvar::new(),
             watch: Condvar::new(),
@@ -105,16 +109,17 @@ impl Workers {
     }
 
     /// Sets the timer of a segment, in place of that which was set for `before`: at that time the
-    /// segment is asked for, or whoever waits for the pipeline woken.
+    /// segment is asked for, or whoever waits for the pipeline woken, or its call looked after.
     pub(crate) fn set_timer(
         self: &Arc<Self>,
         at: Nanos,
         before: Option<Nanos>,
         pipeline: &Arc<Shared>,
         segment: usize,
+        what: What,
     ) {
         let mut state = self.lock();
-        if state.timers.set(at, before, pipeline, segment) {
+        if state.timers.set(at, before, pipeline, segment, what) {
             match state.watching {
                 true => self.watch.notify_one(),
                 false => self.call(state),
@@ -178,15 +183,34 @@ impl Workers {
     }
 
     /// The life of a thread.
-    fn work(&self) {
-        WORKER.set(std::ptr::from_ref(self).addr());
+    fn work(self: &Arc<Self>) {
+        WORKER.set(Arc::as_ptr(self).addr());
+        if self.lane == Lane::Realtime
+            && let Err(error) = priority::raise()
+        {
+            let message = format!("the real-time lane has no real-time priority: {error}");
+            self.log.add(LogLevel::Warning, &Arc::from(""), message);
+        }
         while let Some((pipeline, segment)) = self.next() {
             pipeline.work(segment, MOST_PACKETS);
+            if pipeline.is_hung(segment) {
+                // It was counted out while it hung.
+                return;
+            }
+        }
+    }
+
+    /// Does without a thread that hangs: another one takes its place if there is work.
+    pub(crate) fn count_out(self: &Arc<Self>) {
+        let mut state = self.lock();
+        state.threads -= 1;
+        if !state.queue.is_empty() || state.timers.first().is_some() {
+            self.call(state);
         }
     }
 
     /// What to run next; `None`: this thread is to end.
-    fn next(&self) -> Option<(Arc<Shared>, usize)> {
+    fn next(self: &Arc<Self>) -> Option<(Arc<Shared>, usize)> {
         UNTOLD.set(false);
         let mut state = self.lock();
         loop {
@@ -199,7 +223,11 @@ impl Workers {
                 continue;
             }
             if let Some(next) = state.take(self.lane) {
-                if !state.queue.is_empty() {
+                if self.lane == Lane::Blocking && state.timers.first().is_some() && !state.watching
+                {
+                    // A call may hang here, so that somebody else has to look at the time.
+                    self.call(state);
+                } else if !state.queue.is_empty() {
                     // There is work for one more.
                     if state.resting > 0 {
                         self.work.notify_one();

@@ -295,6 +295,15 @@ pub mod detail {
     /// A node refused or could not process its input.
     pub const NODE_FAILED: Detail = Detail { id: "node.failed", status: Status::Node };
 
+    /// A node's circuit breaker is open: after too many failures it is left alone for a while.
+    pub const NODE_BREAKER_OPEN: Detail = Detail { id: "node.breaker_open", status: Status::Node };
+
+    /// The result of a node's ticket did not come within the node's deadline.
+    pub const NODE_DEADLINE: Detail = Detail { id: "node.deadline", status: Status::Node };
+
+    /// A call of a node took longer than the node's deadline.
+    pub const NODE_HUNG: Detail = Detail { id: "node.hung", status: Status::Node };
+
     /// A node panicked.
     pub const NODE_PANICKED: Detail = Detail { id: "node.panicked", status: Status::Panic };
 
@@ -436,6 +445,9 @@ pub mod detail {
         PARAM_TYPE,
         PARAM_VALUE,
         NODE_FAILED,
+        NODE_BREAKER_OPEN,
+        NODE_DEADLINE,
+        NODE_HUNG,
         NODE_PANICKED,
         NODE_TICKET_DROPPED,
         REGISTRY_DUPLICATE,

@@ -2,7 +2,9 @@
 //! two ends differ, and everything gets its place in the order in which it runs.
 
 use super::negotiate::{self, Fit};
-use super::{Edge, Endpoint, Graph, GraphNode, Lane, PortRef, QueueLimits, QueuePolicy, Timing};
+use super::{
+    Edge, Endpoint, Graph, GraphNode, Lane, OnError, PortRef, QueueLimits, QueuePolicy, Timing,
+};
 use crate::error::detail;
 use crate::manifest::{Problems, check_params, error, warning};
 use crate::node::{Caps, NodeType, Port};
@@ -111,8 +113,10 @@ impl Assembly {
     fn check_lanes(&self, problems: &mut Problems) {
         for (place, node) in self.nodes.iter().enumerate() {
             let Some(node) = node else { continue };
-            let descriptor = node.node_type.descriptor();
-            if self.segments[node.segment] == Lane::Realtime && !descriptor.realtime {
+            let mut descriptors = node.types().map(|t| t.descriptor());
+            if self.segments[node.segment] == Lane::Realtime
+                && let Some(descriptor) = descriptors.find(|d| !d.realtime)
+            {
                 let message = format!(
                     "'{}' ({}) is in a segment of the real-time lane, and its type does not promise \
                      to neither allocate nor wait",
@@ -252,6 +256,7 @@ impl Assembly {
             max_wait: None,
             realtime: false,
             hit: into.hit,
+            on_error: OnError::default(),
         })
     }
 
@@ -324,8 +329,10 @@ impl Assembly {
     /// Why equal inputs may not give equal bytes (rule S18).
     fn indeterminate(&self) -> Vec<String> {
         let mut reasons = Vec::new();
-        for node in self.nodes.iter().flatten().filter(|n| !n.node_type.descriptor().determinate) {
-            let name = node.node_type.descriptor().name;
+        let all = self.nodes.iter().flatten();
+        let types = all.flat_map(|node| node.types().map(move |t| (node, t.descriptor())));
+        for (node, descriptor) in types.filter(|(_, d)| !d.determinate) {
+            let name = descriptor.name;
             reasons.push(format!("'{}' ({name}) may answer equal inputs differently", node.id));
         }
         let mut producers: HashMap<PortRef, usize> = HashMap::new();

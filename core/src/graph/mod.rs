@@ -6,6 +6,7 @@ mod assemble;
 mod build;
 mod describe;
 mod ends;
+mod failure;
 mod lanes;
 mod negotiate;
 mod nodes;
@@ -13,6 +14,7 @@ mod order;
 mod segments;
 
 pub(crate) use build::build;
+pub use failure::{Breaker, Fallback, OnError, Policy, Retry};
 
 use crate::node::{Join, NodeType, Ports};
 use crate::packet::MediaTime;
@@ -69,6 +71,8 @@ pub struct GraphNode {
     pub max_wait: Option<Duration>,
     /// Whether an interrupt makes it forget (rule S9).
     pub hit: bool,
+    /// What an error of it does (rule S13).
+    pub on_error: OnError,
 }
 
 /// Which threads run a segment.
@@ -119,7 +123,31 @@ impl Graph {
 impl GraphNode {
     /// Whether packets can wait for it though it runs in the segment of what feeds it.
     pub fn waits(&self) -> bool {
-        self.node_type.descriptor().max_in_flight > 0 || self.ports.join != Join::Any
+        self.max_in_flight() > 0
+            || self.ports.join != Join::Any
+            || matches!(self.on_error.policy, Policy::Retry(_))
+    }
+
+    /// Its type, and that of the node that stands in for it.
+    pub(crate) fn types(&self) -> impl Iterator<Item = &dyn NodeType> {
+        let other = match &self.on_error.policy {
+            Policy::Fallback(other) => Some(other.node_type.as_ref()),
+            _ => None,
+        };
+        std::iter::once(self.node_type.as_ref()).chain(other)
+    }
+
+    /// Tickets of it that may be open at a time; zero: it opens none.
+    pub fn max_in_flight(&self) -> usize {
+        let own = self.node_type.descriptor().max_in_flight;
+        match &self.on_error.policy {
+            // Of the two that take turns the one that can do less counts.
+            Policy::Fallback(other) => match other.node_type.descriptor().max_in_flight {
+                0 => own,
+                most => own.min(most),
+            },
+            _ => own,
+        }
     }
 }
 
@@ -200,6 +228,18 @@ pub enum QueuePolicy {
     DropNewest,
     /// It holds the newest packet alone.
     KeepLatest,
+}
+
+impl QueuePolicy {
+    /// Its name in manifests and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::DropOldest => "drop_oldest",
+            Self::DropNewest => "drop_newest",
+            Self::KeepLatest => "keep_latest",
+        }
+    }
 }
 
 /// Which runs of a pipeline's nodes are timed.

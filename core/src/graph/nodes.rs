@@ -1,13 +1,13 @@
 //! The nodes of a manifest: their types, params and ports.
 
-use super::GraphNode;
+use super::{GraphNode, failure};
 use crate::error::detail;
 use crate::manifest::read::{Narrow, NodeSpec};
 use crate::manifest::{Problems, check_params, error, excerpt, nearest};
 use crate::node::caps::{AudioCaps, Kinds, Numbers, Samples};
 use crate::node::{Join, Lookup, NodeType, Port, Ports, Registry};
 use crate::packet::{Kind, SampleFormat};
-use serde_json::Map;
+use serde_json::{Map, Value as Json};
 use std::sync::Arc;
 
 /// Checks a node's id.
@@ -32,32 +32,13 @@ pub(super) fn resolve(
     registry: &Registry,
     problems: &mut Problems,
 ) -> Option<GraphNode> {
-    let (full, node_type) = find(node, registry, problems)?;
-    let none = Map::new();
-    let pointer = format!("{}/params", node.pointer);
-    let mut fits = true;
-    let params = check_params(
-        node_type.params(),
-        node.params.unwrap_or(&none),
-        node_type.descriptor().name,
-        &pointer,
-        &mut |problem| {
-            fits = false;
-            problems.add(problem);
-        },
-    );
-    if !fits {
+    let pointers = (format!("{}/node_type", node.pointer), format!("{}/params", node.pointer));
+    let asked = Asked { id: node.id, node_type: node.node_type, params: node.params, pointers };
+    // A type that is missing or no text has been reported.
+    if node.node_type.is_empty() && !node.has_type {
         return None;
     }
-    let mut ports = match node_type.ports(&params) {
-        Ok(ports) => ports,
-        Err(e) => {
-            let mut problem = error(detail::MANIFEST_PARAM_CONFLICT, pointer, e.message());
-            problem.hint = e.hint().map(str::to_owned);
-            problems.add(problem);
-            return None;
-        }
-    };
+    let Made { full, node_type, params, mut ports } = make(&asked, registry, problems)?;
     if node.realtime && !ports.inputs.is_empty() {
         let message = format!("'{}' has inputs: it goes as fast as what feeds it", node.id);
         problems.add(
@@ -75,12 +56,14 @@ pub(super) fn resolve(
     for constraint in &node.narrow {
         narrow(&mut ports, constraint, node.id, problems);
     }
+    let on_error = failure::resolve(node, node_type.as_ref(), &ports, registry, problems);
     Some(GraphNode {
         id: node.id.to_owned(),
-        type_name: full.to_owned(),
-        node_type: Arc::clone(node_type),
+        type_name: full,
+        node_type,
         params,
         ports,
+        on_error,
         adapter: false,
         segment: 0,
         bounds: false,
@@ -90,14 +73,68 @@ pub(super) fn resolve(
     })
 }
 
+/// A type and params, as a manifest asks for them.
+pub(super) struct Asked<'a> {
+    /// The node that they are for.
+    pub(super) id: &'a str,
+    pub(super) node_type: &'a str,
+    pub(super) params: Option<&'a Map<String, Json>>,
+    /// Where the type stands, and where the params do.
+    pub(super) pointers: (String, String),
+}
+
+/// A type that there is, with params that fit.
+pub(super) struct Made {
+    pub(super) full: String,
+    pub(super) node_type: Arc<dyn NodeType>,
+    pub(super) params: Map<String, Json>,
+    pub(super) ports: Ports,
+}
+
+/// The type that is asked for, its params and ports; `None` when one of them is wrong.
+pub(super) fn make(
+    asked: &Asked<'_>,
+    registry: &Registry,
+    problems: &mut Problems,
+) -> Option<Made> {
+    let (full, node_type) = find(asked, registry, problems)?;
+    let none = Map::new();
+    let pointer = &asked.pointers.1;
+    let mut fits = true;
+    let params = check_params(
+        node_type.params(),
+        asked.params.unwrap_or(&none),
+        node_type.descriptor().name,
+        pointer,
+        &mut |problem| {
+            fits = false;
+            problems.add(problem);
+        },
+    );
+    if !fits {
+        return None;
+    }
+    match node_type.ports(&params) {
+        Ok(ports) => {
+            Some(Made { full: full.to_owned(), node_type: Arc::clone(node_type), params, ports })
+        }
+        Err(e) => {
+            let mut problem = error(detail::MANIFEST_PARAM_CONFLICT, pointer, e.message());
+            problem.hint = e.hint().map(str::to_owned);
+            problems.add(problem);
+            None
+        }
+    }
+}
+
 fn find<'a>(
-    node: &NodeSpec<'_>,
+    asked: &Asked<'_>,
     registry: &'a Registry,
     problems: &mut Problems,
 ) -> Option<(&'a str, &'a Arc<dyn NodeType>)> {
-    let pointer = format!("{}/node_type", node.pointer);
-    let name = excerpt(node.node_type);
-    match registry.find(node.node_type) {
+    let pointer = &asked.pointers.0;
+    let name = excerpt(asked.node_type);
+    match registry.find(asked.node_type) {
         Lookup::Found(full, node_type) => return Some((full, node_type)),
         Lookup::Ambiguous(names) => problems.add(
             error(
@@ -107,15 +144,13 @@ fn find<'a>(
             )
             .hint(format!("write {}", names.join(" or "))),
         ),
-        // A type that is missing or no text has been reported.
-        Lookup::Unknown if node.node_type.is_empty() && !node.has_type => {}
         Lookup::Unknown => {
-            let bare = node.node_type.rsplit_once('/').map_or(node.node_type, |(_, bare)| bare);
+            let bare = asked.node_type.rsplit_once('/').map_or(asked.node_type, |(_, bare)| bare);
             problems.add(
                 error(
                     detail::MANIFEST_UNKNOWN_TYPE,
                     pointer,
-                    format!("Unknown node type '{name}' for node '{}'", excerpt(node.id)),
+                    format!("Unknown node type '{name}' for node '{}'", excerpt(asked.id)),
                 )
                 .nearest(bare, registry.names()),
             );

@@ -40,7 +40,7 @@ pub(super) fn segments(
         };
         segments.of[index] = segment;
         // One node that waits would hold up whatever else a worker has to do.
-        if node.node_type.descriptor().blocking && segments.lanes[segment] == Lane::Pool {
+        if node.types().any(|t| t.descriptor().blocking) && segments.lanes[segment] == Lane::Pool {
             segments.lanes[segment] = Lane::Blocking;
         }
     }

@@ -10,6 +10,8 @@ const ANY_INT: Shape = Int { min: 0, max: u64::MAX };
 const SOME_INT: Shape = Int { min: 1, max: u64::MAX };
 const RATE: Shape = Int { min: 1, max: 768_000 };
 const TEXTS: Shape = List(&Text);
+/// Up to a day.
+const MS: Shape = Number { min: 0.0, max: 86_400_000.0 };
 const AMOUNT: Shape = Number { min: 0.0, max: f64::MAX };
 
 /// The whole document.
@@ -108,16 +110,36 @@ pub(crate) static NODE: Object = Object {
             "on_error",
             Choice(&[
                 Pick("fail", Used),
-                Pick("skip", Refused(FAIL_ONLY)),
-                Pick("retry", Refused(FAIL_ONLY)),
-                Pick("restart", Refused(FAIL_ONLY)),
-                Pick("fallback", Refused(FAIL_ONLY)),
+                Pick("skip", Used),
+                Pick("retry", Used),
+                Pick("restart", Used),
+                Pick("fallback", Used),
             ]),
-            "What an error of the node does.",
+            "What an error of the node does: end the pipeline (default), lose the packet, try again, \
+             begin with a new node (3 times a minute), or let another node stand in.",
         ),
-        Field::new("retry", Shape::Object(&RETRY), "How a failed call is tried again.")
-            .refused(FAIL_ONLY),
-        Field::new("fallback", Text, "Node that stands in for it.").refused(FAIL_ONLY),
+        Field::new(
+            "retry",
+            Shape::Object(&RETRY),
+            "`on_error: retry`: how a failed call is tried again.",
+        ),
+        Field::new(
+            "fallback",
+            Either(&[Text, Shape::Object(&FALLBACK)]),
+            "`on_error: fallback`: the node that stands in, by its type, or an object with params.",
+        ),
+        Field::new(
+            "breaker",
+            Shape::Object(&BREAKER),
+            "When a node that relies on something outside is left alone for a while; there by \
+             default with `on_error: retry` or `fallback`.",
+        ),
+        Field::new(
+            "deadline_ms",
+            Number { min: 1.0, max: 86_400_000.0 },
+            "How long a call of the node may take: the pipeline fails then, naming the node. A \
+             result that comes by ticket has as long again, and fails like a call.",
+        ),
         Field::new(
             "placement",
             Choice(&[
@@ -154,8 +176,6 @@ pub(crate) static NODE: Object = Object {
     ],
     open: false,
 };
-
-const FAIL_ONLY: &str = "an error of a node ends its pipeline ('fail')";
 
 static CONNECTION: Object = Object {
     name: "a connection",
@@ -240,10 +260,42 @@ static INTERRUPT: Object = Object {
 static RETRY: Object = Object {
     name: "'retry'",
     fields: &[
-        Field::new("attempts", ANY_INT, "Tries after the first."),
-        Field::new("base_ms", AMOUNT, "First wait in milliseconds."),
-        Field::new("max_ms", AMOUNT, "Longest wait in milliseconds."),
-        Field::new("multiplier", AMOUNT, "Factor from wait to wait."),
+        Field::new("attempts", Int { min: 0, max: 1000 }, "Tries after the first (default: 3)."),
+        Field::new(
+            "base_ms",
+            MS,
+            "Longest wait before the first of them, in milliseconds (default: 100).",
+        ),
+        Field::new("max_ms", MS, "Longest wait of all, in milliseconds (default: 10000)."),
+        Field::new(
+            "multiplier",
+            Number { min: 1.0, max: 1000.0 },
+            "Factor of the longest wait from try to try (default: 2).",
+        ),
+    ],
+    habits: &[],
+    open: false,
+};
+
+static FALLBACK: Object = Object {
+    name: "'fallback'",
+    fields: &[
+        Field::new("node_type", Text, "Its type: a name, an alias or `namespace/Name`.").required(),
+        Field::new("params", Map(&Any), "Its params."),
+    ],
+    habits: &[("type", "node_type"), ("config", "params")],
+    open: false,
+};
+
+static BREAKER: Object = Object {
+    name: "'breaker'",
+    fields: &[
+        Field::new(
+            "failures",
+            Int { min: 1, max: 1000 },
+            "Failures in a row that open it (default: 5).",
+        ),
+        Field::new("reset_ms", MS, "Milliseconds until one call may try again (default: 30000)."),
     ],
     habits: &[],
     open: false,

@@ -46,7 +46,39 @@ pub(crate) struct NodeSpec<'a> {
     pub(crate) placement: Placement,
     pub(crate) realtime: bool,
     pub(crate) max_wait: Option<Duration>,
+    pub(crate) errors: ErrorSpec<'a>,
     pub(crate) narrow: Vec<Narrow<'a>>,
+}
+
+/// What an error of a node does.
+pub(crate) struct ErrorSpec<'a> {
+    pub(crate) on_error: &'a str,
+    pub(crate) retry: Option<RetrySpec>,
+    pub(crate) fallback: Option<FallbackSpec<'a>>,
+    pub(crate) breaker: Option<BreakerSpec>,
+    pub(crate) deadline_ms: Option<f64>,
+}
+
+/// `retry`; what it does not say is left open.
+pub(crate) struct RetrySpec {
+    pub(crate) attempts: Option<u32>,
+    pub(crate) base_ms: Option<f64>,
+    pub(crate) max_ms: Option<f64>,
+    pub(crate) multiplier: Option<f64>,
+}
+
+/// `fallback`.
+pub(crate) struct FallbackSpec<'a> {
+    pub(crate) node_type: &'a str,
+    /// Where its type stands, and where its params do.
+    pub(crate) pointers: (String, String),
+    pub(crate) params: Option<&'a Map<String, Json>>,
+}
+
+/// `breaker`; what it does not say is left open.
+pub(crate) struct BreakerSpec {
+    pub(crate) failures: Option<u32>,
+    pub(crate) reset_ms: Option<f64>,
 }
 
 /// What `media_capabilities` says about a port.
@@ -185,9 +217,42 @@ fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
         placement: placement(value),
         realtime: text(value, "pace") == Some("realtime"),
         max_wait: number(value, "max_wait_ms").map(|ms| Duration::from_millis(ms.into())),
+        errors: errors(value, &pointer),
         narrow,
         pointer,
     })
+}
+
+/// `on_error` and what goes with it.
+fn errors<'a>(value: &'a Json, pointer: &str) -> ErrorSpec<'a> {
+    let object = |name| value.get(name).filter(|v| v.is_object());
+    let amount = |value: &Json, name| value.get(name).and_then(Json::as_f64);
+    ErrorSpec {
+        on_error: text(value, "on_error").unwrap_or("fail"),
+        retry: object("retry").map(|retry| RetrySpec {
+            attempts: number(retry, "attempts"),
+            base_ms: amount(retry, "base_ms"),
+            max_ms: amount(retry, "max_ms"),
+            multiplier: amount(retry, "multiplier"),
+        }),
+        fallback: value.get("fallback").and_then(|fallback| {
+            let place = format!("{pointer}/fallback");
+            let (node_type, at) = match fallback {
+                Json::String(node_type) => (node_type.as_str(), place.clone()),
+                _ => (text(fallback, "node_type")?, format!("{place}/node_type")),
+            };
+            Some(FallbackSpec {
+                node_type,
+                pointers: (at, format!("{place}/params")),
+                params: fallback.get("params").and_then(Json::as_object),
+            })
+        }),
+        breaker: object("breaker").map(|breaker| BreakerSpec {
+            failures: number(breaker, "failures"),
+            reset_ms: amount(breaker, "reset_ms"),
+        }),
+        deadline_ms: amount(value, "deadline_ms"),
+    }
 }
 
 fn named<'a>(document: &'a Json, side: &str, queue: QueueLimits) -> Vec<NamedSpec<'a>> {

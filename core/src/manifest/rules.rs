@@ -152,19 +152,24 @@ pub(crate) fn trust(document: &Json, trust: &Trust, registry: &Registry, problem
     });
     let nodes = document.get("nodes").and_then(Json::as_array);
     for (i, node) in nodes.into_iter().flatten().enumerate() {
-        let Some(name) = node.get("node_type").and_then(Json::as_str) else { continue };
-        let Lookup::Found(full, node_type) = registry.find(name) else { continue };
-        let why = if node_type.descriptor().files {
-            "it reads or writes files"
-        } else if only.as_ref().is_some_and(|only| !only.contains(&full)) {
-            "it is not among the node types that are allowed here"
-        } else {
-            continue;
-        };
-        problems.add(error(
-            detail::MANIFEST_UNTRUSTED,
-            format!("/nodes/{i}/node_type"),
-            format!("an untrusted manifest may not use '{}': {why}", excerpt(name)),
-        ));
+        let pointer = format!("/nodes/{i}");
+        let fallback = node.get("fallback");
+        for (value, pointer) in [
+            (node.get("node_type"), format!("{pointer}/node_type")),
+            (fallback, format!("{pointer}/fallback")),
+            (fallback.and_then(|f| f.get("node_type")), format!("{pointer}/fallback/node_type")),
+        ] {
+            let Some(name) = value.and_then(Json::as_str) else { continue };
+            let Lookup::Found(full, node_type) = registry.find(name) else { continue };
+            let why = if node_type.descriptor().files {
+                "it reads or writes files"
+            } else if only.as_ref().is_some_and(|only| !only.contains(&full)) {
+                "it is not among the node types that are allowed here"
+            } else {
+                continue;
+            };
+            let message = format!("an untrusted manifest may not use '{}': {why}", excerpt(name));
+            problems.add(error(detail::MANIFEST_UNTRUSTED, pointer, message));
+        }
     }
 }

@@ -13,7 +13,7 @@ impl Registry {
 
 /// A node type as JSON: `{node_type, aliases, category, summary, inputs: [{name, caps, any, doc}],
 /// outputs, params: [{name, aliases, type, required, default, unit, live, doc}], realtime,
-/// keeps_time, determinate, files, blocking}`. `full` is its name with its namespace.
+/// keeps_time, determinate, files, blocking, retry_safe, external}`. `full` is its name with its namespace.
 pub fn describe(full: &str, node_type: &dyn NodeType) -> Json {
     let descriptor = node_type.descriptor();
     let port = |port: &Port| json!({"name": port.name, "caps": port.caps.to_string(), "any": port.any, "doc": port.doc});
@@ -42,5 +42,7 @@ pub fn describe(full: &str, node_type: &dyn NodeType) -> Json {
         "determinate": descriptor.determinate,
         "files": descriptor.files,
         "blocking": descriptor.blocking,
+        "retry_safe": descriptor.retry_safe,
+        "external": descriptor.external,
     })
 }

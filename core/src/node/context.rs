@@ -29,6 +29,8 @@ pub struct Context<'a> {
     pub(crate) tickets: Option<&'a TicketDesk>,
     pub(crate) opened: &'a mut Vec<TicketId>,
     pub(crate) format: Option<&'a MediaFormat>,
+    /// Set where the engine should ask what there is to tell.
+    pub(crate) news: &'a mut bool,
 }
 
 /// Hands out tickets of one pipeline. A node reaches it through its context.

@@ -98,6 +98,8 @@ impl Declaration {
             determinate: fields.flag("determinate", true)?,
             files: fields.flag("files", false)?,
             blocking: fields.flag("blocking", false)?,
+            retry_safe: fields.flag("retry_safe", false)?,
+            external: fields.flag("external", false)?,
             join: Join::Any,
             max_in_flight,
         };

@@ -30,6 +30,11 @@ pub struct Descriptor {
     pub files: bool,
     /// Its calls may wait, e.g. for a file: on threads, it runs where that holds up nobody.
     pub blocking: bool,
+    /// A call that fails leaves no trace in the node: the same call may be made again (`on_error:
+    /// retry`).
+    pub retry_safe: bool,
+    /// Relies on something outside the process, e.g. a server: it can have a circuit breaker.
+    pub external: bool,
     /// How packets of several connections come together.
     pub join: Join,
     /// Tickets that may be open at a time; at that number the engine gives no further input. Zero:
@@ -52,6 +57,8 @@ impl Descriptor {
             determinate: true,
             files: false,
             blocking: false,
+            retry_safe: false,
+            external: false,
             join: Join::Any,
             max_in_flight: 0,
         }

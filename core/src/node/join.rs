@@ -34,6 +34,18 @@ pub enum Join {
 }
 
 impl Join {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Ordered => "ordered",
+            Self::Exact => "exact",
+            Self::Nearest { .. } => "nearest",
+            Self::LatestArrived => "latest_arrived",
+            Self::Barrier => "barrier",
+        }
+    }
+
     /// Whether the node gets sets of packets, by [`Node::join`](super::Node::join).
     pub fn is_of_sets(self) -> bool {
         !matches!(self, Self::Any | Self::Ordered)

@@ -165,7 +165,7 @@ pub trait Node: Send + Sized + 'static {
 }
 
 /// A [`Node`] without its Rust type. Implemented for every `Node`.
-pub trait AnyNode: Send {
+pub trait AnyNode: Any + Send {
     /// See [`Node::configure`].
     ///
     /// # Errors

@@ -147,6 +147,7 @@ impl Harness {
             tickets: None,
             opened: &mut self.opened,
             format: self.format.as_ref(),
+            news: &mut false,
         };
         let mut flow = first(&mut *self.node, &mut cx)?;
         while matches!(flow, Flow::More | Flow::Wait(_)) {

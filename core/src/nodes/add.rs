@@ -25,6 +25,7 @@ impl Node for Add {
         inputs: &[Port::new("in", Caps::kind(Kind::Json), "A number, or an array of numbers.")],
         outputs: &[Port::new("out", Caps::kind(Kind::Json), "The same, with the addend.")],
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("AddNode", "Adds a fixed number to numbers.")
     };
 

@@ -59,6 +59,7 @@ impl Node for ChannelMixer {
         outputs: &[Port::like_input("out", Caps::AUDIO_F32, "The mix.")],
         realtime: true,
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("ChannelMixer", "Mixes audio to another number of channels.")
     };
 

@@ -34,6 +34,7 @@ impl Node for FormatConverter {
         outputs: &[Port::like_input("out", Caps::AUDIO, "The same audio in the target format.")],
         realtime: true,
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("FormatConverter", "Converts audio to another sample format.")
     };
 

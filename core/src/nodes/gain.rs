@@ -35,6 +35,7 @@ impl Node for Gain {
         outputs: &[Port::like_input("out", Caps::AUDIO_F32, "The same audio, louder or softer.")],
         realtime: true,
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("Gain", "Makes audio louder or softer.")
     };
 

@@ -25,6 +25,7 @@ impl Node for Multiply {
         inputs: &[Port::new("in", Caps::kind(Kind::Json), "A number, or an array of numbers.")],
         outputs: &[Port::new("out", Caps::kind(Kind::Json), "The same, multiplied.")],
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("MultiplyNode", "Multiplies numbers by a factor.")
     };
 

@@ -17,6 +17,7 @@ impl Node for PassThrough {
         outputs: &[Port::like_input("out", Caps::ANY, "The same packets.")],
         realtime: true,
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("PassThrough", "Hands every packet on as it is.")
     };
 

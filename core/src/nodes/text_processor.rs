@@ -55,6 +55,7 @@ impl Node for TextProcessor {
         )],
         outputs: &[Port::new("out", Caps::kind(Kind::Json), "An object with the results.")],
         keeps_time: true,
+        retry_safe: true,
         ..Descriptor::new("TextProcessorNode", "Changes the case of text, counts and picks words.")
     };
 
