@@ -137,6 +137,7 @@ static int32_t calls_its_own(void *node, rmedia_job_t job, uint32_t port, rmedia
     static const char *const refused[] = {
         "rmedia_pipeline_push", "rmedia_pipeline_push_f32", "rmedia_pipeline_pull",
         "rmedia_pipeline_end",  "rmedia_pipeline_advance",  "rmedia_pipeline_reset",
+        "rmedia_pipeline_gap",  "rmedia_pipeline_interrupt",
         "rmedia_pipeline_rewind", "rmedia_pipeline_set_params", "rmedia_pipeline_close"};
     for (size_t n = 0; n < CALL_COUNT; n++) {
         if (CALLS[n].about != PIPELINE) continue;

@@ -107,6 +107,8 @@ CALL(pipeline_advance) {
     return status > 0 ? RMEDIA_OK : status;
 }
 CALL(pipeline_reset) { return rmedia_pipeline_reset(PIPELINE_OF(with), NULL, NULL); }
+CALL(pipeline_interrupt) { return rmedia_pipeline_interrupt(PIPELINE_OF(with), NULL, NULL); }
+CALL(pipeline_gap) { return rmedia_pipeline_gap(PIPELINE_OF(with), RMEDIA_ANY, 0, NULL); }
 CALL(pipeline_rewind) {
     int32_t status = rmedia_pipeline_rewind(PIPELINE_OF(with), NULL);
     return status == RMEDIA_E_STATE ? RMEDIA_OK : status;
@@ -197,6 +199,12 @@ CALL(engine_nodes) {
     rmedia_string_release(json);
     return status;
 }
+CALL(engine_threads) {
+    rmedia_string_t json = {0};
+    int32_t status = rmedia_engine_threads(ENGINE_OF(with), &json);
+    rmedia_string_release(json);
+    return status;
+}
 CALL(engine_validate) {
     rmedia_string_t json = {0};
     int32_t status = rmedia_engine_validate(ENGINE_OF(with), PASS, &json, NULL);
@@ -265,6 +273,8 @@ static const call CALLS[] = {
     ROW(pipeline_push_f32, PIPELINE),
     ROW(pipeline_pull, PIPELINE),
     ROW(pipeline_advance, PIPELINE),
+    ROW(pipeline_gap, PIPELINE),
+    ROW(pipeline_interrupt, PIPELINE),
     ROW(pipeline_reset, PIPELINE),
     ROW(pipeline_rewind, PIPELINE),
     ROW(pipeline_state, PIPELINE),
@@ -281,6 +291,7 @@ static const call CALLS[] = {
     ROW(packet_slice, PACKET),
     ROW(packet_json, PACKET),
     ROW_ZERO(engine_nodes, ENGINE),
+    ROW_ZERO(engine_threads, ENGINE),
     ROW_ZERO(engine_validate, ENGINE),
     ROW_ZERO(engine_next_log, ENGINE),
     ROW_ZERO(engine_run_releases, ENGINE),

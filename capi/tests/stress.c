@@ -7,7 +7,7 @@
 #include "calls.h"
 
 #define THREADS 8
-#define PIPELINES 8
+#define PIPELINES 13
 #define PACKETS 24
 #define JOBS 8
 #define BLOCKS (1 << 21)
@@ -37,7 +37,7 @@ static uint32_t next(worker *w, uint32_t below) {
 
 /** Notes a status that no call may give. */
 static int32_t sane(const char *what, int32_t status) {
-    if (status == RMEDIA_E_PANIC || status > RMEDIA_EMPTY || status < RMEDIA_E_FORKED) {
+    if (status == RMEDIA_E_PANIC || status > RMEDIA_INTERRUPTED || status < RMEDIA_E_FORKED) {
         char text[128];
         snprintf(text, sizeof text, "%s gives %d", what, status);
         check_failed(__FILE__, __LINE__, text);
@@ -115,6 +115,25 @@ static rmedia_pipeline_t make_pipeline(worker *w, uint32_t which) {
         "{\"version\":\"v1\",\"nodes\":[{\"id\":\"node\",\"node_type\":\"test/Function\"},"
         "{\"id\":\"b\",\"node_type\":\"test/Node\"},{\"id\":\"gain\",\"node_type\":\"Gain\"}],"
         "\"connections\":[{\"from\":\"node\",\"to\":\"b\"},{\"from\":\"node\",\"to\":\"gain\"}]}",
+        /* On threads: a node, three kinds of nodes in a row, lanes that meet by time, a lossy branch. */
+        "{\"version\":\"v1\",\"placement\":\"thread\",\"nodes\":[{\"id\":\"node\",\"node_type\":"
+        "\"test/Function\"}],\"queue\":{\"items\":2}}",
+        "{\"version\":\"v1\",\"placement\":\"thread\",\"nodes\":[{\"id\":\"a\",\"node_type\":"
+        "\"test/Function\"},{\"id\":\"node\",\"node_type\":\"test/Node\",\"placement\":\"inline\"},"
+        "{\"id\":\"gain\",\"node_type\":\"Gain\",\"placement\":\"thread\"}],\"connections\":["
+        "{\"from\":\"a\",\"to\":\"node\"},{\"from\":\"node\",\"to\":\"gain\"}],"
+        "\"interrupt\":{\"from\":[\"a\"]}}",
+        "{\"version\":\"v1\",\"nodes\":[{\"id\":\"a\",\"node_type\":\"PassThrough\",\"placement\":"
+        "\"thread\"},{\"id\":\"gain\",\"node_type\":\"Gain\"},{\"id\":\"c\",\"node_type\":\"Merge\","
+        "\"params\":{\"order\":\"time\"},\"placement\":\"thread\"}],\"connections\":["
+        "{\"from\":\"a\",\"to\":\"c\"},{\"from\":\"gain\",\"to\":\"c\"}]}",
+        "{\"version\":\"v1\",\"nodes\":[{\"id\":\"a\",\"node_type\":\"Gain\",\"placement\":\"thread\"},"
+        "{\"id\":\"gain\",\"node_type\":\"Gain\"},{\"id\":\"c\",\"node_type\":\"Mixer\",\"max_wait_ms\":5"
+        "}],\"connections\":[{\"from\":\"a\",\"to\":\"c\"},{\"from\":\"gain\",\"to\":\"c\"}]}",
+        "{\"version\":\"v1\",\"nodes\":[{\"id\":\"a\",\"node_type\":\"PassThrough\"},{\"id\":\"node\","
+        "\"node_type\":\"test/Function\",\"placement\":\"thread\"},{\"id\":\"gain\",\"node_type\":\"Gain\","
+        "\"placement\":\"thread\"}],\"connections\":[{\"from\":\"a\",\"to\":\"node\"},{\"from\":\"a\","
+        "\"to\":\"gain\",\"queue\":{\"items\":1,\"policy\":\"drop_oldest\"}}]}",
     };
     (void)w;
     return pipeline_on(engine, manifests[which]);
@@ -174,7 +193,8 @@ static void step(worker *w) {
         atomic_store(&w->at, "push");
         rmedia_packet_t packet = own_packet(w);
         rmedia_error_t error = {0};
-        int32_t status = TRY(rmedia_pipeline_push(pipeline, RMEDIA_ANY, packet, wait, &error));
+        uint32_t input = next(w, 3) != 0 ? next(w, 2) : RMEDIA_ANY;
+        int32_t status = TRY(rmedia_pipeline_push(pipeline, input, packet, wait, &error));
         rmedia_error_release(error);
         if (status != RMEDIA_OK) rmedia_packet_release(packet);
     } else if (roll < 400) {
@@ -245,9 +265,15 @@ static void step(worker *w) {
         }
         if (next(w, 8) == 0) TRY(call_pipeline_wait_handle(&with));
         if (next(w, 8) == 0) TRY(call_engine_wait_handle(&with));
-    } else if (roll < 965) {
+    } else if (roll < 960) {
         atomic_store(&w->at, "reset");
         TRY(rmedia_pipeline_reset(pipeline, NULL, NULL));
+    } else if (roll < 965) {
+        atomic_store(&w->at, "interrupt");
+        TRY(rmedia_pipeline_interrupt(pipeline, NULL, NULL));
+    } else if (roll < 968) {
+        atomic_store(&w->at, "gap");
+        TRY(rmedia_pipeline_gap(pipeline, next(w, 2), (int64_t)next(w, 100) * 10000000, NULL));
     } else if (roll < 972) {
         atomic_store(&w->at, "advance");
         TRY(rmedia_pipeline_advance(pipeline, NULL));
@@ -350,6 +376,8 @@ static void stress(double seconds, uint64_t seed) {
         CHECK_IS(job.kind, RMEDIA_JOB_CLOSE);
         CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);
     }
+    /* The engine's threads let go of what they are at. */
+    for (int n = 0; n < 1000 && creates != destroys; n++) check_sleep(10);
     CHECK_IS(rmedia_engine_run_releases(engine, UINT32_MAX, NULL), RMEDIA_OK);
     CHECK_IS(rmedia_engine_destroy(engine), RMEDIA_OK);
     unsigned count = atomic_load(&block_count) < BLOCKS ? atomic_load(&block_count) : BLOCKS;

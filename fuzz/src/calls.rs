@@ -95,7 +95,7 @@ impl Player<'_> {
         // SAFETY (all of the block): `error`, `string` and the other variables may be written, texts
         // end with a zero byte, and samples are as many as is said.
         unsafe {
-            match call % 34 {
+            match call % 36 {
                 0 | 1 => {
                     let manifest = MANIFESTS[self.number() as usize % MANIFESTS.len()];
                     let struct_size = size_of::<rmedia_pipeline_options_t>() as u32;
@@ -181,6 +181,12 @@ impl Player<'_> {
                 }
                 31 => self.take_job(error),
                 32 => self.end_job(error),
+                33 => drop(control::rmedia_pipeline_interrupt(self.pipeline(), null_mut(), error)),
+                34 => {
+                    let (of, port) = (self.pipeline(), self.port());
+                    let until = i64::from(self.number()) * 1_000_000;
+                    control::rmedia_pipeline_gap(of, port, until, error);
+                }
                 _ => {
                     let id = self.handle();
                     error::rmedia_error_message(rmedia_error_t { id });

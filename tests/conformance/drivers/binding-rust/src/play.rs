@@ -153,18 +153,17 @@ impl Run<'_> {
                 self.note(told.map(|()| Json::Null))
             }
             Step::Interrupt => self.note(pipeline.interrupt().map(|epoch| json!({"epoch": epoch}))),
-            Step::Advance => match pipeline.advance() {
-                Ok(Idle::Host) => {
-                    self.player.nodes.serve(&self.player.engine)?;
-                    self.step(Step::Advance)
+            Step::Advance => loop {
+                match pipeline.advance() {
+                    Ok(Idle::Host) => self.player.nodes.serve(&self.player.engine)?,
+                    // Threads are at work.
+                    Ok(Idle::Busy) => std::thread::yield_now(),
+                    Ok(reason) => {
+                        self.ok(status(reason), Json::Null);
+                        return Ok(());
+                    }
+                    Err(error) => return self.player.error(self.line, &error, None),
                 }
-                // Threads are at work.
-                Ok(Idle::Busy) => self.step(Step::Advance),
-                Ok(reason) => {
-                    self.ok(status(reason), Json::Null);
-                    Ok(())
-                }
-                Err(error) => self.player.error(self.line, &error, None),
             },
             Step::Reset => self.note(pipeline.reset().map(|epoch| json!({"epoch": epoch}))),
             Step::Rewind => self.note(pipeline.rewind().map(|()| Json::Null)),

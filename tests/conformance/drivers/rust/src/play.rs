@@ -129,9 +129,7 @@ impl Run<'_> {
             Step::Interrupt => {
                 self.note(self.pipeline.interrupt().map(|epoch| json!({"epoch": epoch})));
             }
-            Step::Advance => match self.pipeline.advance() {
-                // Threads are at work.
-                Ok(Reason::Busy) => return self.step(Step::Advance),
+            Step::Advance => match self.advance() {
                 Ok(reason) => self.idle(reason),
                 Err(error) => tell::error(self.report, self.line, &error, None),
             },
@@ -151,6 +149,16 @@ impl Run<'_> {
             Step::Create { .. } | Step::CreateFile { .. } | Step::Validate { .. } => {}
         }
         Ok(())
+    }
+
+    /// Runs what can run here, until no thread is at work either.
+    fn advance(&self) -> MediaResult<Reason> {
+        loop {
+            match self.pipeline.advance() {
+                Ok(Reason::Busy) => std::thread::yield_now(),
+                reason => return reason,
+            }
+        }
     }
 
     fn note(&mut self, result: MediaResult<Json>) {
