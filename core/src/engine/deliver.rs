@@ -9,6 +9,7 @@ use super::runner::{Leaving, Runner};
 use super::shared::{Outputs, Shared};
 use super::slot::{Pace, Stage};
 use super::stats::DropReason;
+use super::ticks::Ticks;
 use crate::graph::QueuePolicy;
 use crate::node::Emission;
 use crate::packet::Packet;
@@ -193,7 +194,12 @@ impl Runner {
                     match self.may_leave(shared) {
                         None => Some(leaving),
                         Some(state) => {
-                            self.put_out(shared, held, output, leaving, state);
+                            match leaving {
+                                Leaving::Packet { packet, stamp, .. } => {
+                                    self.put_out(shared, held, output, (packet, stamp), state);
+                                }
+                                _ => held.list[output].ended = true,
+                            }
                             None
                         }
                     }
@@ -222,10 +228,12 @@ impl Runner {
         let Some(state) = self.may_leave(shared) else { return };
         let mut leaving = std::mem::take(&mut self.leaving);
         for leaving in leaving.drain(..) {
-            let (Leaving::Packet { to, .. } | Leaving::Gap { to, .. } | Leaving::End { to }) =
-                &leaving;
-            if let Dest::Output(output) = *to {
-                self.put_out(shared, &mut held, output, leaving, state);
+            match leaving {
+                Leaving::Packet { to: Dest::Output(output), packet, stamp } => {
+                    self.put_out(shared, &mut held, output, (packet, stamp), state);
+                }
+                Leaving::End { to: Dest::Output(output) } => held.list[output].ended = true,
+                _ => {}
             }
         }
         self.leaving = leaving;
@@ -242,21 +250,17 @@ impl Runner {
         (epochs == self.epochs && !over).then_some(state)
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_out(
         &mut self,
         shared: &Shared,
         held: &mut Held<'_, Outputs>,
         output: usize,
-        leaving: Leaving,
+        (packet, stamp): (Packet, Ticks),
         state: State,
     ) {
         let closing = state == State::Closing;
         let (Outputs { list, seq }, bin) = held.parts();
-        let Leaving::Packet { packet, stamp, .. } = leaving else {
-            list[output].ended = true;
-            return;
-        };
         let link = shared.output_link(output);
         if self.timing {
             let taken = self.tick.wrapping_sub(stamp);

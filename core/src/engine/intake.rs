@@ -25,19 +25,16 @@ impl Runner {
         }
     }
 
-    /// Whether a packet of that entry, in these epochs, could be worked on now.
-    pub(crate) fn can_take(&self, shared: &Shared, entry: usize, epochs: Epochs) -> bool {
-        self.epochs == epochs && self.way(entry).is_some_and(|way| self.can_enter(shared, way))
-    }
-
+    /// The way of a packet of that entry, in these epochs, if it could be worked on now.
     #[inline]
-    pub(super) fn way(&self, entry: usize) -> Option<Way> {
-        self.entries.iter().copied().find(|way| way.entry == entry)
+    pub(crate) fn can_take(&self, shared: &Shared, entry: usize, epochs: Epochs) -> Option<Way> {
+        let way = *self.entries.iter().find(|way| way.entry == entry)?;
+        (self.epochs == epochs && self.can_enter(shared, way)).then_some(way)
     }
 
     /// Takes a packet that comes straight from a push; see `can_take`.
-    pub(crate) fn take(&mut self, shared: &Shared, entry: usize, packet: Packet, stamp: Ticks) {
-        let Some(way) = self.way(entry) else { return };
+    #[inline]
+    pub(crate) fn take(&mut self, shared: &Shared, way: Way, packet: Packet, stamp: Ticks) {
         self.enter(shared, way, packet, stamp);
         self.tick = stamp;
     }

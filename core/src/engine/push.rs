@@ -174,10 +174,10 @@ impl Pipeline {
             && entry.queue.is_empty()
             && let Some(mut guard) = shared.segments[way.to].turn.enter()
         {
-            if guard.with(|runner| runner.can_take(shared, index, epochs)) {
+            if let Some(way) = guard.with(|runner| runner.can_take(shared, index, epochs)) {
                 entry.queue.pass(&packet, stats);
                 drop(entry);
-                guard.with(|runner| runner.take(shared, index, packet, stamp));
+                guard.with(|runner| runner.take(shared, way, packet, stamp));
                 shared.run_with(guard, Drive::Pushed);
                 return self.pushed();
             }

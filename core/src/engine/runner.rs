@@ -129,7 +129,7 @@ pub(crate) struct Runner {
 
 /// An entry of the segment, and the node and lane that it leads to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Way {
+pub(crate) struct Way {
     pub(super) entry: usize,
     pub(super) node: usize,
     pub(super) lane: u16,
@@ -268,18 +268,18 @@ impl Runner {
     pub(super) fn work(&mut self, shared: &Shared, index: usize) -> Result<()> {
         loop {
             let slot = &self.nodes[index];
-            if slot.inbox.is_empty() && (slot.join.is_none() || !self.release(shared, index)) {
+            let Some(item) = slot.inbox.front() else {
+                if slot.join.is_some() && self.release(shared, index) {
+                    continue;
+                }
                 break;
-            }
-            let slot = &self.nodes[index];
-            let Some(item) = slot.inbox.front() else { break };
+            };
             if item.packet.is_some() {
                 self.stamp = item.stamp;
             }
-            let in_flight = slot.is_full() && item.is_work();
             if slot.waits && (item.is_work() || slot.join.is_some()) {
                 let no_room = !self.has_room(shared, index);
-                if no_room || in_flight {
+                if no_room || (slot.is_full() && item.is_work()) {
                     self.nodes[index].no_room = no_room;
                     self.blocked.insert(index);
                     return Ok(());

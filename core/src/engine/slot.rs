@@ -245,16 +245,17 @@ impl NodeSlot {
     pub(crate) fn step(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
         let Some(item) = self.inbox.front() else { return Ok(Step::Blocked) };
         let port = self.port_of(item.lane);
-        match item.link {
-            GAP => {
-                let until = MediaTime::from_nanos(item.ns as i64);
-                return self.take_gap(until);
-            }
-            NEWS => return self.take_news(desk),
-            SET => return self.step_set(desk),
-            _ => {}
-        }
-        let Some(packet) = &item.packet else { return self.take_end(desk, port) };
+        let Some(packet) = &item.packet else {
+            return match item.link {
+                GAP => {
+                    let until = MediaTime::from_nanos(item.ns as i64);
+                    self.take_gap(until)
+                }
+                NEWS => self.take_news(desk),
+                SET => self.step_set(desk),
+                _ => self.take_end(desk, port),
+            };
+        };
         // A break of one lane is none of what several make together by time.
         let discont = packet.is_discont() && !self.ordered;
         let place = if self.ordered { usize::from(item.lane) } else { port };
