@@ -6,7 +6,8 @@ use crate::abi::{
 };
 use crate::boundary::{call, call_with, check_may_wait, out, text};
 use crate::host::deadline;
-use crate::pipeline::{find, no_port};
+use crate::pipeline::find;
+use crate::ports::no_port;
 use crate::string;
 use crate::wake::Wakeup;
 use remotemedia::error::{Error, Result, detail};

@@ -12,7 +12,8 @@
 //! | `library`, `error`, `string` | version, errors, texts |
 //! | `engine`, `release` | engines; giving wrapped memory back |
 //! | `packet` | packets |
-//! | `pipeline`, `control`, `wake` | pipelines; telling an event loop |
+//! | `pipeline`, `ports`, `flow`, `control` | pipelines: made; their ports; in and out; the rest |
+//! | `wake` | telling an event loop |
 //! | `node`, `host`, `job` | nodes that the program brings: by function, by queue; their jobs |
 
 pub mod abi;
@@ -20,6 +21,7 @@ mod boundary;
 pub mod control;
 pub mod engine;
 pub mod error;
+pub mod flow;
 mod handle;
 pub mod host;
 pub mod job;
@@ -27,6 +29,7 @@ pub mod library;
 pub mod node;
 pub mod packet;
 pub mod pipeline;
+pub mod ports;
 mod release;
 mod sized;
 pub mod status;

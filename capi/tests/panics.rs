@@ -4,6 +4,7 @@
 use rmedia_capi::abi::*;
 use rmedia_capi::control::*;
 use rmedia_capi::error::{rmedia_error_detail, rmedia_error_release};
+use rmedia_capi::flow::*;
 use rmedia_capi::pipeline::*;
 use rmedia_capi::status::{RMEDIA_E_PANIC, RMEDIA_E_STATE};
 use rmedia_capi::testing::panic_in_next_call;

@@ -2,7 +2,7 @@
 //! made up: none may crash, hang or leave a handle that can't be released.
 
 use rmedia_capi::abi::*;
-use rmedia_capi::{control, engine, error, host, job, library, packet, pipeline, string};
+use rmedia_capi::{control, engine, error, flow, host, job, library, packet, pipeline, string};
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 
@@ -138,26 +138,19 @@ impl Player<'_> {
                 13 => drop(packet::rmedia_packet_json(self.packet(), string)),
                 14..=16 => {
                     let (to, port, what) = (self.pipeline(), self.port(), self.packet());
-                    pipeline::rmedia_pipeline_push(to, port, what, RMEDIA_TRY, error);
+                    flow::rmedia_pipeline_push(to, port, what, RMEDIA_TRY, error);
                 }
                 17 => {
                     let samples = [0.25f32; 64];
                     let (to, port) = (self.pipeline(), self.port());
                     let rate = self.number() * 500;
                     let samples = samples.as_ptr();
-                    pipeline::rmedia_pipeline_push_f32(to, port, samples, 32, rate, 2, error);
+                    flow::rmedia_pipeline_push_f32(to, port, samples, 32, rate, 2, error);
                 }
                 18..=20 => {
                     let (mut pulled, mut from) = (rmedia_packet_t::default(), 0);
                     let (of, port) = (self.pipeline(), self.port());
-                    pipeline::rmedia_pipeline_pull(
-                        of,
-                        port,
-                        RMEDIA_TRY,
-                        &mut pulled,
-                        &mut from,
-                        error,
-                    );
+                    flow::rmedia_pipeline_pull(of, port, RMEDIA_TRY, &mut pulled, &mut from, error);
                     self.handles.push(pulled.id);
                 }
                 21 => drop(control::rmedia_pipeline_end(self.pipeline(), RMEDIA_ANY, error)),

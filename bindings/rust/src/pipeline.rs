@@ -6,7 +6,9 @@ use crate::error::{Result, call, checked, text};
 use crate::packet::Packet;
 use rmedia_capi::abi::*;
 use rmedia_capi::control::*;
+use rmedia_capi::flow::*;
 use rmedia_capi::pipeline::*;
+use rmedia_capi::ports::*;
 use std::ffi::c_void;
 
 /// How long a call may wait.
