@@ -77,8 +77,8 @@ pub const RMEDIA_HOST: i32 = 6;
 pub const RMEDIA_CUT: i32 = 7;
 /// There is none now.
 pub const RMEDIA_EMPTY: i32 = 8;
-/// A node goes on by itself in a while: a source in real time, or a join that waits no longer;
-/// waiting helps.
+/// A node goes on by itself in a while: a source in real time, a call that is tried again, a join
+/// that waits no longer; waiting helps.
 pub const RMEDIA_DUE: i32 = 9;
 /// push: while it waited for room, an interrupt or reset made the pipeline forget what the packet
 /// belongs to; it stays with the caller.

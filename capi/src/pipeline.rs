@@ -191,12 +191,16 @@ impl PipelineEntry {
                 Err(PushError::Refused(packet, error)) => return Err((Err(error), Some(packet))),
                 Err(PushError::Failed(error)) => return Err((Err(error), None)),
             };
-            let (status, about) = match self.pipeline.why_full().map(|reason| self.idle(reason)) {
+            let reason = self.pipeline.why_full();
+            // Nothing is at work any more, and what was has made room.
+            let stale = matches!(reason, Ok(Reason::Need(_))) && self.pipeline.changes() != seen;
+            let (status, about) = match reason.map(|reason| self.idle(reason)) {
                 Ok((RMEDIA_NEED_INPUT, about)) => (RMEDIA_FULL, about),
                 Ok(idle) => idle,
                 Err(error) => return Err((Err(error), Some(packet))),
             };
-            let waited = self.waits(status, about, seen, until);
+            let waited =
+                self.waits(status, about, seen, until) || (stale && until != Deadline::Now);
             // Before it is pushed again: what an interrupt has made room for is the new epoch's.
             if self.pipeline.has_forgotten(input, epoch) {
                 return Err((Ok(RMEDIA_INTERRUPTED), Some(packet)));

@@ -59,6 +59,10 @@ def member(
         return [] if optional else [f"{path}.{key}: missing; expected {short(expected[key])}"]
     if key not in expected:
         return [] if key == "waits_for" else [f"{path}.{key}: unexpected {short(found[key])}"]
+    if key == "waits_for":
+        # Some say the first alone.
+        one, other = as_list(expected[key])[:1], as_list(found[key])[:1]
+        return differences(one, other, f"{path}.{key}", tolerance)
     return differences(expected[key], found[key], f"{path}.{key}", tolerance)
 
 

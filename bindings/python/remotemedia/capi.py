@@ -73,8 +73,8 @@ RMEDIA_HOST = 6
 RMEDIA_CUT = 7
 #: There is none now.
 RMEDIA_EMPTY = 8
-#: A node goes on by itself in a while: a source in real time, or a join that waits no longer;
-#: waiting helps.
+#: A node goes on by itself in a while: a source in real time, a call that is tried again, a join
+#: that waits no longer; waiting helps.
 RMEDIA_DUE = 9
 #: push: while it waited for room, an interrupt or reset made the pipeline forget what the packet
 #: belongs to; it stays with the caller.
@@ -1043,8 +1043,9 @@ class Library:
     def rmedia_pipeline_wait_handle(self, pipeline: rmedia_pipeline_t, fd: Pointer) -> int:
         """Gives a file descriptor for poll, select or an event loop. It is readable when something has
         changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
-        when a time has come), and while packets or events wait. Then: pull and take events until there are none. It belongs to the pipeline: don't read or
-        close it, and stop watching it before rmedia_pipeline_destroy.
+        because a time has come), and while packets or events wait. Then: pull and take events until there
+        are none. It belongs to the pipeline: don't read or close it, and stop watching it before
+        rmedia_pipeline_destroy.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         Errors: UNSUPPORTED where the system has no such thing.

@@ -162,6 +162,8 @@ impl Runner {
         }
         if !self.ended && self.nodes.iter().all(|n| n.stage == Stage::Ended) {
             self.flush(shared);
+            // Whoever sees the end sees counters that are final.
+            self.publish(shared);
             self.ended = true;
             if shared.ended.fetch_add(1, Ordering::AcqRel) + 1 == shared.segments.len() {
                 shared.finished.store(true, Ordering::Release);

@@ -83,9 +83,14 @@ impl Pipeline {
                 Err(PushError::Full(packet)) => packet,
                 pushed => return pushed,
             };
-            let helps =
-                matches!(self.why_full(), Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy));
-            let waited = helps && self.shared.wait_until(seen, deadline);
+            let waited = match self.why_full() {
+                Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
+                    self.shared.wait_until(seen, deadline)
+                }
+                // Nothing is at work any more, and what was has made room.
+                Ok(Reason::Need(_)) => !timeout.is_zero() && self.shared.wait.seen() != seen,
+                _ => false,
+            };
             // Before it is pushed again: what an interrupt has made room for is the new epoch's.
             if self.has_forgotten(input, epoch) {
                 return Err(PushError::Interrupted(packet));
