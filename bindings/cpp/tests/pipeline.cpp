@@ -149,6 +149,31 @@ int main() {
         CHECK(p.pull());
     });
 
+    tests.run("an interrupt forgets what was emitted and counts epochs", [] {
+        pipeline p = pipeline::from_text(one("PassThrough"));
+        CHECK(p.push(silence, 48000) == status::ok);
+        CHECK(p.interrupt() == 1);
+        CHECK(p.pull().answer == status::need_input);
+        CHECK(has(p.next_event(), R"("event":"interrupted")"));
+        p.cancel();
+        error e;
+        CHECK(p.interrupt(e) == 0 && e.status() == status::cancelled);
+    });
+
+    tests.run("a gap lets go what waits for another input", [] {
+        pipeline p = pipeline::from_text(R"({"version": "v1", "nodes": [
+            {"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"},
+            {"id": "m", "node_type": "Merge", "params": {"order": "time"}}],
+            "connections": [{"from": "a", "to": "m"}, {"from": "b", "to": "m"}]})");
+        CHECK(p.push(packet::create(packet_info::text("a")), 0) == status::ok);
+        CHECK(p.pull().answer == status::need_input);
+        p.gap(std::chrono::seconds(1), 1);
+        CHECK(p.pull().answer == status::ok);
+        error e;
+        CHECK(p.gap(std::chrono::seconds(1), 2, e) == status::not_found);
+        CHECK(p.gap(std::chrono::seconds(1), any, e) == status::invalid_argument);
+    });
+
     tests.run("advance works without pulling, close ends it", [] {
         pipeline p = pipeline::from_text(one("PassThrough"));
         CHECK(p.state() == state::running);

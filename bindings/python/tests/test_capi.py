@@ -195,6 +195,19 @@ class Pipelines(WithLibrary):
         self.assertEqual(capi.live(self.library)["packets"], 1)
         del view
 
+    def test_an_interrupt_forgets_and_a_gap_lets_go(self) -> None:
+        """Epochs count; a time that comes later begins there."""
+        with capi.Pipeline(self.library, PASS) as pipeline:
+            pipeline.push(capi.Packet.text(self.library, "a"))
+            self.assertEqual(pipeline.interrupt(), 1)
+            self.assertEqual(pipeline.pull().status, capi.RMEDIA_NEED_INPUT)
+            self.assertEqual(pipeline.next_event()["event"], "interrupted")
+            pipeline.gap(10**9)
+            pipeline.push(capi.Packet.text(self.library, "b"))
+            pulled = pipeline.pull().packet
+            assert pulled is not None
+            self.assertEqual(pulled.pts_ns, 10**9)
+
     def test_params_events_and_metrics_are_told(self) -> None:
         text = manifest({"id": "g", "node_type": "Gain"})
         with capi.Pipeline(self.library, text) as pipeline:
