@@ -106,6 +106,23 @@ static void resample_chain(void) {
     rmedia_pipeline_destroy(pipeline);
 }
 
+/** What threads bring, waited for. */
+static void push_and_wait(void) {
+    rmedia_packet_t packet = {0};
+    CHECK_IS(rmedia_pipeline_push_f32(pipeline, RMEDIA_ANY, samples, 480, 48000, 1, NULL),
+             RMEDIA_OK);
+    CHECK_IS(rmedia_pipeline_pull(pipeline, 0, RMEDIA_FOREVER, &packet, NULL, NULL), RMEDIA_OK);
+    CHECK_IS(rmedia_packet_release(packet), RMEDIA_OK);
+}
+static void threaded_chain(void) {
+    pipeline = pipeline_make(
+        "{\"version\":\"v1\",\"placement\":\"thread\",\"nodes\":[{\"id\":\"a\",\"node_type\":"
+        "\"Gain\"},{\"id\":\"b\",\"node_type\":\"PassThrough\",\"placement\":\"thread\"}],"
+        "\"connections\":[{\"from\":\"a\",\"to\":\"b\"}]}");
+    measure(push_and_wait);
+    rmedia_pipeline_destroy(pipeline);
+}
+
 static int32_t passes(void *node, rmedia_job_t job, uint32_t port, rmedia_packet_t packet) {
     (void)node, (void)port;
     return rmedia_job_emit(job, 0, packet, NULL);
@@ -192,6 +209,7 @@ static const test TESTS[] = {
     {"the allocator is counted", allocator_counts},
     {"packets pass through without an allocation", pass_through},
     {"samples are resampled without an allocation", resample_chain},
+    {"threads pass packets on without an allocation", threaded_chain},
     {"a function node works without an allocation", function_node},
     {"share, view, slice and release allocate nothing", share_view_slice},
     {"a pull that finds nothing allocates nothing", nothing_to_pull},

@@ -140,6 +140,28 @@ static void wait_handle_tells_of_threads(void) {
     rmedia_pipeline_destroy(pipeline);
 }
 
+/** One thread that pushes and pulls without waiting, and polls when neither goes on. */
+static void one_thread_polls(void) {
+    rmedia_pipeline_t pipeline = pipeline_make(ON_THREADS("PassThrough"));
+    struct pollfd wait = {.fd = -1, .events = POLLIN};
+    int pushed = 0, next = 0, packets = check_times(PACKETS);
+    CHECK_IS(rmedia_pipeline_wait_handle(pipeline, &wait.fd), RMEDIA_OK);
+    while (take_all(pipeline, &next) != RMEDIA_END) {
+        int before = pushed;
+        rmedia_packet_t packet = {0};
+        while (pushed < packets) {
+            packet = timed_packet(pushed);
+            if (rmedia_pipeline_push(pipeline, 0, packet, RMEDIA_TRY, NULL) != RMEDIA_OK) break;
+            pushed++;
+        }
+        if (pushed < packets) rmedia_packet_release(packet);
+        else if (before < pushed) CHECK_IS(rmedia_pipeline_end(pipeline, 0, NULL), RMEDIA_OK);
+        if (before == pushed) CHECK_IS(poll(&wait, 1, -1), 1);
+    }
+    CHECK_IS(next, packets);
+    rmedia_pipeline_destroy(pipeline);
+}
+
 static void pokes(void *user) { sem_post(user); }
 
 static void wakeup_tells_of_threads(void) {
@@ -669,6 +691,7 @@ int main(int argc, char **argv) {
         {"a chain of threads keeps order and loses nothing", chain_keeps_order},
         {"the wait handle tells of what threads bring", wait_handle_tells_of_threads},
         {"the wakeup tells of what threads bring", wakeup_tells_of_threads},
+        {"one thread pushes, pulls and polls", one_thread_polls},
         {"the wait handle tells when a source in the calls is due", due_inline},
         {"the wait handle tells when a source on a thread is due", due_on_a_thread},
         {"pull and close wait for what is due", due_is_waited_for},
