@@ -6,15 +6,14 @@
 
 mod common;
 
-use common::{assert_conserved, on};
+use common::{Elf, assert_conserved, on};
 use remotemedia::engine::Event;
 use remotemedia::node::testing::Random;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, Node, Params, Port, Registry, Ticket};
 use remotemedia::nodes::builtin;
 use remotemedia::{Engine, Packet, Pipeline, Pull, PushError, Reason, Result};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -46,41 +45,6 @@ impl Node for Elsewhere {
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
         TICKETS[self.0].lock().unwrap().push((cx.ticket(), packet));
         Ok(Flow::Pending)
-    }
-}
-
-/// Completes tickets late and in an order of its own.
-struct Elf {
-    stop: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Elf {
-    fn new() -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let work = move || {
-            let mut random = Random::new(5);
-            while !stopped.load(Ordering::Relaxed) {
-                let next = {
-                    let mut tickets = TICKETS[0].lock().unwrap();
-                    let count = tickets.len();
-                    (count > 0).then(|| tickets.swap_remove(random.below(count)))
-                };
-                match next {
-                    Some((ticket, packet)) => ticket.complete([(0, packet)]),
-                    None => std::thread::yield_now(),
-                }
-            }
-        };
-        Self { stop, thread: Some(std::thread::spawn(work)) }
-    }
-}
-
-impl Drop for Elf {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().into_iter().for_each(|thread| thread.join().unwrap());
     }
 }
 
@@ -126,7 +90,7 @@ fn rests(run: &Pipeline) -> bool {
 #[test]
 fn once_an_interrupt_has_returned_nothing_older_is_pulled() {
     let tries: i64 = std::env::var("INTERRUPTS").ok().and_then(|n| n.parse().ok()).unwrap_or(3_000);
-    let _elf = Elf::new();
+    let _elf = Elf::new(5, &TICKETS[0]);
     let engine = Engine::new(registry());
     for placements in [["inline"; 3], ["thread"; 3], ["inline", "thread", "inline"]] {
         let run = on(&engine, talk(0, placements, None));

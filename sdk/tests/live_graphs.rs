@@ -7,7 +7,7 @@
 
 mod common;
 
-use common::{assert_conserved, on};
+use common::{Elf, assert_conserved, on};
 use remotemedia::engine::Event;
 use remotemedia::node::testing::Random;
 use remotemedia::node::{
@@ -178,41 +178,6 @@ impl Node for Elsewhere {
     }
 }
 
-/// Completes tickets in an order of its own, from a thread of its own, until it is dropped.
-struct Elf {
-    stop: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Elf {
-    fn new() -> Self {
-        let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let stopped = stop.clone();
-        let work = move || {
-            let mut random = Random::new(11);
-            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
-                let next = {
-                    let mut tickets = TICKETS.lock().unwrap();
-                    let count = tickets.len();
-                    (count > 0).then(|| tickets.swap_remove(random.below(count)))
-                };
-                match next {
-                    Some((ticket, packet)) => ticket.complete([(0, packet)]),
-                    None => std::thread::yield_now(),
-                }
-            }
-        };
-        Self { stop, thread: Some(std::thread::spawn(work)) }
-    }
-}
-
-impl Drop for Elf {
-    fn drop(&mut self) {
-        self.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        self.thread.take().into_iter().for_each(|thread| thread.join().unwrap());
-    }
-}
-
 fn registry() -> Registry {
     let mut registry = builtin();
     registry.add::<Work>("test").unwrap();
@@ -357,7 +322,7 @@ fn assert_settled(run: &Pipeline) {
 
 #[test]
 fn determinate_graphs_give_the_same_inline_on_threads_and_simulated() {
-    let _elf = Elf::new();
+    let _elf = Elf::new(11, &TICKETS);
     let threads = Engine::new(registry());
     for seed in first()..tries(400) {
         let tickets = seed % 4 == 0;
@@ -449,7 +414,7 @@ impl Drop for Shown {
 
 #[test]
 fn interrupts_resets_and_params_in_between_lose_nothing_uncounted() {
-    let _elf = Elf::new();
+    let _elf = Elf::new(11, &TICKETS);
     let threads = Engine::new(registry());
     for seed in first()..tries(300) {
         let tickets = seed % 3 == 0;

@@ -230,17 +230,15 @@ impl Pipeline {
             }
         }
         let mut pulled = Vec::new();
-        let mut freed = Vec::new();
         {
             let mut held = shared.outputs();
             let (outputs, bin) = held.parts();
             for (index, output) in outputs.list.iter_mut().enumerate() {
                 let link = &shared.links[shared.output_link(index)];
                 output.queue.forget(epochs, output.hit, link, bin);
-                if !output.queue.level.blocks()
-                    && shared.blocked[index].swap(false, Ordering::Relaxed)
-                {
-                    freed.push(shared.feeder(index));
+                // Who was held back goes on below, with all others.
+                if !output.queue.level.blocks() {
+                    shared.blocked[index].store(false, Ordering::Relaxed);
                 }
                 pulled.push(output.pulled);
             }

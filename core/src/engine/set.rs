@@ -2,7 +2,7 @@
 
 use super::item::{AGAIN, Item};
 use super::recover::Failed;
-use super::slot::{Desk, NodeSlot, Stage, Step, Waiting};
+use super::slot::{Desk, NodeSlot, Stage, Step};
 use crate::error::Result;
 use crate::node::{Flow, MediaFormat};
 use crate::packet::{MediaTime, Packet};
@@ -97,22 +97,7 @@ impl NodeSlot {
         if flow != Flow::Pending {
             self.stats.done.add(counted);
         }
-        if ticket.is_some() || !self.waiting.is_empty() {
-            let outcome = ticket.is_none().then(|| Ok(Vec::new()));
-            let early = desk.out.drain(first..).collect();
-            let (reached, until, tail, weight) = (self.reached, self.until(desk), false, counted);
-            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
-            self.waiting.push_back(waiting);
-            return Ok(Step::Waits);
-        }
-        if self.any_broken {
-            self.mark(&mut desk.out[first..]);
-        }
-        if self.pauses(flow, desk) {
-            self.stage = Stage::Paused;
-            return Ok(Step::More);
-        }
-        Ok(Step::Done)
+        self.called(desk, flow, ticket, first, stamp)
     }
 
     /// What is to be told behind an output port: nothing before that will come. `None`: that is no

@@ -378,10 +378,24 @@ impl NodeSlot {
         if flow != Flow::Pending && !std::mem::take(&mut self.partial) {
             self.stats.done.add(1);
         }
+        self.called(desk, flow, ticket, first, stamp)
+    }
+
+    /// What the call of a packet or set has come to: its result is in the collector from `first` on,
+    /// or comes with the ticket.
+    #[inline]
+    pub(super) fn called(
+        &mut self,
+        desk: &mut Desk<'_>,
+        flow: Flow,
+        ticket: Option<TicketId>,
+        first: usize,
+        stamp: Ticks,
+    ) -> Result<Step> {
         if ticket.is_some() || !self.waiting.is_empty() {
             let outcome = ticket.is_none().then(|| Ok(Vec::new()));
             let early = desk.out.drain(first..).collect();
-            let (reached, until, weight) = (self.reached, self.until(desk), 1);
+            let (reached, until, weight) = (self.reached, self.until(desk), self.weight);
             let tail = false;
             let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
             self.waiting.push_back(waiting);

@@ -1,8 +1,13 @@
 //! What the engine's tests share.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use remotemedia::node::Ticket;
+use remotemedia::node::testing::Random;
 use remotemedia::{Audio, Engine, Manifest, Packet, Pipeline, Pull, PushError, Reason};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 /// A pipeline on the default engine.
 pub(crate) fn pipeline(manifest: Value) -> Pipeline {
@@ -94,5 +99,44 @@ pub(crate) fn assert_conserved(pipeline: &Pipeline) {
     for node in metrics["node_metrics"].as_array().expect("nodes") {
         let n = |key: &str| node[key].as_u64().expect("a count");
         assert!(n("taken") >= n("success_count") + n("error_count"), "{node}");
+    }
+}
+
+/// Completes the tickets that wait on a desk, with their packets, late and in an order of its own, from
+/// a thread of its own, until it is dropped.
+pub(crate) struct Elf {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Elf {
+    /// One with that order and desk.
+    pub(crate) fn new(seed: u64, desk: &'static Mutex<Vec<(Ticket, Packet)>>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let work = move || {
+            let mut random = Random::new(seed);
+            while !stopped.load(Ordering::Relaxed) {
+                let next = {
+                    let mut tickets = desk.lock().expect("who holds it does not panic");
+                    let count = tickets.len();
+                    (count > 0).then(|| tickets.swap_remove(random.below(count)))
+                };
+                match next {
+                    Some((ticket, packet)) => ticket.complete([(0, packet)]),
+                    None => std::thread::yield_now(),
+                }
+            }
+        };
+        Self { stop, thread: Some(std::thread::spawn(work)) }
+    }
+}
+
+impl Drop for Elf {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("it does not panic");
+        }
     }
 }
