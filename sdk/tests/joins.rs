@@ -253,6 +253,70 @@ fn a_branch_that_holds_packets_back_starves_no_join_whatever_the_limits() {
     }
 }
 
+/// Pushes into both inputs what they take, pulling whenever one is full.
+fn push_both(run: &Pipeline, count: i64) -> Vec<(String, Value)> {
+    let (mut out, mut next, mut idle) = (Vec::new(), [0; 2], 0);
+    while next != [count; 2] {
+        let mut pushed = false;
+        for (input, next) in next.iter_mut().enumerate().filter(|(_, next)| **next < count) {
+            if run.push_at(input, at(*next)).is_ok() {
+                (*next, pushed, idle) = (*next + 1, true, 0);
+            }
+        }
+        idle += 1;
+        assert!(idle < 100, "it waits in vain: {next:?}");
+        match run.pull(if pushed { Duration::ZERO } else { HOUR }).unwrap() {
+            Pull::Packet(output, p) => {
+                out.push((output.to_owned(), p.as_json().unwrap().clone()));
+                idle = 0;
+            }
+            Pull::Idle(_) => {}
+            Pull::End => panic!("it ended"),
+        }
+    }
+    out
+}
+
+#[test]
+fn two_joins_each_of_which_waits_for_what_the_other_holds_up_both_go_on() {
+    for items in [1, 2, 8] {
+        for (engine, placement) in ways() {
+            let hold = json!({"count": 10});
+            let node = |id: &str, ty: &str, params: &Value| json!({"id": id, "node_type": ty, "params": params, "placement": placement});
+            let edge = |from: &str, to: &str| json!({"from": from, "to": to});
+            let none = json!({});
+            let run = on(
+                &engine,
+                json!({
+                    "version": "v1",
+                    "queue": {"items": items},
+                    "nodes": [
+                        node("x", "PassThrough", &none), node("y", "PassThrough", &none),
+                        node("late_x", "Hold", &hold), node("late_y", "Hold", &hold),
+                        node("one", "Pair", &none), node("two", "Pair", &none),
+                    ],
+                    "connections": [
+                        edge("x", "one.a"), edge("x", "late_x"), edge("late_x", "two.b"),
+                        edge("y", "two.a"), edge("y", "late_y"), edge("late_y", "one.b"),
+                    ],
+                }),
+            );
+            let mut out = push_both(&run, 40);
+            run.end().unwrap();
+            while let Pull::Packet(output, p) = run.pull(HOUR).unwrap() {
+                out.push((output.to_owned(), p.as_json().unwrap().clone()));
+            }
+            let want: Vec<_> = (0..40).map(|t| json!([t, t])).collect();
+            for join in ["one", "two"] {
+                let of_join = out.iter().filter(|(output, _)| output.starts_with(join));
+                let values: Vec<_> = of_join.map(|(_, value)| value.clone()).collect();
+                assert_eq!(values, want, "{join} {items} {placement}");
+            }
+            assert_conserved(&run);
+        }
+    }
+}
+
 #[test]
 fn a_gate_that_never_opens_holds_up_nothing_because_it_keeps_time() {
     for (engine, placement) in ways() {

@@ -9,6 +9,7 @@ use crate::packet::{MediaTime, Packet, Payload};
 impl NodeSlot {
     /// Applies the changes that are due before the packet at the inbox's head; cuts the packet in
     /// two where one is due inside it.
+    #[inline(never)]
     pub(super) fn cut_for_changes(&mut self) {
         let front = self.inbox.front().and_then(|item| item.packet.as_ref());
         let Some(pts) = front.and_then(Packet::pts) else { return };

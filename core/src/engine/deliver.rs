@@ -9,7 +9,6 @@ use super::runner::{Leaving, Runner};
 use super::shared::{Outputs, Shared};
 use super::slot::{Pace, Stage};
 use super::stats::DropReason;
-use super::ticks::Ticks;
 use crate::graph::QueuePolicy;
 use crate::node::Emission;
 use crate::packet::Packet;
@@ -107,6 +106,7 @@ impl Runner {
 
     /// Applies a lossy policy on a connection into a node that holds packets. False: the packet is
     /// dropped.
+    #[inline(never)]
     pub(super) fn make_room(
         &mut self,
         shared: &Shared,
@@ -176,43 +176,27 @@ impl Runner {
     /// over, which the next look at its state deals with.
     #[inline]
     pub(super) fn flush(&mut self, shared: &Shared) {
-        if self.leaving.is_empty() {
-            return;
+        if !self.leaving.is_empty() {
+            self.put_all(shared);
         }
-        if shared.segments.len() == 1 {
-            return self.flush_outputs(shared);
-        }
-        let mut outputs = None;
-        let mut any_output = false;
-        while let Some(leaving) = self.leaving.pop_front() {
-            let (Leaving::Packet { to, .. } | Leaving::Gap { to, .. } | Leaving::End { to }) =
-                &leaving;
-            let unsent = match *to {
+    }
+
+    fn put_all(&mut self, shared: &Shared) {
+        let (mut outputs, mut any_output) = (None, false);
+        while let Some(leaving) = self.leaving.front() {
+            let went = match leaving.to() {
                 Dest::Output(output) => {
                     any_output = true;
-                    let held = outputs.get_or_insert_with(|| shared.outputs());
-                    match self.may_leave(shared) {
-                        None => Some(leaving),
-                        Some(state) => {
-                            match leaving {
-                                Leaving::Packet { packet, stamp, .. } => {
-                                    self.put_out(shared, held, output, (packet, stamp), state);
-                                }
-                                _ => held.list[output].ended = true,
-                            }
-                            None
-                        }
-                    }
+                    self.put_out(shared, outputs.get_or_insert_with(|| shared.outputs()), output)
                 }
                 Dest::Border { entry, .. } => {
                     // One lock at a time.
                     outputs = None;
-                    self.put_across(shared, entry, leaving)
+                    self.put_across(shared, entry)
                 }
-                Dest::Edge { .. } => None,
+                Dest::Edge { .. } => unreachable!("what stays in the segment does not leave"),
             };
-            if let Some(leaving) = unsent {
-                self.leaving.push_front(leaving);
+            if !went {
                 return;
             }
         }
@@ -220,25 +204,6 @@ impl Runner {
         if any_output {
             shared.wait.notify_waiting();
         }
-    }
-
-    /// As `flush`, where there are no other segments.
-    fn flush_outputs(&mut self, shared: &Shared) {
-        let mut held = shared.outputs();
-        let Some(state) = self.may_leave(shared) else { return };
-        let mut leaving = std::mem::take(&mut self.leaving);
-        for leaving in leaving.drain(..) {
-            match leaving {
-                Leaving::Packet { to: Dest::Output(output), packet, stamp } => {
-                    self.put_out(shared, &mut held, output, (packet, stamp), state);
-                }
-                Leaving::End { to: Dest::Output(output) } => held.list[output].ended = true,
-                _ => {}
-            }
-        }
-        self.leaving = leaving;
-        drop(held);
-        shared.wait.notify_waiting();
     }
 
     /// Whether the life that a queue's lock shows lets this runner's packets in.
@@ -250,17 +215,18 @@ impl Runner {
         (epochs == self.epochs && !over).then_some(state)
     }
 
-    #[inline(always)]
-    fn put_out(
-        &mut self,
-        shared: &Shared,
-        held: &mut Held<'_, Outputs>,
-        output: usize,
-        (packet, stamp): (Packet, Ticks),
-        state: State,
-    ) {
-        let closing = state == State::Closing;
+    /// Puts what leaves first into an output's queue. False: it stays.
+    fn put_out(&mut self, shared: &Shared, held: &mut Held<'_, Outputs>, output: usize) -> bool {
+        let Some(state) = self.may_leave(shared) else { return false };
         let (Outputs { list, seq }, bin) = held.parts();
+        let (packet, stamp) = match self.leaving.pop_front() {
+            Some(Leaving::Packet { packet, stamp, .. }) => (packet, stamp),
+            _ => {
+                list[output].ended = true;
+                return true;
+            }
+        };
+        let closing = state == State::Closing;
         let link = shared.output_link(output);
         if self.timing {
             let taken = self.tick.wrapping_sub(stamp);
@@ -271,7 +237,7 @@ impl Runner {
             shared.links[link].enter(duration_ns(&packet));
             shared.drop(link, DropReason::Closed, &packet);
             bin.add(packet);
-            return;
+            return true;
         }
         *seq += 1;
         let queued = Queued { packet, epoch: self.epochs.now, stamp, seq: *seq };
@@ -280,31 +246,28 @@ impl Runner {
         }
         let blocks = !closing && queue.level.blocks();
         shared.blocked[output].store(blocks, Ordering::Relaxed);
+        true
     }
 
-    pub(super) fn put_across(
-        &mut self,
-        shared: &Shared,
-        index: usize,
-        leaving: Leaving,
-    ) -> Option<Leaving> {
+    /// Puts what leaves first into the queue before another segment. False: it stays.
+    fn put_across(&mut self, shared: &Shared, index: usize) -> bool {
         let mut held = shared.entry_now(index);
         if self.may_leave(shared).is_none() {
-            return Some(leaving);
+            return false;
         }
         let (link, to) = (shared.ways[index].link, shared.ways[index].to);
         let mut dropped = None;
-        match leaving {
-            Leaving::Packet { packet, stamp, .. } => {
+        match self.leaving.pop_front() {
+            Some(Leaving::Packet { packet, stamp, .. }) => {
                 let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
                 let queued = Queued { packet, epoch: self.epochs.now, stamp, seq };
                 dropped = shared.enqueue(index, &mut held, queued);
             }
-            Leaving::Gap { until, .. } => {
+            Some(Leaving::Gap { until, .. }) => {
                 let new = held.gap.replace(until).is_none();
                 shared.segments[to].backlog.fetch_add(usize::from(new), Ordering::AcqRel);
             }
-            Leaving::End { .. } => {
+            Some(Leaving::End { .. }) | None => {
                 held.ended = true;
                 shared.segments[to].backlog.fetch_add(1, Ordering::AcqRel);
             }
@@ -314,6 +277,6 @@ impl Runner {
             shared.drop_event(link, reason, 1);
         }
         shared.wake(to);
-        None
+        true
     }
 }

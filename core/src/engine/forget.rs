@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 
 impl Runner {
     /// Comes into new epochs: forgets what they forget, everywhere or where interrupts hit.
+    #[cold]
     pub(super) fn come(&mut self, shared: &Shared, epochs: Epochs) {
         self.worked = true;
         let (before, reset) = (self.epochs, epochs.reset_since(self.epochs));
@@ -49,6 +50,7 @@ impl Runner {
     }
 
     /// Lets go of everything, once the pipeline is over.
+    #[cold]
     pub(super) fn clear(&mut self, shared: &Shared, state: State) {
         let reason = match state {
             State::Cancelled => DropReason::Cancelled,

@@ -85,6 +85,7 @@ impl Runner {
     }
 
     /// Lets joins go on whose patience is over.
+    #[inline(never)]
     pub(super) fn lose_patience(&mut self, shared: &Shared) {
         let now = shared.scheduler.clock.now();
         for index in 0..self.nodes.len() {
@@ -117,6 +118,7 @@ impl Runner {
     }
 
     /// Tells those behind a node how far it has come, where that is news.
+    #[inline(never)]
     pub(super) fn tell_bounds(&mut self, shared: &Shared, index: usize) {
         for port in 0..self.routes[index].len() {
             let Some(until) = self.nodes[index].news_of(port) else { continue };
@@ -141,6 +143,7 @@ impl Runner {
     }
 
     /// Gives a node the news that nothing earlier will come on a lane.
+    #[inline(never)]
     pub(super) fn take_gap(&mut self, node: usize, lane: u16, until: MediaTime) {
         let slot = &mut self.nodes[node];
         if let Some(join) = &mut slot.join {
@@ -157,6 +160,7 @@ impl Runner {
     }
 
     /// Gives a node the end of a lane.
+    #[inline(never)]
     pub(super) fn take_end(&mut self, node: usize, lane: u16) {
         let slot = &mut self.nodes[node];
         match &mut slot.join {

@@ -25,17 +25,17 @@ impl Runner {
         }
     }
 
-    /// The way of a packet of that entry, in these epochs, if it could be worked on now.
+    /// Which of its entries that one is, if a packet of it in these epochs could be worked on now.
     #[inline]
-    pub(crate) fn can_take(&self, shared: &Shared, entry: usize, epochs: Epochs) -> Option<Way> {
-        let way = *self.entries.iter().find(|way| way.entry == entry)?;
-        (self.epochs == epochs && self.can_enter(shared, way)).then_some(way)
+    pub(crate) fn can_take(&self, shared: &Shared, entry: usize, epochs: Epochs) -> Option<usize> {
+        let nth = self.entries.iter().position(|way| way.entry == entry)?;
+        (self.epochs == epochs && self.can_enter(shared, self.entries[nth])).then_some(nth)
     }
 
     /// Takes a packet that comes straight from a push; see `can_take`.
     #[inline]
-    pub(crate) fn take(&mut self, shared: &Shared, way: Way, packet: Packet, stamp: Ticks) {
-        self.enter(shared, way, packet, stamp);
+    pub(crate) fn take(&mut self, shared: &Shared, nth: usize, packet: Packet, stamp: Ticks) {
+        self.enter(shared, self.entries[nth], packet, stamp);
         self.tick = stamp;
     }
 

@@ -152,8 +152,12 @@ impl Pipeline {
         let output = &mut outputs.list[index];
         let queued = output.queue.pop(&shared.links[shared.output_link(index)])?;
         output.pulled = queued.packet.pts().or(output.pulled);
-        let blocks = output.queue.level.blocks();
-        let freed = !blocks && shared.blocked[index].swap(blocks, Ordering::Relaxed);
+        // Written under this lock alone.
+        let blocked = &shared.blocked[index];
+        let freed = blocked.load(Ordering::Relaxed) && !output.queue.level.blocks();
+        if freed {
+            blocked.store(false, Ordering::Relaxed);
+        }
         drop(held);
         if freed {
             shared.wake(shared.feeder(index));

@@ -174,10 +174,10 @@ impl Pipeline {
             && entry.queue.is_empty()
             && let Some(mut guard) = shared.segments[way.to].turn.enter()
         {
-            if let Some(way) = guard.with(|runner| runner.can_take(shared, index, epochs)) {
+            if let Some(nth) = guard.with(|runner| runner.can_take(shared, index, epochs)) {
                 entry.queue.pass(&packet, stats);
                 drop(entry);
-                guard.with(|runner| runner.take(shared, way, packet, stamp));
+                guard.with(|runner| runner.take(shared, nth, packet, stamp));
                 shared.run_with(guard, Drive::Pushed);
                 return self.pushed();
             }

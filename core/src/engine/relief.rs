@@ -1,5 +1,5 @@
-//! Starvation (rule S7): a join waits for a lane, and what would come on it is stuck behind another
-//! lane of the same join that is full. Then that queue gets more room.
+//! Starvation (rule S7): a join waits for a lane, and what would come on it is stuck behind a lane of a
+//! join that is full, its own or another that waits for it in turn. Then that queue gets more room.
 //!
 //! It is looked at when everything rests: nothing runs, no ticket is open, no timer set. So it is
 //! also the watchdog for deadlocks, and costs nothing while things go on.
@@ -11,44 +11,65 @@ use super::shared::{Shared, Way, lock};
 use super::slot::{NodeSlot, Stage};
 use crate::error::{Error, detail};
 use crate::graph::Graph;
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
-/// A lane of a join that may be full, and those that the join waits for.
-pub(crate) struct Starving {
-    full: usize,
-    /// Packets that it takes.
+/// How the nodes of a segment stand while it rests, where there are joins. Nodes and links are those
+/// of the graph.
+#[derive(Default)]
+pub(crate) struct Standing {
+    /// Nodes that have something to do and did not get to it; not the joins that wait for more.
+    stuck: Vec<usize>,
+    /// Joins that hold packets, and the links that they wait for.
+    awaited: Vec<(usize, usize)>,
+    /// Joins, and those of their links that may be full while they wait for others.
+    full: Vec<Full>,
+}
+
+#[derive(Clone, Copy)]
+struct Full {
+    join: usize,
+    link: usize,
+    /// Packets that its queue takes.
     items: usize,
-    awaited: Vec<usize>,
 }
 
 impl Runner {
-    /// Makes known which joins wait while others of their lanes are full.
-    pub(super) fn tell_starving(&self, shared: &Shared) {
-        let mut starving = Vec::new();
-        for (index, slot) in self.nodes.iter().enumerate() {
-            let Some(join) = &slot.join else { continue };
-            for (lane, &full) in self.feeders[index].iter().enumerate() {
-                if !self.may_be_full(shared, full) || join.waits_for().any(|l| l == lane) {
-                    continue;
-                }
-                let awaited: Vec<usize> =
-                    join.waits_for().map(|lane| self.feeders[index][lane]).collect();
-                if !awaited.is_empty() {
-                    let items = self.levels.get(full).map_or(0, |level| level.limits.items);
-                    starving.push(Starving { full, items, awaited });
-                }
-            }
-        }
-        let has_work = |slot: &&NodeSlot| {
+    /// Makes known which joins wait, and what has something to do.
+    pub(super) fn tell_standing(&self, shared: &Shared) {
+        let mut standing = lock(&shared.segments[self.segment].standing);
+        let Standing { stuck, awaited, full } = &mut *standing;
+        stuck.clear();
+        awaited.clear();
+        full.clear();
+        for (place, slot) in self.nodes.iter().enumerate() {
             let holds = slot.join.as_ref().is_some_and(|join| join.iter().next().is_some());
             let source = slot.is_source && slot.stage != Stage::Ended;
-            holds || source || !slot.inbox.is_empty() || slot.stage == Stage::Paused
-        };
-        let stuck = self.nodes.iter().filter(has_work).map(|slot| slot.index).collect();
-        let segment = &shared.segments[self.segment];
-        *lock(&segment.starving) = starving;
-        *lock(&segment.stuck) = stuck;
+            if source || !slot.inbox.is_empty() || slot.stage == Stage::Paused {
+                stuck.push(slot.index);
+            }
+            if holds {
+                self.tell_lanes(shared, slot, place, awaited, full);
+            }
+        }
+    }
+
+    fn tell_lanes(
+        &self,
+        shared: &Shared,
+        slot: &NodeSlot,
+        place: usize,
+        awaited: &mut Vec<(usize, usize)>,
+        full: &mut Vec<Full>,
+    ) {
+        let (join, Some(lanes)) = (slot.index, &slot.join) else { return };
+        for (lane, &link) in self.feeders[place].iter().enumerate() {
+            if lanes.waits_for().any(|l| l == lane) {
+                awaited.push((join, link));
+            } else if self.may_be_full(shared, link) {
+                let items = self.levels.get(link).map_or(0, |level| level.limits.items);
+                full.push(Full { join, link, items });
+            }
+        }
     }
 
     /// Whether the queue of a connection holds back what leads to it. Inputs of the pipeline hold
@@ -78,29 +99,18 @@ impl Shared {
         if !self.has_joins {
             return false;
         }
-        for segment in 0..self.segments.len() {
-            for Starving { full, items, awaited } in &*lock(&self.segments[segment].starving) {
-                if self.is_full(*full)
-                    && let Some(stuck) =
-                        awaited.iter().find(|link| self.hangs_behind(**link, *full))
-                {
-                    return self.give_room(segment, *full, *items, *stuck);
-                }
-            }
+        let mut full = Vec::new();
+        for segment in &self.segments {
+            full.extend(lock(&segment.standing).full.iter().filter(|f| self.is_full(f.link)));
         }
-        false
+        let starves = |f: &Full| Some((*f, Search::new(self, &full, f.join).run()?));
+        let Some((found, awaited)) = full.iter().find_map(starves) else { return false };
+        self.give_room(found, awaited)
     }
 
     fn is_full(&self, link: usize) -> bool {
         let entry = self.ways.iter().position(|way| way.link == link);
         entry.is_none_or(|entry| self.entry(entry).queue.level.blocks())
-    }
-
-    /// Whether what would come by one link is stuck because another is full: both hang on a node that
-    /// has something to do and does not get to it.
-    fn hangs_behind(&self, awaited: usize, full: usize) -> bool {
-        let (one, other) = (ancestors(&self.graph, awaited), ancestors(&self.graph, full));
-        one.intersection(&other).any(|node| self.is_stuck(*node))
     }
 
     fn is_stuck(&self, node: usize) -> bool {
@@ -110,14 +120,15 @@ impl Shared {
             None => self.graph.inputs[way.link - self.graph.edges.len()].port.node == node,
         };
         let mut entries = (0..).zip(&self.ways).filter(|(_, way)| fed(way)).map(|(index, _)| index);
-        lock(&segment.stuck).contains(&node)
+        lock(&segment.standing).stuck.contains(&node)
             || entries.any(|index| {
                 let entry = self.entry(index);
                 !entry.queue.is_empty() || (entry.ended && !entry.end_taken)
             })
     }
 
-    fn give_room(&self, segment: usize, full: usize, items: usize, awaited: usize) -> bool {
+    fn give_room(&self, Full { join, link: full, items }: Full, awaited: usize) -> bool {
+        let segment = self.graph.nodes[join].segment;
         if self.pool.live_bytes() > self.memory_limit {
             let (full, awaited) = (self.link_name(full), self.link_name(awaited));
             let limit = self.memory_limit;
@@ -150,17 +161,68 @@ impl Shared {
     }
 }
 
-/// The nodes that what comes by a link has come through.
-fn ancestors(graph: &Graph, link: usize) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
+/// A search for a join that waits for itself: from what it waits for, over whoever would have to do
+/// something before that comes, back to the join.
+struct Search<'a> {
+    shared: &'a Shared,
+    full: &'a [Full],
+    join: usize,
+    seen: Vec<bool>,
+}
+
+impl<'a> Search<'a> {
+    fn new(shared: &'a Shared, full: &'a [Full], join: usize) -> Self {
+        Self { shared, full, join, seen: vec![false; shared.graph.nodes.len()] }
+    }
+
+    /// Gives the link that the join waits for in vain.
+    fn run(mut self) -> Option<usize> {
+        self.awaited(self.join).into_iter().find(|&link| self.waits_for_join(link))
+    }
+
+    fn awaited(&self, join: usize) -> Vec<usize> {
+        let standing = lock(&self.shared.segments[self.shared.graph.nodes[join].segment].standing);
+        standing.awaited.iter().filter(|(node, _)| *node == join).map(|(_, link)| *link).collect()
+    }
+
+    /// Whether nothing comes by a link before the join goes on. By an input of the pipeline it may.
+    fn waits_for_join(&mut self, link: usize) -> bool {
+        let Some(edge) = self.shared.graph.edges.get(link) else { return false };
+        let mut open = vec![edge.from.node];
+        while let Some(node) = open.pop() {
+            if node == self.join {
+                return true;
+            }
+            if std::mem::replace(&mut self.seen[node], true) {
+                continue;
+            }
+            let graph = &self.shared.graph;
+            let (awaited, stuck) = (self.awaited(node), self.shared.is_stuck(node));
+            if stuck {
+                let behind = |full: &&Full| leads_to(graph, node, full.link);
+                open.extend(self.full.iter().filter(behind).map(|full| full.join));
+            }
+            if awaited.is_empty() && !stuck {
+                let before = graph.edges.iter().filter(|edge| edge.to.node == node);
+                open.extend(before.map(|edge| edge.from.node));
+            }
+            open.extend(awaited.iter().filter_map(|l| Some(graph.edges.get(*l)?.from.node)));
+        }
+        false
+    }
+}
+
+/// Whether what a node gives can come by a link.
+fn leads_to(graph: &Graph, node: usize, link: usize) -> bool {
+    let mut seen = vec![false; graph.nodes.len()];
     let mut open: Vec<usize> =
         graph.edges.get(link).map(|edge| edge.from.node).into_iter().collect();
-    while let Some(node) = open.pop() {
-        if found.insert(node) {
-            open.extend(graph.edges.iter().filter(|e| e.to.node == node).map(|e| e.from.node));
+    while let Some(next) = open.pop() {
+        if !std::mem::replace(&mut seen[next], true) {
+            open.extend(graph.edges.iter().filter(|e| e.to.node == next).map(|e| e.from.node));
         }
     }
-    found
+    seen[node]
 }
 
 impl Level {

@@ -38,7 +38,16 @@ impl Runner {
 
     /// Makes known how the run has left the segment: what waits on each connection, counted in the
     /// inboxes themselves, and what would have to come before it goes on.
+    #[inline]
     pub(super) fn publish(&mut self, shared: &Shared) {
+        let holds = !self.blocked.is_empty() || !self.paused.is_empty();
+        if self.reports || shared.has_joins || holds || self.any_queued {
+            self.tell_all(shared);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_all(&mut self, shared: &Shared) {
         let open = |n: &NodeSlot| {
             n.has_too_many_zombies() || n.waiting.iter().any(|w| w.outcome.is_none())
         };
@@ -62,7 +71,7 @@ impl Runner {
             shared.arm(self.segment, due);
         }
         if shared.has_joins {
-            self.tell_starving(shared);
+            self.tell_standing(shared);
         }
         let holds = self.has_joins || !self.blocked.is_empty() || !self.paused.is_empty();
         if !holds && !self.any_queued {

@@ -18,31 +18,44 @@ pub(super) enum Dest {
     },
 }
 
-/// For each node, the exits that its emissions can lead to.
-pub(super) fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Vec<Dest>> {
-    let mut exits: Vec<Vec<Dest>> = vec![Vec::new(); slots.len()];
+/// What has to have room before a node is called: where its emissions can lead to.
+#[derive(Default)]
+pub(super) struct Exits {
+    /// Outputs and queues before other segments: places in the pipeline's `blocked`.
+    pub(super) outside: Vec<usize>,
+    /// Connections into nodes of the segment that packets wait for.
+    pub(super) inside: Vec<Inside>,
+}
+
+/// A connection, and the node and lane that it leads to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Inside {
+    pub(super) link: usize,
+    pub(super) node: usize,
+    pub(super) lane: u16,
+}
+
+/// For each node, its exits.
+pub(super) fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Exits> {
+    let mut exits: Vec<Exits> = Vec::new();
+    exits.resize_with(slots.len(), Exits::default);
     for index in (0..slots.len()).rev() {
-        let mut found: Vec<Dest> = Vec::new();
-        let mut add = |dest: Dest| {
-            let same = |other: &Dest| match (*other, dest) {
-                (Dest::Output(a), Dest::Output(b)) => a == b,
-                (Dest::Border { entry: a, .. }, Dest::Border { entry: b, .. }) => a == b,
-                (Dest::Edge { link: a, .. }, Dest::Edge { link: b, .. }) => a == b,
-                _ => false,
-            };
-            if !found.iter().any(same) {
-                found.push(dest);
-            }
-        };
+        let (mut outside, mut inside) = (Vec::new(), Vec::new());
         for &dest in routes[index].iter().flatten() {
             match dest {
                 Dest::Edge { node, .. } if !slots[node].waits => {
-                    exits[node].iter().copied().for_each(&mut add);
+                    outside.extend_from_slice(&exits[node].outside);
+                    inside.extend_from_slice(&exits[node].inside);
                 }
-                exit => add(exit),
+                Dest::Edge { link, node, lane } => inside.push(Inside { link, node, lane }),
+                Dest::Output(exit) | Dest::Border { exit, .. } => outside.push(exit),
             }
         }
-        exits[index] = found;
+        outside.sort_unstable();
+        outside.dedup();
+        inside.sort_unstable_by_key(|inside| inside.link);
+        inside.dedup();
+        exits[index] = Exits { outside, inside };
     }
     exits
 }

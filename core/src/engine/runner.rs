@@ -8,7 +8,7 @@
 use super::event::{Event, ParamsOutcome};
 use super::life::Epochs;
 use super::queue::{Level, duration_ns};
-use super::routes::{Dest, NodeSet};
+use super::routes::{Dest, Exits, Inside, NodeSet};
 use super::shared::Shared;
 use super::slot::{Desk, NodeSlot, Stage, Step};
 use super::stats::NodeStats;
@@ -63,6 +63,14 @@ pub(super) enum Leaving {
     },
 }
 
+impl Leaving {
+    #[inline]
+    pub(super) fn to(&self) -> Dest {
+        let (Self::Packet { to, .. } | Self::Gap { to, .. } | Self::End { to }) = self;
+        *to
+    }
+}
+
 /// The part of a segment that only the holder of its turn touches. Nodes go by their place in it.
 pub(crate) struct Runner {
     /// Which segment it is.
@@ -79,8 +87,8 @@ pub(crate) struct Runner {
     pub(super) places: Vec<usize>,
     /// Per node, per output port.
     pub(super) routes: Vec<Vec<Vec<Dest>>>,
-    /// Per node: the exits that its emissions can lead to.
-    pub(super) exits: Vec<Vec<Dest>>,
+    /// Per node.
+    pub(super) exits: Vec<Exits>,
     /// Per edge that is an exit: how full it is. Links of other edges have a level, too, unused.
     pub(super) levels: Vec<Level>,
     /// Nodes with something in their inbox that may be able to go on.
@@ -169,7 +177,9 @@ impl Runner {
             self.tick = ticks::now();
         }
         let mail = &*shared.segments[self.segment].mail;
-        self.active.append(&mut self.blocked);
+        if !self.blocked.is_empty() {
+            self.active.append(&mut self.blocked);
+        }
         if self.has_joins {
             self.take_room(shared);
         }
@@ -313,13 +323,18 @@ impl Runner {
     }
 
     /// Carries a single packet that a node has emitted straight through the nodes behind it, as far
-    /// as each has one follower that is ready: what chains consist of. Whatever is not as simple as
-    /// that goes the general way, by `dispatch`.
+    /// as each has one follower that is ready, and out of the segment: what chains consist of.
+    /// Whatever is not as simple as that goes the general way, by `dispatch`.
     pub(super) fn express(&mut self, shared: &Shared, mut index: usize) -> Result<()> {
         while let [Emission { port, packet }] = self.collector.as_slice() {
-            let Some(&[Dest::Edge { link, node, lane: to }]) =
-                self.routes[index].get(*port).map(Vec::as_slice)
-            else {
+            let Some(&[dest]) = self.routes[index].get(*port).map(Vec::as_slice) else { break };
+            let Dest::Edge { link, node, lane: to } = dest else {
+                if self.parted {
+                    break;
+                }
+                let Some(Emission { packet, .. }) = self.collector.pop() else { break };
+                self.nodes[index].stats.emitted.add(1);
+                self.send(shared, dest, packet);
                 break;
             };
             if self.nodes[index].tells
@@ -399,13 +414,15 @@ impl Runner {
     /// Whether every exit that the node's emissions can lead to takes more.
     #[inline]
     pub(super) fn has_room(&self, shared: &Shared, index: usize) -> bool {
-        self.exits[index].iter().all(|exit| match *exit {
-            Dest::Output(exit) | Dest::Border { exit, .. } => {
-                !shared.blocked[exit].load(Ordering::Relaxed)
-            }
-            Dest::Edge { link, node, lane } => {
-                !self.levels[link].blocks() || self.awaits(node, usize::from(lane))
-            }
+        let Exits { outside, inside } = &self.exits[index];
+        outside.iter().all(|&exit| !shared.blocked[exit].load(Ordering::Relaxed))
+            && (inside.is_empty() || self.has_room_inside(inside))
+    }
+
+    #[inline(never)]
+    fn has_room_inside(&self, inside: &[Inside]) -> bool {
+        inside.iter().all(|&Inside { link, node, lane }| {
+            !self.levels[link].blocks() || self.awaits(node, usize::from(lane))
         })
     }
 
@@ -451,6 +468,7 @@ impl Runner {
     }
 
     /// Lets nodes go on that waited for room which a join behind them has made meanwhile.
+    #[inline(never)]
     pub(super) fn unblock(&mut self, shared: &Shared) -> bool {
         let (mut any, mut from) = (false, self.nodes.len());
         while let Some(index) = self.blocked.last_below(from) {

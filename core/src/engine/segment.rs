@@ -3,7 +3,7 @@
 use super::guard::Watch;
 use super::letters::Letters;
 use super::mail::Mail;
-use super::relief::Starving;
+use super::relief::Standing;
 use super::runner::Runner;
 use super::turn::Turn;
 use crate::graph::Lane;
@@ -22,10 +22,8 @@ pub(crate) struct Segment {
     pub(crate) rest: Rest,
     /// Where calls have to be back in time: who sees to it.
     pub(crate) watch: Option<Arc<Watch>>,
-    /// Joins that wait while others of their lanes are full.
-    pub(crate) starving: Mutex<Vec<Starving>>,
-    /// Where there are joins: nodes that have something to do and did not get to it.
-    pub(crate) stuck: Mutex<Vec<usize>>,
+    /// Where there are joins: how the nodes stand while it rests.
+    pub(crate) standing: Mutex<Standing>,
     /// Connections whose queues get more room.
     pub(crate) room: Letters<usize>,
 }
@@ -59,8 +57,7 @@ impl Segment {
             mail,
             rewinding: AtomicBool::new(false),
             rest: Rest::default(),
-            starving: Mutex::default(),
-            stuck: Mutex::default(),
+            standing: Mutex::default(),
             room: Letters::new(),
             watch,
         }

@@ -9,6 +9,7 @@ use crate::packet::{MediaTime, Packet};
 
 impl NodeSlot {
     /// Takes the news of a join that nothing earlier will come.
+    #[inline(never)]
     pub(super) fn take_news(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
         let Some(item) = self.inbox.pop_front() else { return Ok(Step::Blocked) };
         let until = MediaTime::from_nanos(item.ns as i64);
@@ -33,6 +34,7 @@ impl NodeSlot {
     }
 
     /// Takes the set that the join has put together.
+    #[inline(never)]
     pub(super) fn step_set(&mut self, desk: &mut Desk<'_>) -> Result<Step> {
         for lane in 0..self.set.len() {
             let Some(packet) = self.set[lane].as_ref().and_then(|item| item.packet.as_ref()) else {

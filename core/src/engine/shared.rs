@@ -283,9 +283,15 @@ impl Shared {
 
     /// Tells whoever waits of events that nobody was told of.
     pub(super) fn tell(&self) {
-        if self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::AcqRel) {
+        if self.take_news() {
             self.wait.notify();
         }
+    }
+
+    /// Whether there is something that nobody was told of. Where there is nothing that is one load.
+    #[inline]
+    fn take_news(&self) -> bool {
+        self.news.load(Ordering::Relaxed) && self.news.swap(false, Ordering::AcqRel)
     }
 
     pub(super) fn has_event(&self) -> bool {
@@ -351,7 +357,7 @@ impl Shared {
                         // Where nothing was done and nobody was sent away nothing has changed:
                         // telling of it would wake those who wait for a ticket, the caller first,
                         // without end.
-                        let news = self.news.swap(false, Ordering::AcqRel);
+                        let news = self.take_news();
                         if worked || asked || news {
                             self.wait.notify();
                         }
@@ -524,6 +530,7 @@ impl Shared {
     }
 
     /// The pipeline is over: a node failed.
+    #[cold]
     pub(super) fn fail(&self, error: Error) {
         if self.error.set(error.clone()).is_ok() && self.life.advance(State::Failed) {
             self.event(Event::Error(error));

@@ -303,6 +303,7 @@ impl NodeSlot {
 
     /// Makes the node ready for a stream that breaks or changes its format: the old tail goes out,
     /// then it is configured. Gives what to wait for, if the tail is not out yet.
+    #[cold]
     pub(super) fn cross_border(
         &mut self,
         desk: &mut Desk<'_>,
@@ -358,11 +359,12 @@ impl NodeSlot {
             }
             self.stats.taken.add(1);
         }
+        let mut end = packet.end();
         if !self.timed.is_empty() {
             // Not before the level has let go of all that was put on it.
             self.cut_for_changes();
+            end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         }
-        let end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         self.reached = end.or(self.reached);
         let Some(Item { packet: Some(packet), lane, .. }) = self.inbox.pop_front() else {
             unreachable!("it was there")
@@ -607,6 +609,7 @@ impl NodeSlot {
     }
 
     /// Marks the first packet after a break, on each output.
+    #[cold]
     pub(crate) fn mark(&mut self, emissions: &mut [Emission]) {
         for Emission { port, packet } in emissions {
             if let Some(broken) = self.broken.get_mut(*port) {
@@ -656,6 +659,7 @@ impl NodeSlot {
         }
     }
 
+    #[cold]
     pub(super) fn broke_contract(&self, what: &str) -> Error {
         Error::new(detail::NODE_CONTRACT, format!("the node {what}")).in_node(&*self.id)
     }

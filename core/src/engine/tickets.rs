@@ -8,6 +8,7 @@ use crate::error::Result;
 
 impl Runner {
     /// Notes the results that tickets have brought.
+    #[inline(never)]
     pub(super) fn collect_mail(&mut self, mail: &Mail) {
         self.worked = true;
         for (ticket, outcome) in mail.take() {
@@ -23,6 +24,7 @@ impl Runner {
 
     /// Commits what is complete at the head of each ticket node's line, in the order of the
     /// inputs, while there is room.
+    #[inline(never)]
     pub(super) fn commit(&mut self, shared: &Shared) -> Result<()> {
         self.held_back = false;
         for index in 0..self.nodes.len() {
@@ -80,12 +82,14 @@ impl Runner {
     }
 
     /// Gives up the tickets whose time is over.
+    #[inline(never)]
     pub(super) fn give_up_late(&mut self, shared: &Shared) -> Result<()> {
         let now = shared.scheduler.clock.now();
         let late: usize = self.nodes.iter_mut().map(|slot| slot.give_up_late(now)).sum();
         if late > 0 { self.commit(shared) } else { Ok(()) }
     }
 
+    #[inline(never)]
     pub(super) fn take_changes(&mut self, shared: &Shared) {
         self.worked = true;
         for (node, change) in shared.live.take(self.segment) {

@@ -118,6 +118,7 @@ impl<'a, T> Guard<'a, T> {
     }
 
     /// Works on the value.
+    #[inline]
     pub(crate) fn with<R>(&mut self, work: impl FnOnce(&mut T) -> R) -> R {
         self.turn.value.with_mut(|value| {
             // SAFETY: this guard holds the turn, `&mut self` lets one call run at a time, and no
