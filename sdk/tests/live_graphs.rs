@@ -1,20 +1,22 @@
 //! Random graphs, inline, on threads and simulated: nothing hangs, nothing is lost uncounted, order
-//! holds, and determinate graphs give the same everywhere, also with interrupts, resets and params in
-//! between for what has to hold then (rules S1, S2, S3, S6, S7, S9, S12, S18, S19).
+//! holds, and determinate graphs give the same everywhere, also with calls that fail; and with
+//! interrupts, resets, params and failures in between what has to hold then (rules S1, S2, S3, S6, S7,
+//! S9, S12, S13, S18, S19).
 //!
 //! `LIVE_GRAPHS=100000 cargo test --release -p remotemedia --test live_graphs` tries so many.
 #![allow(clippy::unwrap_used, reason = "what a test needs is there, or the test fails")]
 
 mod common;
 
-use common::{Elf, assert_conserved, on};
-use remotemedia::engine::Event;
+use common::{Elf, assert_conserved, expect_panics, on};
+use remotemedia::engine::{Event, State};
+use remotemedia::error::detail;
 use remotemedia::node::testing::Random;
 use remotemedia::node::{
     Caps, Context, Descriptor, Flow, Join, Node, Params, Port, Ports, Registry, Ticket,
 };
 use remotemedia::nodes::builtin;
-use remotemedia::{Engine, MediaTime, Packet, Pipeline, Pull, PushError, Reason, Result};
+use remotemedia::{Engine, Error, MediaTime, Packet, Pipeline, Pull, PushError, Reason, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -37,6 +39,12 @@ struct WorkParams {
     /// It keeps so many back.
     #[param(default = 0)]
     hold: i64,
+    /// Of numbers that it divides, the first call fails.
+    #[param(default = 0)]
+    fail: i64,
+    /// They fail by a panic.
+    #[param(default = false)]
+    panics: bool,
     /// Which join.
     #[param(default = "any".to_owned())]
     join: String,
@@ -53,9 +61,21 @@ struct Work {
     held: Vec<Packet>,
     /// What is to be given again, and how often.
     again: Option<(Packet, i64)>,
+    /// The call of that number has failed.
+    failed: Option<i64>,
 }
 
 impl Work {
+    fn may_fail(&mut self, packet: &Packet) -> Result<()> {
+        let number = packet.as_json().and_then(Value::as_i64);
+        let fails = number.is_some_and(|n| self.params.fail > 0 && n % self.params.fail == 0);
+        if !fails || std::mem::replace(&mut self.failed, number) == number {
+            return Ok(());
+        }
+        assert!(!self.params.panics, "told to panic");
+        Err(Error::new(detail::NODE_FAILED, "told to fail"))
+    }
+
     fn give(&mut self, cx: &mut Context<'_>, packet: &Packet) {
         let number = packet.as_json().and_then(Value::as_i64).unwrap_or(-1);
         let mut out = Packet::from(json!(number + self.params.add));
@@ -69,12 +89,14 @@ impl Node for Work {
     const DESCRIPTOR: Descriptor = Descriptor {
         inputs: &[IN],
         outputs: &[OUT],
+        retry_safe: true,
         ..Descriptor::new("Work", "Works on numbers one by one.")
     };
     fn new(params: WorkParams) -> Result<Self> {
-        Ok(Self { params, seen: 0, held: Vec::new(), again: None })
+        Ok(Self { params, seen: 0, held: Vec::new(), again: None, failed: None })
     }
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
+        self.may_fail(&packet)?;
         self.seen += 1;
         if self.params.drop > 0 && self.seen % self.params.drop == 0 {
             if let Some(pts) = packet.pts() {
@@ -112,7 +134,7 @@ impl Node for Work {
         Ok(Flow::Done)
     }
     fn reset(&mut self) {
-        (self.seen, self.again) = (0, None);
+        (self.seen, self.again, self.failed) = (0, None, None);
         self.held.clear();
     }
     fn set_params(&mut self, params: WorkParams) {
@@ -186,10 +208,40 @@ fn registry() -> Registry {
     registry
 }
 
+/// What becomes of calls that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Faults {
+    /// The stream goes on, and what comes out is determined.
+    Survived,
+    /// Some end the pipeline.
+    Any,
+}
+
+impl Faults {
+    /// Lets a node fail; `set` gives it a param.
+    fn add(self, random: &mut Random, mut set: impl FnMut(&str, Value), node: &mut Value) {
+        let policies = match self {
+            Self::Survived => 2,
+            Self::Any => 5,
+        };
+        let policy = ["skip", "retry", "restart", "fallback", "fail"][random.below(policies)];
+        set("fail", json!(2 + random.below(15)));
+        // After a panic the node is a new one, which knows nothing of the call that failed before.
+        set("panics", json!(policy != "retry" && random.below(2) == 0));
+        node["on_error"] = json!(policy);
+        match policy {
+            "retry" => node["retry"] = json!({"base_ms": 0.001, "max_ms": 0.001}),
+            "fallback" => node["fallback"] = json!("PassThrough"),
+            _ => {}
+        }
+    }
+}
+
 /// A random graph; `placed` says where its nodes run.
 fn graph(
     random: &mut Random,
     tickets: bool,
+    faults: Faults,
     mut placed: impl FnMut() -> Option<&'static str>,
 ) -> Value {
     let count = 1 + random.below(8);
@@ -219,7 +271,12 @@ fn graph(
                 connections.push(json!({"from": from(random), "to": format!("n{n}.other")}));
             }
         }
-        let mut node = json!({"id": format!("n{n}"), "node_type": ty, "params": params});
+        let mut node = json!({"id": format!("n{n}"), "node_type": ty});
+        if ty == "Work" && random.below(4) == 0 {
+            let set = |name: &str, value| _ = params.insert(name.to_owned(), value);
+            faults.add(random, set, &mut node);
+        }
+        node["params"] = json!(params);
         if let Some(placement) = placed() {
             node["placement"] = json!(placement);
         }
@@ -284,11 +341,15 @@ fn drive(run: &Pipeline, count: usize) -> Streams {
 /// What a pipeline looks like, for a failed test.
 fn told(run: &Pipeline) -> String {
     let mut out = format!("{:?} {} tickets\n", run.graph().nodes, TICKETS.lock().unwrap().len());
-    for link in run.metrics()["links"].as_array().unwrap() {
-        out += &format!("{link}\n");
+    let metrics = run.metrics();
+    for counters in
+        ["links", "node_metrics"].iter().flat_map(|key| metrics[key].as_array().unwrap())
+    {
+        out += &format!("{counters}\n");
     }
     for node in run.graph().nodes.iter() {
-        out += &format!("{}: {} {:?} {:?}\n", node.id, node.segment, node.params, node.ports.join);
+        let (segment, params, join) = (node.segment, &node.params, node.ports.join);
+        out += &format!("{}: {segment} {params:?} {join:?}\n", node.id);
     }
     out
 }
@@ -323,11 +384,12 @@ fn assert_settled(run: &Pipeline) {
 #[test]
 fn determinate_graphs_give_the_same_inline_on_threads_and_simulated() {
     let _elf = Elf::new(11, &TICKETS);
+    expect_panics("told to panic");
     let threads = Engine::new(registry());
     for seed in first()..tries(400) {
         let tickets = seed % 4 == 0;
         let count = 1 + Random::new(seed ^ 0xABCD).below(60);
-        let inline = graph(&mut Random::new(seed), tickets, || None);
+        let inline = graph(&mut Random::new(seed), tickets, Faults::Survived, || None);
         let reference = {
             let run = on(&threads, inline.clone());
             let streams = drive(&run, count);
@@ -337,31 +399,37 @@ fn determinate_graphs_give_the_same_inline_on_threads_and_simulated() {
         };
         for way in 0..3 {
             let mut places = Random::new(seed + way);
-            let manifest = graph(&mut Random::new(seed), tickets, || match way {
+            let place = || match way {
                 0 => Some("thread"),
                 _ => [None, Some("thread"), Some("inline")][places.below(3)],
-            });
+            };
+            let manifest = graph(&mut Random::new(seed), tickets, Faults::Survived, place);
             let engine = match way {
                 2 => &Engine::simulated(registry(), seed),
                 _ => &threads,
             };
             let run = on(engine, manifest.clone());
+            let shown = Shown(seed);
             let streams = drive(&run, count);
+            std::mem::forget(shown);
             assert_settled(&run);
             assert_eq!(streams, reference, "seed {seed}, way {way}, {count} packets: {manifest:#}");
         }
     }
 }
 
-/// As `drive`, with resets, interrupts and params in between; gives what came.
+/// As `drive`, with resets, interrupts and params in between; gives what came. Some pipelines fail.
 fn disturb(run: &Pipeline, random: &mut Random, nodes: usize) -> Streams {
     let mut streams = Streams::new();
+    let mut keep = |output: &str, packet: &Packet| {
+        streams.entry(output.to_owned()).or_default().push(seen(packet));
+    };
     let inputs: Vec<String> = run.inputs().map(str::to_owned).collect();
     let mut next = 0;
     for _ in 0..150 {
         match random.below(20) {
-            0 => _ = run.interrupt().unwrap(),
-            1 => _ = run.reset().unwrap(),
+            0 => may_fail(run, run.interrupt().map(|_| ())),
+            1 => may_fail(run, run.reset().map(|_| ())),
             2 => {
                 let node = format!("n{}", random.below(nodes));
                 let values = json!({"add": random.below(5)});
@@ -377,30 +445,37 @@ fn disturb(run: &Pipeline, random: &mut Random, nodes: usize) -> Streams {
                 for input in &inputs {
                     match run.push_to(input, packet(next)) {
                         Ok(()) | Err(PushError::Full(_)) => {}
-                        Err(error) => panic!("{error}"),
+                        Err(error) => may_fail(run, Err(error.into())),
                     }
                 }
                 next += 1;
             }
-            _ => {
-                if let Pull::Packet(output, packet) = run.try_pull().unwrap() {
-                    streams.entry(output.to_owned()).or_default().push(seen(&packet));
-                }
-            }
+            _ => match run.try_pull() {
+                Ok(Pull::Packet(output, packet)) => keep(output, &packet),
+                Ok(_) => {}
+                Err(error) => may_fail(run, Err(error)),
+            },
         }
     }
-    run.end().unwrap();
+    may_fail(run, run.end());
     loop {
-        match run.pull(LONG).unwrap() {
-            Pull::Packet(output, packet) => {
-                streams.entry(output.to_owned()).or_default().push(seen(&packet));
-            }
-            Pull::End => return streams,
-            Pull::Idle(reason) => {
-                panic!("it waited in vain: {reason:?} {}", told(run));
+        match run.pull(LONG) {
+            Ok(Pull::Packet(output, packet)) => keep(output, &packet),
+            Ok(Pull::End) => return streams,
+            Ok(Pull::Idle(reason)) => panic!("it waited in vain: {reason:?} {}", told(run)),
+            Err(error) => {
+                may_fail(run, Err(error));
+                return streams;
             }
         }
     }
+}
+
+/// A call may come back with an error once a node has failed, for that very reason.
+fn may_fail(run: &Pipeline, result: Result<()>) {
+    let Err(error) = result else { return };
+    assert_eq!(run.state(), State::Failed, "{error}");
+    assert!(error.to_string().contains("told to"), "{error}");
 }
 
 /// Names the seed of a test that fails.
@@ -415,13 +490,13 @@ impl Drop for Shown {
 #[test]
 fn interrupts_resets_and_params_in_between_lose_nothing_uncounted() {
     let _elf = Elf::new(11, &TICKETS);
+    expect_panics("told to panic");
     let threads = Engine::new(registry());
     for seed in first()..tries(300) {
         let tickets = seed % 3 == 0;
         let mut places = Random::new(seed);
-        let mut manifest = graph(&mut Random::new(seed), tickets, || {
-            [None, Some("thread"), Some("inline")][places.below(3)]
-        });
+        let place = || [None, Some("thread"), Some("inline")][places.below(3)];
+        let mut manifest = graph(&mut Random::new(seed), tickets, Faults::Any, place);
         let nodes = manifest["nodes"].as_array().unwrap().len();
         let mut random = Random::new(seed + 1);
         if random.below(2) == 0 {
@@ -447,6 +522,10 @@ fn interrupts_resets_and_params_in_between_lose_nothing_uncounted() {
             let times: Vec<_> = stream.iter().filter_map(|(pts, _)| *pts).collect();
             assert!(times.is_sorted(), "seed {seed}: {output} goes back in time: {manifest:#}");
         }
-        assert_settled(&run);
+        match run.state() {
+            // The call that failed may have taken its packet with it.
+            State::Failed => assert_conserved(&run),
+            _ => assert_settled(&run),
+        }
     }
 }

@@ -232,7 +232,7 @@ impl Runner {
                 taken += usize::from(drive == Drive::Pushed);
                 continue;
             }
-            if self.has_joins && self.unblock(shared) {
+            if !self.blocked.is_empty() && self.unblock(shared) {
                 continue;
             }
             let satisfied = match drive {
@@ -467,7 +467,7 @@ impl Runner {
         Ok(())
     }
 
-    /// Lets nodes go on that waited for room which a join behind them has made meanwhile.
+    /// Lets nodes go on that waited for room which those behind them have made meanwhile.
     #[inline(never)]
     pub(super) fn unblock(&mut self, shared: &Shared) -> bool {
         let (mut any, mut from) = (false, self.nodes.len());

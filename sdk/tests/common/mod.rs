@@ -102,6 +102,16 @@ pub(crate) fn assert_conserved(pipeline: &Pipeline) {
     }
 }
 
+/// Keeps panics with that message out of the test's output.
+pub(crate) fn expect_panics(message: &'static str) {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if panic.payload_as_str() != Some(message) {
+            print(panic);
+        }
+    }));
+}
+
 /// Completes the tickets that wait on a desk, with their packets, late and in an order of its own, from
 /// a thread of its own, until it is dropped.
 pub(crate) struct Elf {
