@@ -144,6 +144,9 @@ pub(crate) struct GraphArgs {
     /// What to draw it in
     #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
     pub(crate) format: GraphFormat,
+    /// Adds what a run has measured: the file that `rmedia run --metrics FILE` wrote
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metrics: Option<String>,
     #[command(flatten)]
     pub(crate) set: SetArgs,
 }

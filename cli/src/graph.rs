@@ -3,6 +3,7 @@
 use crate::args::{GraphArgs, GraphFormat};
 use crate::failure::{Exit, Failure};
 use crate::load::Loaded;
+use crate::measured::Measured;
 use crate::report::{Reporter, print};
 use remotemedia::Engine;
 use remotemedia::graph::{Edge, Graph, GraphNode, Lane, PortRef, QueueLimits, QueuePolicy};
@@ -13,31 +14,56 @@ use std::fmt::Write as _;
 pub(crate) fn run(args: &GraphArgs, reporter: Reporter) -> Result<Exit, Failure> {
     let loaded = Loaded::read(&args.pipeline, &args.set.set)?;
     let (graph, _) = loaded.resolve(&Engine::default())?;
+    let measured = match &args.metrics {
+        Some(path) => Some(Measured::read(path, &graph)?),
+        None => None,
+    };
+    let measured = measured.as_ref();
     let text = match args.format {
-        _ if reporter.json => format!("{}\n", to_json(&graph)),
-        GraphFormat::Json => format!("{:#}\n", to_json(&graph)),
-        GraphFormat::Mermaid => mermaid(&graph),
-        GraphFormat::Dot => dot(&graph),
+        _ if reporter.json => format!("{}\n", to_json(&graph, measured)),
+        GraphFormat::Json => format!("{:#}\n", to_json(&graph, measured)),
+        GraphFormat::Mermaid => mermaid(&graph, measured),
+        GraphFormat::Dot => dot(&graph, measured),
     };
     print(&text)?;
     Ok(Exit::Good)
 }
 
-/// A line from one drawn thing to another.
+/// A line from one drawn thing to another. What is written at it may have two lines.
 struct Arrow {
     from: String,
     to: String,
-    label: String,
+    label: Vec<String>,
 }
 
-fn arrows(graph: &Graph) -> Vec<Arrow> {
+/// All of them.
+fn arrows(graph: &Graph, measured: Option<&Measured>) -> Vec<Arrow> {
     let node = |port: PortRef| format!("n{}", port.node);
+    let edges = edge_arrows(graph, node);
     let inputs = graph.inputs.iter().enumerate().map(|(i, input)| Arrow {
         from: format!("i{i}"),
         to: node(input.port),
         label: label("", graph.takes(input).to_string(), name(graph, input.port, true)),
     });
-    let edges = graph.edges.iter().map(|edge| {
+    let outputs = graph.outputs.iter().enumerate().map(|(i, endpoint)| Arrow {
+        from: node(endpoint.port),
+        to: format!("o{i}"),
+        label: label(name(graph, endpoint.port, false), graph.gives(endpoint).to_string(), ""),
+    });
+    let mut arrows: Vec<_> = edges.chain(inputs).chain(outputs).collect();
+    if let Some(measured) = measured {
+        for (link, arrow) in arrows.iter_mut().enumerate() {
+            arrow.label.push(measured.link(link));
+        }
+    }
+    // Inputs are read first.
+    let (edges, inputs) = (graph.edges.len(), graph.inputs.len());
+    arrows[..edges + inputs].rotate_left(edges);
+    arrows
+}
+
+fn edge_arrows(graph: &Graph, node: impl Fn(PortRef) -> String) -> impl Iterator<Item = Arrow> {
+    graph.edges.iter().map(move |edge| {
         let port = &graph.nodes[edge.from.node].ports.outputs[edge.from.port];
         Arrow {
             from: node(edge.from),
@@ -48,13 +74,18 @@ fn arrows(graph: &Graph) -> Vec<Arrow> {
                 name(graph, edge.to, true),
             ),
         }
-    });
-    let outputs = graph.outputs.iter().enumerate().map(|(i, endpoint)| Arrow {
-        from: node(endpoint.port),
-        to: format!("o{i}"),
-        label: label(name(graph, endpoint.port, false), graph.gives(endpoint).to_string(), ""),
-    });
-    inputs.chain(edges).chain(outputs).collect()
+    })
+}
+
+/// What is written in a node.
+fn node_text(node: &GraphNode, index: usize, measured: Option<&Measured>) -> Vec<String> {
+    let text = [node.id.clone(), type_name(node).to_owned()];
+    text.into_iter().chain(measured.map(|m| m.node(index))).collect()
+}
+
+/// What is written at an output.
+fn output_text(name: &str, measured: Option<&Measured>) -> Vec<String> {
+    [name.to_owned()].into_iter().chain(measured.map(|m| m.output(name))).collect()
 }
 
 /// How much may wait on a connection, where packets wait.
@@ -71,10 +102,10 @@ fn waiting(graph: &Graph, edge: &Edge) -> String {
 }
 
 /// What flows, between the ports' names where they are not the default ones.
-fn label(from: &str, caps: String, to: &str) -> String {
+fn label(from: &str, caps: String, to: &str) -> Vec<String> {
     let from = if matches!(from, "" | "out") { String::new() } else { format!("{from}: ") };
     let to = if matches!(to, "" | "in") { String::new() } else { format!(" → {to}") };
-    format!("{from}{caps}{to}")
+    vec![format!("{from}{caps}{to}")]
 }
 
 fn name(graph: &Graph, port: PortRef, input: bool) -> &'static str {
@@ -98,8 +129,9 @@ fn segment_name(index: usize, lane: Lane) -> String {
     }
 }
 
-fn mermaid(graph: &Graph) -> String {
+fn mermaid(graph: &Graph, measured: Option<&Measured>) -> String {
     let quote = |text: &str| format!("\"{}\"", text.replace('"', "#quot;"));
+    let lines = |lines: &[String]| quote(&lines.join("<br/>"));
     let mut out = "flowchart LR\n".to_owned();
     for (i, input) in graph.inputs.iter().enumerate() {
         let _ = writeln!(out, "  i{i}([{}])", quote(&input.name));
@@ -111,7 +143,7 @@ fn mermaid(graph: &Graph) -> String {
         }
         for (i, node) in in_segment(graph, s) {
             let class = if node.adapter { ":::adapter" } else { "" };
-            let text = quote(&format!("{}<br/>{}", node.id, type_name(node)));
+            let text = lines(&node_text(node, i, measured));
             let indent = if boxed { "    " } else { "  " };
             let _ = writeln!(out, "{indent}n{i}[{text}]{class}");
         }
@@ -120,10 +152,10 @@ fn mermaid(graph: &Graph) -> String {
         }
     }
     for (i, output) in graph.outputs.iter().enumerate() {
-        let _ = writeln!(out, "  o{i}([{}])", quote(&output.name));
+        let _ = writeln!(out, "  o{i}([{}])", lines(&output_text(&output.name, measured)));
     }
-    for Arrow { from, to, label } in arrows(graph) {
-        let _ = writeln!(out, "  {from} -->|{}| {to}", quote(&label));
+    for Arrow { from, to, label } in arrows(graph, measured) {
+        let _ = writeln!(out, "  {from} -->|{}| {to}", lines(&label));
     }
     if graph.nodes.iter().any(|n| n.adapter) {
         out.push_str("  classDef adapter stroke-dasharray: 4\n");
@@ -131,8 +163,14 @@ fn mermaid(graph: &Graph) -> String {
     out
 }
 
-fn dot(graph: &Graph) -> String {
-    let quote = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+fn dot(graph: &Graph, measured: Option<&Measured>) -> String {
+    let escape = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+    let quote = |text: &str| format!("\"{}\"", escape(text));
+    // `\n` is dot's own line break.
+    let lines = |lines: &[String]| {
+        let lines: Vec<_> = lines.iter().map(|line| escape(line)).collect();
+        format!("\"{}\"", lines.join("\\n"))
+    };
     let name = if graph.name.is_empty() { "pipeline" } else { &graph.name };
     let mut out = format!("digraph {} {{\n  rankdir=LR;\n", quote(name));
     for (i, input) in graph.inputs.iter().enumerate() {
@@ -146,26 +184,25 @@ fn dot(graph: &Graph) -> String {
         }
         for (i, node) in in_segment(graph, s) {
             let style = if node.adapter { ", style=dashed" } else { "" };
-            // `\n` is dot's own line break.
-            let text = format!("{}\\n{}", quote(&node.id).trim_matches('"'), type_name(node));
+            let text = lines(&node_text(node, i, measured));
             let indent = if boxed { "    " } else { "  " };
-            let _ = writeln!(out, "{indent}n{i} [shape=box{style}, label=\"{text}\"];");
+            let _ = writeln!(out, "{indent}n{i} [shape=box{style}, label={text}];");
         }
         if boxed {
             out.push_str("  }\n");
         }
     }
     for (i, output) in graph.outputs.iter().enumerate() {
-        let _ = writeln!(out, "  o{i} [label={}];", quote(&output.name));
+        let _ = writeln!(out, "  o{i} [label={}];", lines(&output_text(&output.name, measured)));
     }
-    for Arrow { from, to, label } in arrows(graph) {
-        let _ = writeln!(out, "  {from} -> {to} [label={}];", quote(&label));
+    for Arrow { from, to, label } in arrows(graph, measured) {
+        let _ = writeln!(out, "  {from} -> {to} [label={}];", lines(&label));
     }
     out.push_str("}\n");
     out
 }
 
-fn to_json(graph: &Graph) -> Json {
+fn to_json(graph: &Graph, measured: Option<&Measured>) -> Json {
     let at = |port: PortRef, input| {
         format!("{}.{}", graph.nodes[port.node].id, name(graph, port, input))
     };
@@ -212,6 +249,7 @@ fn to_json(graph: &Graph) -> Json {
         "segments": graph.segments.iter().map(|lane| lane.name()).collect::<Vec<_>>(),
         "determinate": graph.indeterminate.is_empty(),
         "indeterminate": graph.indeterminate,
+        "metrics": measured.map(Measured::json),
     })
 }
 

@@ -11,6 +11,7 @@ mod input;
 mod interrupt;
 mod lines;
 mod load;
+mod measured;
 mod nodes;
 mod output;
 mod pcm;

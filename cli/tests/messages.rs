@@ -175,6 +175,60 @@ fn graphs_are_drawn() {
 }
 
 #[test]
+fn a_graph_shows_what_a_run_has_measured() {
+    let folder = Folder::new();
+    let manifest = json!({
+        "version": "v1",
+        "nodes": [
+            {"id": "resample", "node_type": "AudioResample", "params": {"target_rate": 16000},
+             "placement": "thread"},
+            {"id": "level", "node_type": "VAD"},
+            {"id": "gain", "node_type": "Gain", "placement": "thread"},
+        ],
+        "connections": [{"from": "resample", "to": "level"}, {"from": "level.out", "to": "gain"}],
+    });
+    folder.write("chain.json", manifest.to_string());
+    let ran = folder.run(&[
+        "run",
+        "chain.json",
+        "-i",
+        &media("speech-8k.wav"),
+        "-o",
+        "gain=out.wav",
+        "--metrics",
+        "m.json",
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let metrics: Json = serde_json::from_str(&folder.read("m.json")).expect("JSON");
+    assert_eq!(metrics["segments"][0]["lane"], "pool");
+    assert_eq!(metrics["segments"][0]["waiting"], 0);
+    assert!(metrics["worker_us"].as_f64() > metrics["total_duration_us"].as_f64());
+    let path = &metrics["paths"]["gain"];
+    let ids: Vec<_> = path["nodes"].as_array().expect("a list").iter().collect();
+    assert!(ids.iter().any(|id| **id == "resample") && *ids[ids.len() - 1] == "gain", "{path}");
+    assert!(path["declared_ms"].as_f64() > Some(0.0), "{path}");
+
+    let ran = folder.run(&["graph", "chain.json", "--metrics", "m.json"]);
+    let line = |with: &str| ran.out.lines().find(|line| line.contains(with)).unwrap_or_default();
+    assert!(line("AudioResample<br/>p50 ").contains(" ms\"]"), "{}", ran.out);
+    assert!(line("AudioResample<br/>p50 ").contains(", lag "), "{}", ran.out);
+    assert!(line("[≤ 64, 2000 ms]<br/>").contains(" waited, p50 "), "{}", ran.out);
+    assert!(line("o0([\"gain<br/>p50 ").contains(", lag "), "{}", ran.out);
+    let dot = folder.run(&["graph", "chain.json", "--metrics", "m.json", "--format", "dot"]);
+    assert!(dot.out.contains(r"AudioResample\np50 "), "{}", dot.out);
+
+    folder.write("other.json", "[]");
+    for (metrics, what) in [("other.json", "holds no metrics"), ("chain.json", "holds no metrics")]
+    {
+        let ran = folder.run(&["graph", "chain.json", "--metrics", metrics]);
+        assert_eq!(ran.code, 4);
+        assert!(ran.err.contains(what), "{}", ran.err);
+    }
+    let ran = folder.run(&["graph", &example("calculator.json"), "--metrics", "m.json"]);
+    assert!(ran.err.contains("of another pipeline"), "{}", ran.err);
+}
+
+#[test]
 fn preferences_that_have_no_effect_are_for_validate_to_tell() {
     let folder = Folder::new();
     let ran = folder.run(&["validate", &example("calculator.json")]);

@@ -240,7 +240,8 @@ impl Runner {
             return true;
         }
         *seq += 1;
-        let queued = Queued { packet, epoch: self.epochs.now, stamp, seq: *seq };
+        let (epoch, since, seq) = (self.epochs.now, self.tick, *seq);
+        let queued = Queued { packet, epoch, stamp, since, seq };
         if let Some(reason) = queue.push(queued, &shared.links[link], bin) {
             shared.drop_event(link, reason, 1);
         }
@@ -260,7 +261,8 @@ impl Runner {
         match self.leaving.pop_front() {
             Some(Leaving::Packet { packet, stamp, .. }) => {
                 let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
-                let queued = Queued { packet, epoch: self.epochs.now, stamp, seq };
+                let (epoch, since) = (self.epochs.now, self.tick);
+                let queued = Queued { packet, epoch, stamp, since, seq };
                 dropped = shared.enqueue(index, &mut held, queued);
             }
             Some(Leaving::Gap { until, .. }) => {

@@ -88,7 +88,10 @@ impl Runner {
         }
         match entry.queue.pop(&shared.links[shared.ways[index].link]) {
             Some(queued) => {
-                let Queued { packet, stamp, .. } = queued;
+                let Queued { packet, stamp, since, .. } = queued;
+                if self.timing && since > 0 {
+                    shared.links[shared.ways[index].link].wait(self.tick.wrapping_sub(since));
+                }
                 shared.freed(index, &entry);
                 self.enter(shared, way, packet, stamp);
             }

@@ -1,12 +1,13 @@
-//! What a pipeline tells about itself: JSON and Prometheus text.
+//! What a pipeline tells about itself, as JSON.
 
 use super::event::{BreakerState, Recovery};
+use super::paths;
 use super::pipeline::Pipeline;
+use super::queue::Queue;
 use super::shared::Shared;
 use super::stats::{DropReason, Histogram};
 use super::ticks;
 use serde_json::{Map, Value as Json, json};
-use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
 impl Pipeline {
@@ -14,14 +15,17 @@ impl Pipeline {
     ///
     /// Keys: `pipeline_id`, `total_executions` (packets taken at the inputs, or emitted by
     /// sources), `total_duration_us` (time in nodes), `node_metrics`, `links` (queues: `in = taken
-    /// + dropped + queued`), `latency_us` (push to output, per output), `memory`, `clock`.
+    /// + dropped + queued`), `latency_us` (push to output, per output), `paths` (to each output the
+    /// one on which media lags most), `segments`, `worker_us` (time that workers spent on it),
+    /// `memory`, `clock`.
     pub fn metrics(&self) -> Json {
         let shared = &*self.shared;
         let scale = ticks::nanos_per_tick() / 1000.0;
         let nodes: Vec<Json> =
             (0..shared.nodes.len()).map(|n| node_json(shared, n, scale)).collect();
         let busy: f64 = shared.nodes.iter().map(|n| n.busy_ticks.get() as f64 * scale).sum();
-        let links: Vec<Json> = (0..shared.links.len()).map(|l| link_json(shared, l)).collect();
+        let links: Vec<Json> =
+            (0..shared.links.len()).map(|l| link_json(shared, l, scale)).collect();
         let mut latency = Map::new();
         for (output, histogram) in shared.graph.outputs.iter().zip(&shared.latency) {
             if let Some(histogram) = histogram.get() {
@@ -45,6 +49,9 @@ impl Pipeline {
             "node_metrics": nodes,
             "links": links,
             "latency_us": latency,
+            "paths": paths::to_json(shared),
+            "segments": segments_json(shared),
+            "worker_us": round(shared.worked.load(Ordering::Relaxed) as f64 * scale),
             "peak_memory_bytes": memory.peak_bytes,
             "peak_memory_mb": round(memory.peak_bytes as f64 / 1e6),
             "memory": {
@@ -55,97 +62,6 @@ impl Pipeline {
             },
             "clock": ticks::name(),
         })
-    }
-
-    /// The main figures in the Prometheus text format 0.0.4.
-    pub fn prometheus(&self) -> String {
-        let shared = &*self.shared;
-        let scale = ticks::nanos_per_tick() / 1e9;
-        let pipeline = label(&shared.graph.name);
-        let mut out = String::new();
-        let mut family = |name: &str, help: &str, kind: &str, rows: &[(String, f64)]| {
-            let _ = writeln!(out, "# HELP rmedia_{name} {help}\n# TYPE rmedia_{name} {kind}");
-            for (labels, value) in rows {
-                let _ = writeln!(out, "rmedia_{name}{{pipeline=\"{pipeline}\",{labels}}} {value}");
-            }
-        };
-        let node = |n: usize| format!("node=\"{}\"", label(&shared.graph.nodes[n].id));
-        let nodes = |value: &dyn Fn(usize) -> f64| -> Vec<(String, f64)> {
-            (0..shared.nodes.len()).map(|n| (node(n), value(n))).collect()
-        };
-        let stats = &shared.nodes;
-        family(
-            "node_packets_total",
-            "Packets that a node has processed.",
-            "counter",
-            &nodes(&|n| stats[n].done.get() as f64),
-        );
-        family(
-            "node_failures_total",
-            "Packets that a node has failed on.",
-            "counter",
-            &nodes(&|n| stats[n].failed.get() as f64),
-        );
-        let mut recovered = Vec::new();
-        let mut breakers = Vec::new();
-        for (n, stats) in stats.iter().enumerate() {
-            for what in Recovery::ALL {
-                let count = stats.recovered[what as usize].get();
-                if count > 0 {
-                    let labels = format!("{},action=\"{}\"", node(n), what.name());
-                    recovered.push((labels, count as f64));
-                }
-            }
-            breakers.extend(breaker(shared, n).map(|state| (node(n), f64::from(state as u8))));
-        }
-        family(
-            "node_recovered_total",
-            "Failures of a node that did not end the pipeline.",
-            "counter",
-            &recovered,
-        );
-        family(
-            "node_zombies_total",
-            "Tickets of a node that were given up as they came too late.",
-            "counter",
-            &nodes(&|n| stats[n].zombies.get() as f64),
-        );
-        family(
-            "node_breaker",
-            "A node's circuit breaker: 0 closed, 1 open, 2 half-open.",
-            "gauge",
-            &breakers,
-        );
-        family(
-            "node_seconds_total",
-            "Time inside a node's calls.",
-            "counter",
-            &nodes(&|n| stats[n].busy_ticks.get() as f64 * scale),
-        );
-        family(
-            "node_copied_bytes_total",
-            "Media that a node had to copy.",
-            "counter",
-            &nodes(&|n| stats[n].copied_bytes.get() as f64),
-        );
-        let link = |l: usize| format!("link=\"{}\"", label(&shared.link_name(l)));
-        let all = 0..shared.links.len();
-        let entered: Vec<_> =
-            all.clone().map(|l| (link(l), shared.links[l].entered.get() as f64)).collect();
-        family("link_packets_total", "Packets that came to a link.", "counter", &entered);
-        let queued: Vec<_> = all.clone().map(|l| (link(l), queued(shared, l) as f64)).collect();
-        family("link_queued", "Packets that wait on a link.", "gauge", &queued);
-        let mut drops = Vec::new();
-        for l in all {
-            for reason in DropReason::ALL {
-                let count = shared.links[l].dropped[reason as usize].get();
-                if count > 0 {
-                    drops.push((format!("{},reason=\"{}\"", link(l), reason.name()), count as f64));
-                }
-            }
-        }
-        family("link_dropped_total", "Packets that were dropped at a link.", "counter", &drops);
-        out
     }
 }
 
@@ -190,12 +106,12 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
 }
 
 /// The state of a node's breaker, if it has one.
-fn breaker(shared: &Shared, index: usize) -> Option<BreakerState> {
+pub(super) fn breaker(shared: &Shared, index: usize) -> Option<BreakerState> {
     shared.graph.nodes[index].on_error.breaker?;
     BreakerState::ALL.get(shared.nodes[index].breaker.get() as usize).copied()
 }
 
-fn link_json(shared: &Shared, index: usize) -> Json {
+fn link_json(shared: &Shared, index: usize, scale: f64) -> Json {
     let stats = &shared.links[index];
     let mut dropped = Map::new();
     for reason in DropReason::ALL {
@@ -204,29 +120,56 @@ fn link_json(shared: &Shared, index: usize) -> Json {
             dropped.insert(reason.name().into(), count.into());
         }
     }
-    json!({
+    let (queued, queued_ns) = queued(shared, index);
+    let mut link = json!({
         "link": shared.link_name(index),
         "in": stats.entered.get(),
         "taken": stats.taken.get(),
         "dropped": dropped,
-        "queued": queued(shared, index),
+        "queued": queued,
+        "queued_ms": round(queued_ns as f64 / 1e6),
         "high_water": stats.high_water.get(),
         "in_ns": stats.entered_ns.get(),
         "taken_ns": stats.taken_ns.get(),
         "dropped_ns": stats.dropped_ns.get(),
-    })
+    });
+    if let (Some(map), Some(waits)) = (link.as_object_mut(), stats.waits()) {
+        map.insert("wait_us".into(), times_json(waits, scale));
+    }
+    link
 }
 
-/// Packets that wait on a link, read from where they wait.
-fn queued(shared: &Shared, link: usize) -> u64 {
+/// Packets that wait on a link, read from where they wait, and nanoseconds of media in them.
+pub(super) fn queued(shared: &Shared, link: usize) -> (u64, u64) {
     let inner = shared.graph.edges.len() + shared.graph.inputs.len();
+    let of = |queue: &Queue| (queue.len() as u64, queue.level.ns);
     if link >= inner {
-        return shared.outputs().list[link - inner].queue.len() as u64;
+        return of(&shared.outputs().list[link - inner].queue);
     }
     match shared.ways.iter().position(|way| way.link == link) {
-        Some(entry) => shared.entry(entry).queue.len() as u64,
-        None => shared.queued[link].load(Ordering::Relaxed),
+        Some(entry) => of(&shared.entry(entry).queue),
+        None => {
+            let stats = &shared.links[link];
+            let left = stats.taken_ns.get() + stats.dropped_ns.get();
+            // Read in that order, so that it is never less than nothing.
+            let ns = stats.entered_ns.get().saturating_sub(left);
+            (shared.queued[link].load(Ordering::Relaxed), ns)
+        }
     }
+}
+
+fn segments_json(shared: &Shared) -> Vec<Json> {
+    let ids = |segment| {
+        let here = shared.graph.nodes.iter().filter(move |node| node.segment == segment);
+        here.map(|node| node.id.as_str()).collect::<Vec<_>>()
+    };
+    let segments = shared.segments.iter().enumerate();
+    segments
+        .map(|(n, segment)| {
+            let waiting = segment.backlog.load(Ordering::Relaxed);
+            json!({"lane": segment.lane.name(), "nodes": ids(n), "waiting": waiting})
+        })
+        .collect()
 }
 
 fn sources(shared: &Shared) -> impl Iterator<Item = usize> {
@@ -247,8 +190,4 @@ fn times_json(histogram: &Histogram, scale: f64) -> Json {
 /// To the nanosecond: more digits would only look exact.
 fn round(micros: f64) -> f64 {
     (micros * 1000.0).round() / 1000.0
-}
-
-fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }

@@ -21,7 +21,7 @@
 //! | `time` | what the target has of clocks and waiting |
 //! | `mail`, `letters`, `tickets` | what comes from other threads |
 //! | `live` | params that change while it runs |
-//! | `stats`, `metrics`, `event`, `log` | what it tells about itself |
+//! | `stats`, `metrics`, `paths`, `prometheus`, `event`, `log` | what it tells about itself |
 //! | `wait`, `asynchronous` | waiting, by thread or by waker |
 
 mod answer;
@@ -49,8 +49,10 @@ mod live;
 mod log;
 mod mail;
 mod metrics;
+mod paths;
 mod pipeline;
 mod priority;
+mod prometheus;
 mod pull;
 mod push;
 mod queue;

@@ -185,7 +185,7 @@ impl Pipeline {
             drop(guard);
         }
         let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
-        let queued = Queued { packet, epoch: epochs.now, stamp, seq };
+        let queued = Queued { packet, epoch: epochs.now, stamp, since: stamp, seq };
         let dropped = shared.enqueue(index, &mut entry, queued);
         drop(entry);
         if let Some(reason) = dropped {

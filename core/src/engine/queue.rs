@@ -15,6 +15,8 @@ pub(crate) struct Queued {
     pub(crate) epoch: Epoch,
     /// When what led to it was pushed.
     pub(crate) stamp: Ticks,
+    /// When it came into the queue; zero: that was not timed.
+    pub(crate) since: Ticks,
     /// Place in the order of emission over all outputs, or of arrival over all inputs.
     pub(crate) seq: u64,
 }
@@ -209,7 +211,7 @@ mod tests {
     fn queued(n: usize) -> Queued {
         let audio = Audio::from_f32(vec![0.0; 480], 48_000, 1).expect("a good block");
         let packet = Packet::audio(audio).at(MediaTime::from_millis(n as i64));
-        Queued { packet, epoch: 0, stamp: 0, seq: n as u64 }
+        Queued { packet, epoch: 0, stamp: 0, since: 0, seq: n as u64 }
     }
 
     fn conserves(queue: &Queue, stats: &LinkStats) -> bool {

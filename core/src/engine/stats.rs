@@ -109,6 +109,7 @@ pub(crate) struct LinkStats {
     pub(crate) dropped: [Counter; DropReason::ALL.len()],
     pub(crate) dropped_ns: Counter,
     pub(crate) high_water: Counter,
+    waits: OnceLock<Box<Histogram>>,
 }
 
 impl LinkStats {
@@ -122,6 +123,16 @@ impl LinkStats {
     pub(crate) fn take(&self, ns: u64) {
         self.taken.add(1);
         self.taken_ns.add(ns);
+    }
+
+    /// Notes how long a packet has waited, in ticks.
+    pub(crate) fn wait(&self, ticks: Ticks) {
+        self.waits.get_or_init(Box::default).record(ticks);
+    }
+
+    /// How long packets have waited that did not go past the queue.
+    pub(crate) fn waits(&self) -> Option<&Histogram> {
+        self.waits.get().map(|h| &**h)
     }
 
     pub(crate) fn drop(&self, reason: DropReason, ns: u64) {
