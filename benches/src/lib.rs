@@ -1,9 +1,15 @@
-//! What the benchmarks share: pipelines and packets.
+//! What the benchmarks share: pipelines and packets, what a process costs, figures.
+
+pub mod figures;
+pub mod numbered;
+pub mod process;
+pub mod voice;
+
+pub use process::cpu_time;
 
 use remotemedia::packet::{Audio, AudioFormat, Pool};
 use remotemedia::{Manifest, Packet, Pipeline};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Frames of a 20 ms packet at 48 kHz.
 pub const FRAMES: usize = 960;
@@ -22,6 +28,11 @@ pub fn pipeline(manifest: Value) -> Pipeline {
 /// # Panics
 /// If a type or param doesn't exist.
 pub fn chain(nodes: &[(&str, Value)]) -> Pipeline {
+    pipeline(chain_manifest(nodes))
+}
+
+/// The manifest of such a chain.
+pub fn chain_manifest(nodes: &[(&str, Value)]) -> Value {
     let id = |n: usize| format!("n{n}");
     let list: Vec<_> = (0..)
         .zip(nodes)
@@ -29,12 +40,23 @@ pub fn chain(nodes: &[(&str, Value)]) -> Pipeline {
         .collect();
     let connections: Vec<_> =
         (1..nodes.len()).map(|n| json!({"from": id(n - 1), "to": id(n)})).collect();
-    pipeline(json!({"version": "v1", "nodes": list, "connections": connections}))
+    json!({"version": "v1", "nodes": list, "connections": connections})
 }
 
 /// A chain of `n` PassThrough nodes.
 pub fn pass_through(n: usize) -> Pipeline {
     chain(&vec![("PassThrough", json!({})); n])
+}
+
+/// The manifest's nodes, each the first of a segment of its own that workers run.
+///
+/// # Panics
+/// If the manifest has none.
+#[must_use]
+pub fn on_threads(mut manifest: Value) -> Value {
+    let nodes = manifest["nodes"].as_array_mut().expect("a manifest has nodes");
+    nodes.iter_mut().for_each(|node| node["placement"] = json!("thread"));
+    manifest
 }
 
 /// A 20 ms packet of 48 kHz mono f32 from the pool, filled with `value`.
@@ -46,11 +68,4 @@ pub fn packet(pool: &Pool, value: f32) -> Packet {
         Audio::from_pool(pool, AudioFormat::f32(48_000, 1), FRAMES).expect("a good format");
     audio.f32_mut().expect("fresh memory is not shared").fill(value);
     Packet::audio(audio)
-}
-
-/// CPU time of this process so far: user and system, from the kernel's own accounting.
-pub fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanos = stat.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0);
-    Duration::from_nanos(nanos)
 }

@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use remotemedia::{Engine, Manifest, Packet, Pipeline};
+use remotemedia_benches::figures::median;
 use remotemedia_benches::packet;
+use remotemedia_benches::process::{descriptors, resident, threads};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -81,13 +83,13 @@ fn first_output(text: &str) {
 
 fn idle(text: &str) {
     drop(make(text));
-    let (rss, threads, files) = (resident(), entries("task"), entries("fd"));
+    let (rss, before, files) = (resident(), threads(), descriptors());
     let pipelines: Vec<_> = (0..1000).map(|_| make(text)).collect();
     let each = (resident() - rss) as f64 / 1000.0 / 1024.0;
     println!(
         "{}",
         json!({"bench": "idle", "pipelines": pipelines.len(), "kib_each": each,
-               "threads_more": entries("task") - threads, "descriptors_more": entries("fd") - files})
+               "threads_more": threads() - before, "descriptors_more": descriptors() - files})
     );
 }
 
@@ -109,19 +111,4 @@ fn ten_thousand(text: &str) {
         "{}",
         json!({"bench": "ten_thousand", "rss_mib": resident_mib, "live_blocks": pool.live_blocks})
     );
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Resident memory of this process in bytes.
-fn resident() -> i64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split_whitespace().nth(1).and_then(|n| n.parse::<i64>().ok()).unwrap_or(0) * 4096
-}
-
-fn entries(folder: &str) -> i64 {
-    std::fs::read_dir(format!("/proc/self/{folder}")).map_or(0, Iterator::count) as i64
 }

@@ -2,9 +2,9 @@
 //! same pipeline with all runs timed and with none, in turn. One JSON line.
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
-use remotemedia::packet::Pool;
-use remotemedia::{Audio, AudioFormat, Engine, Packet, Pipeline};
+use remotemedia::{Engine, Packet, Pipeline};
 use remotemedia_benches::pipeline;
+use remotemedia_benches::voice::signal;
 use serde_json::json;
 use std::hint::black_box;
 use std::time::Instant;
@@ -61,20 +61,4 @@ fn main() {
             "least_cost_percent": (with[0] / without[0] - 1.0) * 100.0,
         })
     );
-}
-
-/// Two seconds of bursts of noise and pauses.
-fn signal(pool: &Pool) -> Vec<Packet> {
-    let mut state = 1u32;
-    let mut packet = |n: usize| {
-        let format = AudioFormat::f32(48_000, 1);
-        let mut audio = Audio::from_pool(pool, format, 960).expect("a good format");
-        let level = if (n / 20).is_multiple_of(2) { 0.3 } else { 0.001 };
-        for sample in audio.f32_mut().expect("fresh memory") {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            *sample = level * (state as f32 / u32::MAX as f32 - 0.5);
-        }
-        Packet::audio(audio)
-    };
-    (0..100).map(&mut packet).collect()
 }
