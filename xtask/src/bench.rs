@@ -15,10 +15,15 @@ const PACKAGE: &str = "remotemedia-benches";
 const OURS: &str = "engine_chain";
 
 /// A program in `benches/peers/` and the libraries it is built with.
-const PEERS: &[(&str, &[&str])] = &[
+type Peer = (&'static str, &'static [&'static str]);
+
+const PEERS: &[Peer] = &[
     ("libavfilter", &["libavfilter", "libavutil"]),
     ("gstreamer", &["gstreamer-1.0", "gstreamer-app-1.0"]),
 ];
+
+pub(crate) const GSTREAMER_THREADS: Peer =
+    ("gstreamer_threads", &["gstreamer-1.0", "gstreamer-app-1.0"]);
 
 /// One line of a program's output.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -71,20 +76,22 @@ fn build_peers(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     tools::need(root, &[&tools::GCC, &tools::PKG_CONFIG])?;
     tools::need(root, &[&tools::LIBAVFILTER, &tools::GSTREAMER])?;
     tools::need(root, &[&tools::GSTREAMER_APP])?;
+    PEERS.iter().map(|peer| build_peer(root, *peer)).collect()
+}
+
+/// Compiles one. Its libraries are there.
+pub(crate) fn build_peer(root: &Path, (name, libraries): Peer) -> Result<PathBuf, Failure> {
     let folder = target_dir(root).join("peers");
     create_folder(&folder)?;
-    let build = |(name, libraries): &(&str, &[&str])| {
-        let program = folder.join(name);
-        let flags = Run::new(root, "pkg-config").args(["--cflags", "--libs"]).args(*libraries);
-        Run::new(root, "gcc")
-            .args(["-O2", "-pthread", "-o"])
-            .args([&program])
-            .args([format!("benches/peers/{name}.c")])
-            .args(flags.text()?.split_whitespace())
-            .go()?;
-        Ok(program)
-    };
-    PEERS.iter().map(build).collect()
+    let program = folder.join(name);
+    let flags = Run::new(root, "pkg-config").args(["--cflags", "--libs"]).args(libraries);
+    Run::new(root, "gcc")
+        .args(["-O2", "-pthread", "-o"])
+        .args([&program])
+        .args([format!("benches/peers/{name}.c")])
+        .args(flags.text()?.split_whitespace())
+        .go()?;
+    Ok(program)
 }
 
 /// Kind and name of every target of the crate with our benchmarks; none if there is no such crate.
@@ -215,8 +222,8 @@ fn table(summaries: &[Summary]) -> String {
     text
 }
 
-/// Writes all figures, with what they were measured on.
-fn save(root: &Path, cases: &[Case], summaries: &[Summary]) -> Result<(), Failure> {
+/// What it is measured on.
+pub(crate) fn machine(root: &Path) -> serde_json::Value {
     let first_line = |path: &str, key: &str| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
@@ -224,16 +231,21 @@ fn save(root: &Path, cases: &[Case], summaries: &[Summary]) -> Result<(), Failur
     };
     let git = |line: &str| Run::new(root, "git").args(line.split_whitespace()).text();
     let trimmed = |text: Result<String, Failure>| text.map_or(String::new(), |t| t.trim().into());
-    let report = serde_json::json!({
+    serde_json::json!({
         "cpu": first_line("/proc/cpuinfo", "model name"),
         "cores": std::thread::available_parallelism().map_or(0, usize::from),
         "kernel": first_line("/proc/version", "Linux"),
         "rustc": trimmed(Run::new(root, "rustc").args(["--version"]).text()),
         "commit": trimmed(git("rev-parse HEAD")),
         "uncommitted_changes": git("status --porcelain").map_or(true, |text| !text.is_empty()),
-        "summary": summaries,
-        "cases": cases,
-    });
+    })
+}
+
+/// Writes all figures, with what they were measured on.
+fn save(root: &Path, cases: &[Case], summaries: &[Summary]) -> Result<(), Failure> {
+    let mut report = machine(root);
+    report["summary"] = serde_json::json!(summaries);
+    report["cases"] = serde_json::json!(cases);
     create_folder(&root.join("out/bench"))?;
     let path = root.join("out/bench/engine.json");
     let text = format!("{report:#}\n");

@@ -4,6 +4,7 @@
 mod abi;
 mod bench;
 mod bench_capi;
+mod bench_live;
 mod demo;
 mod difference;
 mod dist;
@@ -37,6 +38,8 @@ The project's own commands:
                                  what the engine costs per packet, beside libavfilter and GStreamer
   cargo xtask bench capi [--rounds N]
                                  what the C API costs over the SDK; size and start of the library
+  cargo xtask bench live [--rounds N] [--pipelines N]
+                                 segments on threads beside GStreamer and channels; voice pipelines
   cargo xtask layers             check who uses whom
   cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
   cargo xtask dist [--minimal]   make the C library's archive; --minimal: without media files and FFT
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         ["test"] => test::run(&root),
         ["bench", "engine", rest @ ..] => bench::run(&root, rest),
         ["bench", "capi", rest @ ..] => bench_capi::run(&root, rest),
+        ["bench", "live", rest @ ..] => bench_live::run(&root, rest),
         ["layers"] => layers::run(&root),
         ["errors"] => errors::write(&root),
         ["errors", "--check"] => errors::check_current(&root),
