@@ -1,5 +1,6 @@
 //! What the benchmarks share: pipelines and packets, what a process costs, figures.
 
+pub mod args;
 pub mod figures;
 pub mod numbered;
 pub mod process;

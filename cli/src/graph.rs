@@ -14,10 +14,7 @@ use std::fmt::Write as _;
 pub(crate) fn run(args: &GraphArgs, reporter: Reporter) -> Result<Exit, Failure> {
     let loaded = Loaded::read(&args.pipeline, &args.set.set)?;
     let (graph, _) = loaded.resolve(&Engine::default())?;
-    let measured = match &args.metrics {
-        Some(path) => Some(Measured::read(path, &graph)?),
-        None => None,
-    };
+    let measured = args.metrics.as_deref().map(|path| Measured::read(path, &graph)).transpose()?;
     let measured = measured.as_ref();
     let text = match args.format {
         _ if reporter.json => format!("{}\n", to_json(&graph, measured)),

@@ -20,8 +20,8 @@ impl Measured {
         };
         let metrics: Json =
             serde_json::from_str(&text).map_err(|e| wrong(&format!("is not JSON: {e}")))?;
-        let nodes = metrics["node_metrics"].as_array().ok_or_else(|| wrong("holds no metrics"))?;
-        let links = metrics["links"].as_array().ok_or_else(|| wrong("holds no metrics"))?;
+        let list = |key| metrics[key].as_array().ok_or_else(|| wrong("holds no metrics"));
+        let (nodes, links) = (list("node_metrics")?, list("links")?);
         let same = nodes.len() == graph.nodes.len()
             && nodes.iter().zip(&graph.nodes).all(|(node, of)| node["node_id"] == *of.id)
             && links.len() == graph.edges.len() + graph.inputs.len() + graph.outputs.len();

@@ -409,9 +409,8 @@ fn determinate_graphs_give_the_same_inline_on_threads_and_simulated() {
                 _ => &threads,
             };
             let run = on(engine, manifest.clone());
-            let shown = Shown(seed);
+            let _shown = Shown(seed);
             let streams = drive(&run, count);
-            std::mem::forget(shown);
             assert_settled(&run);
             assert_eq!(streams, reference, "seed {seed}, way {way}, {count} packets: {manifest:#}");
         }
@@ -483,7 +482,9 @@ struct Shown(u64);
 
 impl Drop for Shown {
     fn drop(&mut self) {
-        eprintln!("seed {}", self.0);
+        if std::thread::panicking() {
+            eprintln!("seed {}", self.0);
+        }
     }
 }
 
@@ -508,9 +509,8 @@ fn interrupts_resets_and_params_in_between_lose_nothing_uncounted() {
         };
         let run = on(engine, manifest.clone());
         let (mut epochs, mut sets) = (0, 0);
-        let shown = Shown(seed);
+        let _shown = Shown(seed);
         let streams = disturb(&run, &mut random, nodes);
-        std::mem::forget(shown);
         quiet(&run);
         while let Some(event) = run.event() {
             epochs += u64::from(matches!(event, Event::Interrupted { .. } | Event::Reset { .. }));

@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
     }
     let summaries = summarise(&cases)?;
     print!("\n{}", table(&summaries));
-    save(root, &cases, &summaries)?;
+    save(root, "engine", &serde_json::json!({"summary": summaries, "cases": cases}))?;
 
     if ours.iter().any(|(kind, _)| kind == "bench") {
         Run::cargo(root, "bench --package").args([PACKAGE, "--benches"]).go()?;
@@ -149,17 +149,26 @@ fn summarise(cases: &[Case]) -> Result<Vec<Summary>, Failure> {
     peers.into_iter().map(|peer| summary(peer, cases)).collect()
 }
 
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The value in the middle; NaN, if there is none.
+pub(crate) fn median(values: Vec<f64>) -> f64 {
+    let middle = values.len().saturating_sub(1) / 2;
+    sorted(values).get(middle).copied().unwrap_or(f64::NAN)
+}
+
 fn summary(peer: &str, cases: &[Case]) -> Result<Summary, Failure> {
     let mut rounds: BTreeMap<u32, Vec<&Case>> = BTreeMap::new();
     for case in cases.iter().filter(|case| case.peer == peer) {
         rounds.entry(case.n).or_default().push(case);
     }
     let sorted = |cases: &[&Case], figure: fn(&Case) -> f64| {
-        let mut values: Vec<f64> = cases.iter().map(|case| figure(case)).collect();
-        values.sort_by(f64::total_cmp);
-        values
+        sorted(cases.iter().map(|case| figure(case)).collect())
     };
-    let median = |cases: &[&Case], figure| sorted(cases, figure)[(cases.len() - 1) / 2];
+    let median = |cases: &[&Case], figure| median(sorted(cases, figure));
     let chains: BTreeMap<u32, Chain> = rounds
         .iter()
         .map(|(n, cases)| {
@@ -223,7 +232,7 @@ fn table(summaries: &[Summary]) -> String {
 }
 
 /// What it is measured on.
-pub(crate) fn machine(root: &Path) -> serde_json::Value {
+fn machine(root: &Path) -> serde_json::Value {
     let first_line = |path: &str, key: &str| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
@@ -241,16 +250,17 @@ pub(crate) fn machine(root: &Path) -> serde_json::Value {
     })
 }
 
-/// Writes all figures, with what they were measured on.
-fn save(root: &Path, cases: &[Case], summaries: &[Summary]) -> Result<(), Failure> {
+/// Writes all figures, with what they were measured on, to `out/bench/NAME.json`.
+pub(crate) fn save(root: &Path, name: &str, figures: &serde_json::Value) -> Result<(), Failure> {
     let mut report = machine(root);
-    report["summary"] = serde_json::json!(summaries);
-    report["cases"] = serde_json::json!(cases);
+    for (key, value) in figures.as_object().into_iter().flatten() {
+        report[key] = value.clone();
+    }
     create_folder(&root.join("out/bench"))?;
-    let path = root.join("out/bench/engine.json");
+    let path = format!("out/bench/{name}.json");
     let text = format!("{report:#}\n");
-    std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-    println!("\nall figures: out/bench/engine.json");
+    std::fs::write(root.join(&path), text).map_err(|e| format!("{path}: {e}"))?;
+    println!("\nall figures: {path}");
     Ok(())
 }
 

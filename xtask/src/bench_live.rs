@@ -7,7 +7,7 @@
 //! run; times never do.
 
 use crate::bench;
-use crate::process::{Run, create_folder, target_dir};
+use crate::process::{Run, target_dir};
 use crate::{Failure, tools};
 use serde_json::{Value as Json, json};
 use std::path::Path;
@@ -63,7 +63,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
         }
     }
     print!("\n{}\n{}", chains(&lines), voices(&lines));
-    save(root, &lines)
+    bench::save(root, "live", &json!({"lines": lines}))
 }
 
 /// The lines of one side, and the median of a figure over them.
@@ -75,9 +75,7 @@ impl<'a> Side<'a> {
     }
 
     fn median(&self, figure: &str) -> f64 {
-        let mut values: Vec<f64> = self.0.iter().filter_map(|line| line[figure].as_f64()).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+        bench::median(self.0.iter().filter_map(|line| line[figure].as_f64()).collect())
     }
 }
 
@@ -143,14 +141,4 @@ fn voices(lines: &[Json]) -> String {
         );
     }
     text
-}
-
-/// Writes all figures.
-fn save(root: &Path, lines: &[Json]) -> Result<(), Failure> {
-    create_folder(&root.join("out/bench"))?;
-    let path = root.join("out/bench/live.json");
-    let text = format!("{:#}\n", json!({"machine": bench::machine(root), "lines": lines}));
-    std::fs::write(&path, text).map_err(|e| format!("{}: {e}", path.display()))?;
-    println!("\nall figures: out/bench/live.json");
-    Ok(())
 }

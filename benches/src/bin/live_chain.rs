@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use remotemedia::{Engine, Packet, Pipeline, Pull, PushError};
+use remotemedia_benches::args::Args;
 use remotemedia_benches::figures::percentiles;
 use remotemedia_benches::numbered::Numbered;
 use remotemedia_benches::{chain_manifest, cpu_time, on_threads, pipeline};
@@ -25,17 +26,16 @@ const PACE: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(60);
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, usual| args.get(at).map_or(usual, |a| a.parse().expect("a number"));
-    let job = Job { packets: number(1, 100_000), paced: number(2, 2_000) };
-    let mut lengths: Vec<u64> = (3..args.len()).map(|at| number(at, 1)).collect();
+    let args = Args::read();
+    let job = Job { packets: args.number(1, 100_000), paced: args.number(2, 2_000) };
+    let mut lengths = args.numbers(3);
     if lengths.is_empty() {
         lengths = vec![1, 3, 10];
     }
     for n in lengths {
-        match args.first().map(String::as_str) {
-            Some("engine") => engine(n, job),
-            Some("channels") => channels(n, job),
+        match args.text(0) {
+            "engine" => engine(n, job),
+            "channels" => channels(n, job),
             _ => panic!("usage: live_chain engine|channels [PACKETS [PACED [N...]]]"),
         }
     }

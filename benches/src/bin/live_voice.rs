@@ -13,6 +13,7 @@
 #![allow(clippy::print_stdout, reason = "its output is what it is for")]
 
 use remotemedia::{Audio, Engine, Manifest, Packet, Pipeline, Pull};
+use remotemedia_benches::args::Args;
 use remotemedia_benches::cpu_time;
 use remotemedia_benches::figures::percentiles;
 use remotemedia_benches::voice::{Heard, Kernels, PER_SECOND, manifest, signal};
@@ -26,19 +27,20 @@ const TICKS: usize = 1000 / PER_SECOND as usize;
 const LONG: Duration = Duration::from_secs(60);
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, usual| args.get(at).map_or(usual, |a| a.parse().expect("a number"));
-    let (pipelines, seconds) = (number(1, 1000), number(2, 10));
+    let args = Args::read();
+    let (pipelines, seconds) = (args.number(1, 1000) as usize, args.number(2, 10) as usize);
     let packets = signal(Engine::default().pool());
     let each = seconds * PER_SECOND as usize;
-    let form = args.first().map_or("", String::as_str);
+    let form = args.text(0);
     let cores = thread::available_parallelism().map_or(1, usize::from);
+    let piped = |placement| (0..pipelines).map(|_| Piped::new(placement)).collect();
+    let bare = || (0..pipelines).map(|_| Bare::default()).collect();
     let run = match form {
-        "inline" => drive(cores.max(2), pipelines, each, &packets, |_| Piped::new("inline")),
-        "thread" => drive(1, pipelines, each, &packets, |_| Piped::new("thread")),
-        "kernels" => drive(cores.max(2), pipelines, each, &packets, |_| Bare::default()),
-        "plain" => plain(pipelines, each, &packets, |_| Bare::default()),
-        "flat" => plain(pipelines, each, &packets, |_| Piped::new("inline")),
+        "inline" => drive(cores.max(2), piped("inline"), each, &packets),
+        "thread" => drive(1, piped("thread"), each, &packets),
+        "kernels" => drive(cores.max(2), bare(), each, &packets),
+        "plain" => plain(bare(), each, &packets),
+        "flat" => plain(piped("inline"), each, &packets),
         _ => panic!("usage: live_voice inline|thread|kernels|plain|flat [PIPELINES [SECONDS]]"),
     };
     let references = references(pipelines, each, &packets);
@@ -158,15 +160,8 @@ fn samples(packet: &Packet) -> &[f32] {
 }
 
 /// Drives them for as long as `each` packets take.
-fn drive<V: Voice>(
-    drivers: usize,
-    pipelines: usize,
-    each: usize,
-    packets: &[Packet],
-    make: impl Fn(usize) -> V,
-) -> Run {
-    let mut voices: Vec<V> = (0..pipelines).map(make).collect();
-    let share = pipelines.div_ceil(drivers);
+fn drive<V: Voice>(drivers: usize, mut voices: Vec<V>, each: usize, packets: &[Packet]) -> Run {
+    let share = voices.len().div_ceil(drivers);
     // With a driver a core, results are there when the push is back.
     let together = drivers > 1;
     // Time for all drivers to be there.
@@ -215,13 +210,7 @@ fn live<V: Voice>(
 }
 
 /// All packets of all of them, one after the other, as fast as it goes.
-fn plain<V: Voice>(
-    pipelines: usize,
-    each: usize,
-    packets: &[Packet],
-    make: impl Fn(usize) -> V,
-) -> Run {
-    let mut voices: Vec<V> = (0..pipelines).map(make).collect();
+fn plain<V: Voice>(mut voices: Vec<V>, each: usize, packets: &[Packet]) -> Run {
     let (begin, cpu) = (Instant::now(), cpu_time());
     for nth in 0..each {
         for (at, voice) in voices.iter_mut().enumerate() {

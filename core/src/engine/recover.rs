@@ -240,7 +240,6 @@ impl NodeSlot {
 
     /// Makes events of what it and its guard have noted.
     #[cold]
-    #[inline(never)]
     pub(super) fn tell(&mut self, shared: &Shared) {
         let node = self.id.clone();
         if let Some((from, to)) = self.format_change.take() {

@@ -40,14 +40,15 @@ impl Runner {
     /// inboxes themselves, and what would have to come before it goes on.
     #[inline]
     pub(super) fn publish(&mut self, shared: &Shared) {
-        let holds = !self.blocked.is_empty() || !self.paused.is_empty();
-        if self.reports || shared.has_joins || holds || self.any_queued {
-            self.tell_all(shared);
+        let holds = self.has_joins || !self.blocked.is_empty() || !self.paused.is_empty();
+        let queued = holds || self.any_queued;
+        if self.reports || shared.has_joins || queued {
+            self.tell_all(shared, queued);
         }
     }
 
     #[inline(never)]
-    fn tell_all(&mut self, shared: &Shared) {
+    fn tell_all(&mut self, shared: &Shared, queued: bool) {
         let open = |n: &NodeSlot| {
             n.has_too_many_zombies() || n.waiting.iter().any(|w| w.outcome.is_none())
         };
@@ -73,8 +74,7 @@ impl Runner {
         if shared.has_joins {
             self.tell_standing(shared);
         }
-        let holds = self.has_joins || !self.blocked.is_empty() || !self.paused.is_empty();
-        if !holds && !self.any_queued {
+        if !queued {
             return;
         }
         self.counts.fill(0);
