@@ -13,7 +13,7 @@ use remotemedia::{
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const NOW: Duration = Duration::ZERO;
 
@@ -518,6 +518,30 @@ fn every_set_is_acknowledged_once_also_at_the_end() {
     let discarded =
         Event::Params { seq: over, node: "n0".into(), outcome: ParamsOutcome::Discarded };
     assert!(events(&cancelled).contains(&discarded));
+}
+
+#[test]
+fn a_failure_on_a_worker_lets_go_of_what_waits_for_the_calling_threads_nodes() {
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "n0", "node_type": "Gain"},
+        {"id": "n1", "node_type": "Picky", "params": {"fail_on": 1}, "placement": "thread"},
+    ]});
+    let pipeline = on(&engine(), manifest);
+    let never = set(&pipeline, 2.0, Some(1_000_000)).expect("valid");
+    pipeline.push_to("n1", json!(1)).expect("room");
+    let told = || {
+        std::iter::from_fn(|| pipeline.event()).any(|event| {
+            matches!(event, Event::Params { seq, outcome: ParamsOutcome::Discarded, .. }
+                if seq == never)
+        })
+    };
+    // Nothing else is called any more.
+    let end = Instant::now() + Duration::from_secs(60);
+    while !told() {
+        assert!(Instant::now() < end, "the set was never acknowledged");
+        std::thread::yield_now();
+    }
+    assert_eq!(pipeline.state(), State::Failed);
 }
 
 #[test]

@@ -115,7 +115,8 @@ impl Pipeline {
         if let Some(closed) = self.closed() {
             return closed.map(Closing::Over);
         }
-        if shared.life.advance(State::Closing) {
+        let begins = shared.life.advance(State::Closing);
+        if begins {
             shared.event(Event::State(State::Closing));
         }
         {
@@ -126,8 +127,10 @@ impl Pipeline {
             outputs.iter().for_each(|b| b.store(false, Ordering::Relaxed));
         }
         (0..shared.graph.inputs.len()).for_each(|index| self.end_index(index));
-        // What an output held back goes on.
-        shared.wake_workers();
+        if begins {
+            // What an output held back goes on. Once: workers that find nothing to do wake us.
+            shared.wake_workers();
+        }
         let reason = self.drive(Drive::All, None);
         if let Some(closed) = self.closed() {
             return closed.map(Closing::Over);

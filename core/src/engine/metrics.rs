@@ -63,6 +63,27 @@ impl Pipeline {
             "clock": ticks::name(),
         })
     }
+
+    /// The figures of a link or node that don't add up, if there is one: on a link `in = taken +
+    /// dropped + queued`, at a node `taken ≥ done + failed` (rule S19). Of a pipeline that rests;
+    /// while it runs, what is just on its way may show.
+    pub fn unbalanced(&self) -> Option<Json> {
+        let shared = &*self.shared;
+        let scale = ticks::nanos_per_tick() / 1000.0;
+        let link = (0..shared.links.len()).find(|l| {
+            let stats = &shared.links[*l];
+            let dropped: u64 = stats.dropped.iter().map(|count| count.get()).sum();
+            stats.entered.get() != stats.taken.get() + dropped + queued(shared, *l).0
+        });
+        let node = (0..shared.nodes.len()).find(|n| {
+            let stats = &shared.nodes[*n];
+            stats.taken.get() < stats.done.get() + stats.failed.get()
+        });
+        match (link, node) {
+            (Some(link), _) => Some(link_json(shared, link, scale)),
+            (None, node) => node.map(|node| node_json(shared, node, scale)),
+        }
+    }
 }
 
 fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {

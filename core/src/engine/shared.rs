@@ -535,6 +535,9 @@ impl Shared {
         if self.error.set(error.clone()).is_ok() && self.life.advance(State::Failed) {
             self.event(Event::Error(error));
             self.event(Event::State(State::Failed));
+            // Also what the calling threads run lets go of everything, in whichever thread: no call
+            // need come any more.
+            self.run(Drive::Control);
             self.wake_workers();
             self.wait.notify();
         }

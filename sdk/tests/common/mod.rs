@@ -90,7 +90,7 @@ pub(crate) fn drive(pipeline: &Pipeline, packets: Vec<Packet>) -> Vec<(String, P
 /// Checks `in = taken + dropped + queued` on every link and `taken = done + failed + held` on every
 /// node of a pipeline that rests.
 pub(crate) fn assert_conserved(pipeline: &Pipeline) {
-    if let Some(what) = lost(pipeline) {
+    if let Some(what) = pipeline.unbalanced() {
         panic!("not conserved: {what}");
     }
 }
@@ -98,25 +98,10 @@ pub(crate) fn assert_conserved(pipeline: &Pipeline) {
 /// As [`assert_conserved`], of a pipeline that is over, as soon as the workers have let go of it.
 pub(crate) fn assert_conserved_soon(pipeline: &Pipeline) {
     let end = Instant::now() + Duration::from_secs(60);
-    while lost(pipeline).is_some() && Instant::now() < end {
+    while pipeline.unbalanced().is_some() && Instant::now() < end {
         std::thread::yield_now();
     }
     assert_conserved(pipeline);
-}
-
-/// A link or node whose counters do not add up.
-fn lost(pipeline: &Pipeline) -> Option<Value> {
-    let metrics = pipeline.metrics();
-    let n = |of: &Value, key: &str| of[key].as_u64().expect("a count");
-    let leaks = |link: &&Value| {
-        let drops = link["dropped"].as_object().expect("drops");
-        let dropped: u64 = drops.values().filter_map(Value::as_u64).sum();
-        n(link, "in") != n(link, "taken") + dropped + n(link, "queued")
-    };
-    let invents =
-        |node: &&Value| n(node, "taken") < n(node, "success_count") + n(node, "error_count");
-    let link = metrics["links"].as_array().expect("links").iter().find(leaks);
-    link.or(metrics["node_metrics"].as_array().expect("nodes").iter().find(invents)).cloned()
 }
 
 /// Keeps panics with that message out of the test's output.
