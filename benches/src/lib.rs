@@ -4,6 +4,7 @@ pub mod args;
 pub mod figures;
 pub mod numbered;
 pub mod process;
+pub mod soak;
 pub mod voice;
 
 pub use process::cpu_time;

@@ -14,6 +14,7 @@ mod header;
 mod languages;
 mod layers;
 mod process;
+mod soak;
 mod test;
 mod tools;
 mod tsan;
@@ -40,6 +41,8 @@ The project's own commands:
                                  what the C API costs over the SDK; size and start of the library
   cargo xtask bench live [--rounds N] [--pipelines N]
                                  segments on threads beside GStreamer and channels; voice pipelines
+  cargo xtask soak [MINUTES]     pipelines of all kinds for that long (30), with everything that may
+                                 happen to them: memory stays, counters are exact, nothing hangs
   cargo xtask layers             check who uses whom
   cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
   cargo xtask dist [--minimal]   make the C library's archive; --minimal: without media files and FFT
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         ["bench", "engine", rest @ ..] => bench::run(&root, rest),
         ["bench", "capi", rest @ ..] => bench_capi::run(&root, rest),
         ["bench", "live", rest @ ..] => bench_live::run(&root, rest),
+        ["soak", rest @ ..] => soak::run(&root, rest),
         ["layers"] => layers::run(&root),
         ["errors"] => errors::write(&root),
         ["errors", "--check"] => errors::check_current(&root),

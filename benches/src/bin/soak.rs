@@ -1,0 +1,45 @@
+//! Runs pipelines of all kinds for a long time and watches memory, threads and counters. Its last
+//! line is JSON; the exit code is 1 when something was not right.
+//!
+//! `soak [MINUTES [PIPELINES [SEED]]]`, usually 30, 200 and 1.
+#![allow(clippy::print_stdout, reason = "its output is what it is for")]
+
+use remotemedia_benches::args::Args;
+use remotemedia_benches::soak;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Growth of memory from the second quarter to the last that may be chance.
+const FLAT: f64 = 1.05;
+
+fn main() -> ExitCode {
+    let args = Args::read();
+    let time = Duration::from_secs(60 * args.number(0, 30));
+    let (pipelines, seed) = (args.number(1, 200) as usize, args.number(2, 1));
+    let tell = |sample: &soak::Sample| {
+        if sample.seconds.is_multiple_of(30) {
+            println!(
+                "{:>5} s  {:>7.1} MB resident  {} threads  {} descriptors",
+                sample.seconds,
+                sample.resident as f64 / 1e6,
+                sample.threads,
+                sample.descriptors
+            );
+        }
+    };
+    match soak::run(time, pipelines, seed, tell) {
+        Ok(mut report) => {
+            let quarter = |n: usize| report["resident"][n].as_f64().unwrap_or(0.0);
+            let growth = quarter(3) / quarter(1);
+            let flat = growth <= FLAT;
+            report["growth"] = growth.into();
+            report["ok"] = flat.into();
+            println!("{report}");
+            if flat { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(wrong) => {
+            println!("{wrong}");
+            ExitCode::FAILURE
+        }
+    }
+}
