@@ -363,6 +363,24 @@ fn a_silent_branch_holds_up_a_join_no_longer_than_it_may() {
 }
 
 #[test]
+fn each_packet_waits_for_a_silent_branch_as_long_as_it_may() {
+    for placement in ["inline", "thread"] {
+        let engine = Engine::simulated(registry(), 1);
+        let mut manifest = fork("Mute", json!({}), "ordered", 4, placement);
+        manifest["nodes"][2]["max_wait_ms"] = json!(200);
+        let run = on(&engine, manifest);
+        run.push(at(0)).unwrap();
+        assert!(matches!(run.pull(Duration::from_millis(150)), Ok(Pull::Idle(Reason::Due(_)))));
+        run.push(at(10)).unwrap();
+        for (t, came) in [(0, 200), (10, 350)] {
+            let Pull::Packet(_, packet) = run.pull(HOUR).unwrap() else { panic!("nothing came") };
+            assert_eq!(packet.as_json(), Some(&json!([0, t])), "{placement}");
+            assert_eq!(engine.now(), Duration::from_millis(came), "{placement}");
+        }
+    }
+}
+
+#[test]
 fn who_pushes_can_say_that_nothing_comes() {
     for (engine, placement) in ways() {
         let run = on(&engine, pair("ordered", placement));

@@ -170,6 +170,22 @@ fn an_output_that_a_manifest_names_replaces_its_nodes_default_output() {
 }
 
 #[test]
+fn packets_of_several_outputs_are_pulled_in_the_order_of_emission() {
+    let mut manifest = chain(&[("PassThrough", json!({})), ("PassThrough", json!({}))]);
+    manifest["outputs"] = json!({"second": "n1.out", "first": "n0.out"});
+    let pipeline = pipeline(manifest);
+    (0..3).for_each(|n| pipeline.push(json!(n)).expect("room"));
+    for n in 0..3 {
+        for output in ["first", "second"] {
+            let Pull::Packet(from, packet) = pipeline.try_pull().expect("runs") else {
+                panic!("nothing came")
+            };
+            assert_eq!((from, packet.as_json()), (output, Some(&json!(n))));
+        }
+    }
+}
+
+#[test]
 fn a_lossy_output_drops_by_its_policy_and_says_so() {
     let mut manifest = chain(&[("PassThrough", json!({}))]);
     manifest["outputs"] =
@@ -575,5 +591,10 @@ fn packets_over_the_memory_limit_are_refused_and_come_back() {
     };
     assert_eq!(error.detail(), detail::LIMIT_MEMORY);
     drop(packet);
+    pipeline.push(big(1000)).expect("there is room again");
+    let held: Vec<_> = (0..30).map(|_| big(1000)).collect();
+    let error = pipeline.push(big(1000)).expect_err("all that live count together");
+    assert_eq!(Error::from(error).detail(), detail::LIMIT_MEMORY);
+    drop(held);
     pipeline.push(big(1000)).expect("there is room again");
 }
