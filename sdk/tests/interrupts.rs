@@ -15,6 +15,7 @@ use remotemedia::{Engine, Packet, Pipeline, Pull, PushError, Reason, Result};
 use serde_json::{Value, json};
 use std::pin::pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
@@ -197,8 +198,17 @@ fn a_push_that_waits_for_room_learns_of_an_interrupt_and_keeps_its_packet() {
 fn learns(run: &Pipeline) -> bool {
     // Nobody completes tickets, so that it is full for good.
     while run.push_within(0, json!(1).into(), Duration::from_millis(20)).is_ok() {}
+    let begun = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| run.push_within(0, json!(7).into(), LONG));
+        let waiting = scope.spawn(|| {
+            begun.store(true, Ordering::SeqCst);
+            run.push_within(0, json!(7).into(), LONG)
+        });
+        while !begun.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        // Time to begin to wait, more or less.
+        (0..100).for_each(|_| std::thread::yield_now());
         while !waiting.is_finished() {
             run.interrupt().unwrap();
             std::thread::yield_now();

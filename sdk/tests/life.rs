@@ -564,17 +564,22 @@ fn a_bad_set_is_refused_and_changes_nothing() {
 
 #[test]
 fn a_change_of_format_drains_configures_and_marks_the_break() {
-    let pipeline = pipeline(chain(&[("AudioResample", json!({"target_rate": 16_000}))]));
-    let block = |rate, frames| Audio::from_f32(vec![0.1; frames], rate, 1).expect("good");
-    pipeline.push(block(48_000, 4800)).expect("room");
-    pipeline.push(block(32_000, 3200)).expect("room");
-    pipeline.end().expect("ends");
-    let out = pull_all(&pipeline);
-    let frames: usize = out.iter().filter_map(Packet::as_audio).map(Audio::frames).sum();
-    assert_eq!(frames, 3200, "both tails came");
-    assert_eq!(out.iter().filter(|p| p.is_discont()).count(), 1);
-    let changed = |e: &Event| matches!(e, Event::FormatChanged { node, .. } if &**node == "n0");
-    assert_eq!(events(&pipeline).iter().filter(|e| changed(e)).count(), 1);
+    // An adapter before the node would mark the break for it.
+    for adapters in [true, false] {
+        let mut manifest = chain(&[("AudioResample", json!({"target_rate": 16_000}))]);
+        manifest["metadata"] = json!({"auto_negotiate": adapters});
+        let pipeline = pipeline(manifest);
+        let block = |rate, frames| Audio::from_f32(vec![0.1; frames], rate, 1).expect("good");
+        pipeline.push(block(48_000, 4800)).expect("room");
+        pipeline.push(block(32_000, 3200)).expect("room");
+        pipeline.end().expect("ends");
+        let out = pull_all(&pipeline);
+        let frames: usize = out.iter().filter_map(Packet::as_audio).map(Audio::frames).sum();
+        assert_eq!(frames, 3200, "both tails came, adapters: {adapters}");
+        assert_eq!(out.iter().filter(|p| p.is_discont()).count(), 1);
+        let changed = |e: &Event| matches!(e, Event::FormatChanged { node, .. } if &**node == "n0");
+        assert_eq!(events(&pipeline).iter().filter(|e| changed(e)).count(), 1);
+    }
 }
 
 #[test]

@@ -97,7 +97,7 @@ pub(crate) fn run(root: &Path, rules: &[&str]) -> Result<(), Failure> {
         put(&file, &text)?;
         good += usize::from(matches!(seen, Seen::Red | Seen::Hung));
         let (rule, word, breaks) = (&variant.rule, seen.word(), &variant.breaks);
-        println!("{rule:4} {word:9} {breaks}  ({}, {:.0} s)", variant.name(), time.as_secs_f64());
+        println!("{rule:4} {word:9} {breaks}  ({}, {:.1} s)", variant.name(), time.as_secs_f64());
     }
     println!("\n{good} of {} variants turn their test red", variants.len());
     match good == variants.len() {
