@@ -11,7 +11,7 @@ use remotemedia::engine::Event;
 use remotemedia::node::testing::Random;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, Node, Params, Port, Registry, Ticket};
 use remotemedia::nodes::builtin;
-use remotemedia::{Engine, Packet, Pipeline, Pull, PushError, Reason, Result};
+use remotemedia::{Engine, MediaTime, Packet, Pipeline, Pull, PushError, Reason, Result};
 use serde_json::{Value, json};
 use std::pin::pin;
 use std::sync::Mutex;
@@ -192,6 +192,27 @@ fn a_push_that_waits_for_room_learns_of_an_interrupt_and_keeps_its_packet() {
     // Now and then the push is first after an interrupt; not always.
     assert!((0..100).any(|_| learns(&run)), "no push has learned of an interrupt");
     TICKETS[2].lock().unwrap().clear();
+}
+
+#[test]
+fn an_interrupt_says_how_far_each_output_had_been_pulled() {
+    let run = on(&Engine::new(registry()), common::chain(&[("PassThrough", json!({}))]));
+    for want in [None, Some(MediaTime::from_millis(10)), Some(MediaTime::from_millis(10))] {
+        let at = |ms| Packet::from(json!(ms)).at(MediaTime::from_millis(ms));
+        if want.is_some() && run.epoch() == 1 {
+            [0, 10, 20].into_iter().for_each(|ms| run.push(at(ms)).unwrap());
+            (0..2).for_each(|_| assert!(matches!(run.try_pull(), Ok(Pull::Packet(..)))));
+        }
+        run.interrupt().unwrap();
+        let events = std::iter::from_fn(|| run.event());
+        let pulled: Vec<_> = events
+            .filter_map(|event| match event {
+                Event::Interrupted { pulled, .. } => Some(pulled),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(pulled, [vec![("n0".into(), want)]]);
+    }
 }
 
 /// Has a push wait for room, and interrupts; says whether the push was told.

@@ -5,6 +5,7 @@ mod common;
 
 use common::{assert_conserved, on};
 use remotemedia::engine::Event;
+use remotemedia::error::detail;
 use remotemedia::node::{
     Caps, Context, Descriptor, Flow, Join, NoParams, Node, Params, Port, Ports, Registry,
 };
@@ -85,6 +86,31 @@ impl Node for Gate {
     }
 }
 
+/// Lets every other packet through, and says of the others that they do not come.
+struct Sometimes(bool);
+
+impl Node for Sometimes {
+    type Params = NoParams;
+    const DESCRIPTOR: Descriptor = Descriptor {
+        inputs: &[Port::new("in", Caps::ANY, "Anything.")],
+        outputs: &[Port::new("out", Caps::ANY, "Every other.")],
+        ..Descriptor::new("Sometimes", "Lets every other packet through.")
+    };
+    fn new(NoParams: NoParams) -> Result<Self> {
+        Ok(Self(true))
+    }
+    fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
+        match std::mem::replace(&mut self.0, !self.0) {
+            true => cx.emit(0, packet),
+            false => cx.advance(0, packet.pts().unwrap_or_default()),
+        }
+        Ok(Flow::Done)
+    }
+    fn reset(&mut self) {
+        self.0 = true;
+    }
+}
+
 /// Lets nothing through and tells nobody.
 struct Mute;
 
@@ -144,6 +170,7 @@ fn registry() -> Registry {
     registry.add::<Pair>("test").unwrap();
     registry.add::<Gate>("test").unwrap();
     registry.add::<Mute>("test").unwrap();
+    registry.add::<Sometimes>("test").unwrap();
     registry.add::<Hold>("test").unwrap();
     registry
 }
@@ -253,6 +280,21 @@ fn a_branch_that_holds_packets_back_starves_no_join_whatever_the_limits() {
     }
 }
 
+#[test]
+fn a_queue_that_memory_keeps_from_growing_is_the_end_and_both_connections_are_named() {
+    let engine = Engine::with_memory_limit(registry(), 10_000);
+    let run = on(&engine, fork("Hold", json!({"count": 10}), "exact", 1, "inline"));
+    while run.push(at(0)).is_ok() {}
+    let held = engine.pool().buffer(20_000);
+    let error = run.pull(HOUR).unwrap_err();
+    drop(held);
+    assert_eq!(error.detail(), detail::FLOW_STARVED);
+    for link in ["fork.out → pair.a", "slow.out → pair.b"] {
+        assert!(error.message().contains(link), "{error}");
+    }
+    assert_conserved(&run);
+}
+
 /// Pushes into both inputs what they take, pulling whenever one is full.
 fn push_both(run: &Pipeline, count: i64) -> Vec<(String, Value)> {
     let (mut out, mut next, mut idle) = (Vec::new(), [0; 2], 0);
@@ -330,6 +372,27 @@ fn a_gate_that_never_opens_holds_up_nothing_because_it_keeps_time() {
             if t == 0 {
                 assert_eq!(packet.as_json(), Some(&json!([0, 0])));
             }
+        }
+    }
+}
+
+#[test]
+fn a_reset_forgets_how_far_branches_have_come() {
+    for node in ["Gate", "Sometimes"] {
+        for (engine, placement) in ways() {
+            let run = on(&engine, fork(node, json!({}), "ordered", 64, placement));
+            let mut outs = Vec::new();
+            for _ in 0..2 {
+                (0..20).for_each(|t| run.push(at(t)).unwrap());
+                let mut out = Vec::new();
+                while let Pull::Packet(_, packet) = run.pull(HOUR).unwrap() {
+                    out.push(packet.as_json().unwrap().clone());
+                }
+                outs.push(out);
+                run.reset().unwrap();
+            }
+            assert!(outs[0].len() >= 19, "{node}, {placement}: {outs:?}");
+            assert_eq!(outs[0], outs[1], "{node}, {placement}");
         }
     }
 }

@@ -537,6 +537,39 @@ fn every_set_is_acknowledged_once_also_at_the_end() {
 }
 
 #[test]
+fn a_reset_gives_up_params_whose_time_has_not_come_and_says_so() {
+    let pipeline = gain();
+    let seq = set(&pipeline, 20.0, Some(25)).expect("valid");
+    pipeline.reset().expect("it runs");
+    pipeline.push(mono(&[0.01; 4800])).expect("room");
+    let out = pull_all(&pipeline);
+    let mut samples = out.iter().filter_map(Packet::as_audio).filter_map(Audio::f32).flatten();
+    assert!(samples.all(|s| *s < 0.05), "it came into force");
+    let outcome = ParamsOutcome::Discarded;
+    assert!(events(&pipeline).contains(&Event::Params { seq, node: "n0".into(), outcome }));
+}
+
+#[test]
+fn a_set_that_another_overtakes_is_acknowledged_as_superseded() {
+    let mut manifest = chain(&[("Gain", json!({"ramp_ms": 0}))]);
+    manifest["nodes"][0]["placement"] = json!("thread");
+    // Nothing runs before somebody waits.
+    let pipeline = on(&Engine::simulated(remotemedia::nodes::builtin(), 1), manifest);
+    let first = set(&pipeline, 1.0, None).expect("valid");
+    let second = set(&pipeline, 2.0, None).expect("valid");
+    pipeline.push(mono(&[0.0; 100])).expect("room");
+    assert!(matches!(pipeline.pull(Duration::from_secs(1)), Ok(Pull::Packet(..))));
+    let acks: Vec<_> = events(&pipeline)
+        .into_iter()
+        .filter_map(|e| match e {
+            Event::Params { seq, outcome, .. } => Some((seq, outcome)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(acks, [(first, ParamsOutcome::Superseded), (second, ParamsOutcome::Applied(None))]);
+}
+
+#[test]
 fn a_bad_set_is_refused_and_changes_nothing() {
     let pipeline = gain();
     let cases = [

@@ -8,7 +8,7 @@ use common::{chain, on};
 use remotemedia::engine::Engine;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Port, Ticket};
 use remotemedia::nodes::builtin;
-use remotemedia::{Packet, Pipeline, Pull, Reason, Result};
+use remotemedia::{MediaTime, Packet, Pipeline, Pull, Reason, Result};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -47,9 +47,17 @@ fn a_source_in_real_time_gives_each_packet_at_its_time() {
     for placement in ["inline", "thread"] {
         let engine = Engine::simulated(builtin(), 1);
         let run = on(&engine, reader(placement));
+        // A reset takes it back to its beginning, and that is now.
+        for _ in 0..5 {
+            assert!(matches!(run.pull(HOUR), Ok(Pull::Packet(..))));
+        }
+        run.reset().expect("it runs");
+        let begin = engine.now().as_secs_f64();
+        assert!(begin > 0.1, "{placement}: the file has gone on until {begin} s");
         let came = listen(&engine, &run);
         assert!(came.len() > 10, "{placement}: {} packets", came.len());
         for (media, clock) in came {
+            let clock = clock - begin;
             assert!((media - clock).abs() < 1e-6, "{placement}: {media} s came at {clock} s");
         }
     }
@@ -95,16 +103,22 @@ fn no_push_drives_a_source() {
 }
 
 #[test]
-fn of_two_sources_the_one_that_lies_behind_goes_first() {
+fn of_two_sources_the_one_that_lies_behind_goes_first_also_after_a_reset() {
     let file = |id| json!({"id": id, "node_type": "MediaReader", "params": {"path": FILE}});
     let run = on(&Engine::new(builtin()), beside(file("a"), file("b")));
-    let (mut times, mut outputs) = (Vec::new(), [0; 2]);
-    while let Pull::Packet(output, packet) = run.pull(HOUR).expect("it runs") {
-        times.push(packet.pts().expect("a time"));
-        outputs[usize::from(output == "b")] += 1;
+    for resets in [true, false] {
+        let (mut times, mut outputs) = (Vec::new(), [0; 2]);
+        while let Pull::Packet(output, packet) = run.pull(HOUR).expect("it runs") {
+            times.push(packet.pts().expect("a time"));
+            outputs[usize::from(output == "b")] += 1;
+            if resets && times.len() == 8 {
+                run.reset().expect("it runs");
+                break;
+            }
+        }
+        assert!(times.is_sorted() && times[0] == MediaTime::ZERO, "{times:?}");
+        assert!(outputs[0] == outputs[1], "{outputs:?}");
     }
-    assert!(times.is_sorted(), "{times:?}");
-    assert!(outputs[0] > 10 && outputs[0] == outputs[1], "{outputs:?}");
 }
 
 /// Keeps its tickets open.
