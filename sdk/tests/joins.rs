@@ -100,10 +100,11 @@ impl Node for Sometimes {
         Ok(Self(true))
     }
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-        match std::mem::replace(&mut self.0, !self.0) {
+        match self.0 {
             true => cx.emit(0, packet),
             false => cx.advance(0, packet.pts().unwrap_or_default()),
         }
+        self.0 = !self.0;
         Ok(Flow::Done)
     }
     fn reset(&mut self) {

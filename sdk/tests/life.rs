@@ -7,9 +7,10 @@ use common::{assert_conserved, chain, mono, on, pipeline, pull_all, values};
 use remotemedia::engine::{DropReason, ParamsOutcome, State};
 use remotemedia::error::detail;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Params, Port, Ticket};
+use remotemedia::packet::{Kind, SampleFormat};
 use remotemedia::{
-    Audio, Closed, Engine, Error, Event, MediaTime, Packet, Pipeline, Pull, PushError, Reason,
-    Result,
+    Audio, AudioFormat, Closed, Engine, Error, Event, MediaTime, Packet, Pipeline, Pull, PushError,
+    Reason, Result,
 };
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -251,13 +252,14 @@ fn close_drains_and_drops_what_nobody_pulls() {
     let mut manifest = chain(&[("AudioChunker", json!({"chunk_size": 100}))]);
     manifest["queue"] = json!({"items": 1});
     let pipeline = pipeline(manifest);
-    pipeline.push(mono(&[0.0; 1000])).expect("room");
+    let pushed = (0..).take_while(|_| pipeline.push(mono(&[0.0; 1000])).is_ok()).count();
+    assert!(pushed > 1, "some wait for room at the output");
     assert_eq!(pipeline.close(NOW).expect("closes"), Closed::Drained);
     assert_eq!(pipeline.close(NOW).expect("again"), Closed::Drained);
     assert_eq!(pipeline.try_pull().expect_err("closed").detail(), detail::STATE_CLOSED);
     assert_conserved(&pipeline);
     let node = &pipeline.metrics()["node_metrics"][0];
-    assert_eq!(node["emitted"], 10);
+    assert_eq!(node["emitted"], 10 * pushed);
 }
 
 #[test]
@@ -294,6 +296,7 @@ fn a_finished_pipeline_can_be_rewound_and_gives_the_same_again() {
     let first = run();
     assert_eq!(first.len(), 1600);
     pipeline.rewind().expect("it is finished");
+    assert!(matches!(pipeline.pull_from("n0", NOW), Ok(Pull::Idle(Reason::Need(_)))), "no end yet");
     assert_eq!(pipeline.rewind().expect_err("it runs").detail(), detail::STATE_NOT_FINISHED);
     assert_eq!(run(), first);
 }
@@ -616,11 +619,30 @@ fn a_change_of_format_drains_configures_and_marks_the_break() {
 }
 
 #[test]
+fn a_format_that_an_input_does_not_take_is_refused_and_the_packet_comes_back() {
+    let mut manifest = chain(&[("Gain", json!({}))]);
+    manifest["metadata"] = json!({"auto_negotiate": false});
+    let pipeline = pipeline(manifest);
+    let format = AudioFormat { sample: SampleFormat::I16, ..AudioFormat::f32(48_000, 1) };
+    let audio = Audio::from_pool(Engine::default().pool(), format, 480).expect("good");
+    let Err(PushError::Refused(packet, error)) = pipeline.push(Packet::audio(audio)) else {
+        panic!("it took what its node can't work with")
+    };
+    assert_eq!((error.detail(), packet.kind()), (detail::FORMAT_AUDIO, Kind::Audio));
+    assert_eq!(
+        pipeline.push(json!(1)).map_err(|e| Error::from(e).detail()),
+        Err(detail::FORMAT_KIND)
+    );
+    pipeline.push(mono(&[0.1; 480])).expect("it goes on");
+    assert_eq!(pull_all(&pipeline).len(), 1);
+}
+
+#[test]
 fn packets_over_the_memory_limit_are_refused_and_come_back() {
     let engine = Engine::with_memory_limit(remotemedia::nodes::builtin(), 100_000);
     let pipeline = on(&engine, chain(&[("PassThrough", json!({}))]));
     let big = |n| {
-        let format = remotemedia::AudioFormat::f32(48_000, 1);
+        let format = AudioFormat::f32(48_000, 1);
         Packet::audio(Audio::from_pool(engine.pool(), format, n).expect("good"))
     };
     pipeline.push(big(1000)).expect("small");
