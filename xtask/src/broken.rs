@@ -8,7 +8,8 @@ use crate::Failure;
 use crate::process::{Run, create_folder, target_dir};
 use crate::test::Count;
 use serde::Deserialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -73,17 +74,15 @@ pub(crate) fn run(root: &Path, rules: &[&str]) -> Result<(), Failure> {
     let copy = Copy::make(root, &target_dir(root).join("broken"))?;
 
     println!("unbroken, the tests pass:");
-    let mut usual = HashMap::new();
+    let mut usual: HashMap<&str, Duration> = HashMap::new();
     for variant in &variants {
-        if usual.contains_key(variant.name()) {
-            continue;
-        }
+        let Entry::Vacant(new) = usual.entry(variant.name()) else { continue };
         let (seen, time) = copy.test(variant, "unbroken", None)?;
-        if seen != Seen::Green {
-            return Err(format!("{} without any mistake: {}", variant.name(), seen.word()));
+        if seen != GREEN {
+            return Err(format!("{} without any mistake: {}", variant.name(), seen));
         }
         println!("{:4} {}, {:.1} s", variant.rule, variant.name(), time.as_secs_f64());
-        usual.insert(variant.name(), time);
+        new.insert(time);
     }
 
     println!("\nbroken, they have to fail:");
@@ -95,40 +94,24 @@ pub(crate) fn run(root: &Path, rules: &[&str]) -> Result<(), Failure> {
         let limit = PATIENCE + TIMES * usual[variant.name()];
         let (seen, time) = copy.test(variant, &variant.rule, Some(limit))?;
         put(&file, &text)?;
-        good += usize::from(matches!(seen, Seen::Red | Seen::Hung));
-        let (rule, word, breaks) = (&variant.rule, seen.word(), &variant.breaks);
-        println!("{rule:4} {word:9} {breaks}  ({}, {:.1} s)", variant.name(), time.as_secs_f64());
+        good += usize::from(matches!(seen, RED | HUNG));
+        let (rule, breaks) = (&variant.rule, &variant.breaks);
+        println!("{rule:4} {seen:9} {breaks}  ({}, {:.1} s)", variant.name(), time.as_secs_f64());
     }
     println!("\n{good} of {} variants turn their test red", variants.len());
-    match good == variants.len() {
-        true => Ok(()),
-        false => Err(format!("the tests' output is in {}", copy.output.display())),
+    if good == variants.len() {
+        return Ok(());
     }
+    Err(format!("the tests' output is in {}", copy.output.display()))
 }
 
-/// What became of a test.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Green,
-    Red,
-    Hung,
-    /// There is no such test.
-    Missing,
-    /// It is no variant at all.
-    NotBuilt,
-}
-
-impl Seen {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Green => "GREEN",
-            Self::Red => "red",
-            Self::Hung => "red, hung",
-            Self::Missing => "NO TEST",
-            Self::NotBuilt => "NOT BUILT",
-        }
-    }
-}
+/// What became of a test, in the words of the report.
+type Seen = &'static str;
+const GREEN: Seen = "GREEN";
+const RED: Seen = "red";
+const HUNG: Seen = "red, hung";
+const NO_TEST: Seen = "NO TEST";
+const NOT_BUILT: Seen = "NOT BUILT";
 
 /// A copy of the project, with what is built of it.
 struct Copy {
@@ -180,17 +163,17 @@ impl Copy {
         let built = cargo("--no-run").within(&output, None)?;
         let start = Instant::now();
         if built != Some(true) {
-            return Ok((Seen::NotBuilt, start.elapsed()));
+            return Ok((NOT_BUILT, start.elapsed()));
         }
         let passed = cargo("").within(&output, limit)?;
         let time = start.elapsed();
         let mut count = Count::default();
         text(&output)?.lines().for_each(|line| count.line(line));
         let seen = match passed {
-            None => Seen::Hung,
-            Some(false) => Seen::Red,
-            Some(true) if count.is_empty() => Seen::Missing,
-            Some(true) => Seen::Green,
+            None => HUNG,
+            Some(false) => RED,
+            Some(true) if count.is_empty() => NO_TEST,
+            Some(true) => GREEN,
         };
         Ok((seen, time))
     }
@@ -215,14 +198,14 @@ fn read(root: &Path) -> Result<Vec<Variant>, Failure> {
     let table: Table =
         toml::from_str(&text(&root.join(TABLE))?).map_err(|e| format!("{TABLE}: {e}"))?;
     let rules = text(&root.join(RULES))?;
-    let row = |rule: &str| rules.lines().find(|line| line.starts_with(&format!("| {rule} ")));
+    let rows = |rule: &str| rules.lines().find(|line| line.starts_with(&format!("| {rule} ")));
     for variant in &table.variant {
         let (rule, name) = (&variant.rule, variant.name());
         variant.broken(&text(&root.join(&variant.file))?)?;
         if variant.test.is_some() == variant.model.is_some() {
             return Err(format!("{TABLE}: {rule}: either `test` or `loom`: {}", variant.breaks));
         }
-        if !row(rule).is_some_and(|row| row.contains(name)) {
+        if !rows(rule).is_some_and(|row| row.contains(name)) {
             return Err(format!("{TABLE}: {name} is none of the tests of {rule} in {RULES}"));
         }
     }
