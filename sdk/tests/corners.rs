@@ -219,6 +219,18 @@ fn what_waits_behind_a_ticket_is_bounded() {
 }
 
 #[test]
+fn what_is_done_at_once_waits_for_the_tickets_before_it() {
+    let _turn = ticket_test();
+    let pipeline = on(&engine(), chain(&[("Later", json!({}))]));
+    let pushed = [json!("a"), json!(1), json!("b"), json!(2)];
+    pushed.iter().for_each(|value| pipeline.push(value.clone()).expect("room"));
+    assert!(pull_all(&pipeline).is_empty(), "the first is not done");
+    assert_eq!(complete_all(), 2);
+    assert_eq!(values(&pull_all(&pipeline)), pushed);
+    assert_conserved(&pipeline);
+}
+
+#[test]
 fn the_break_is_marked_on_what_comes_first_whatever_was_done_first() {
     let _turn = ticket_test();
     let pipeline = on(&engine(), chain(&[("Later", json!({}))]));

@@ -5,6 +5,7 @@ mod common;
 
 use common::{assert_conserved, on};
 use remotemedia::engine::Event;
+use remotemedia::error::detail;
 use remotemedia::node::{
     Caps, Context, Descriptor, Flow, Join, NoParams, Node, Params, Port, Ports, Registry,
 };
@@ -85,6 +86,32 @@ impl Node for Gate {
     }
 }
 
+/// Lets every other packet through, and says of the others that they do not come.
+struct Sometimes(bool);
+
+impl Node for Sometimes {
+    type Params = NoParams;
+    const DESCRIPTOR: Descriptor = Descriptor {
+        inputs: &[Port::new("in", Caps::ANY, "Anything.")],
+        outputs: &[Port::new("out", Caps::ANY, "Every other.")],
+        ..Descriptor::new("Sometimes", "Lets every other packet through.")
+    };
+    fn new(NoParams: NoParams) -> Result<Self> {
+        Ok(Self(true))
+    }
+    fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
+        match self.0 {
+            true => cx.emit(0, packet),
+            false => cx.advance(0, packet.pts().unwrap_or_default()),
+        }
+        self.0 = !self.0;
+        Ok(Flow::Done)
+    }
+    fn reset(&mut self) {
+        self.0 = true;
+    }
+}
+
 /// Lets nothing through and tells nobody.
 struct Mute;
 
@@ -144,6 +171,7 @@ fn registry() -> Registry {
     registry.add::<Pair>("test").unwrap();
     registry.add::<Gate>("test").unwrap();
     registry.add::<Mute>("test").unwrap();
+    registry.add::<Sometimes>("test").unwrap();
     registry.add::<Hold>("test").unwrap();
     registry
 }
@@ -253,6 +281,21 @@ fn a_branch_that_holds_packets_back_starves_no_join_whatever_the_limits() {
     }
 }
 
+#[test]
+fn a_queue_that_memory_keeps_from_growing_is_the_end_and_both_connections_are_named() {
+    let engine = Engine::with_memory_limit(registry(), 10_000);
+    let run = on(&engine, fork("Hold", json!({"count": 10}), "exact", 1, "inline"));
+    while run.push(at(0)).is_ok() {}
+    let held = engine.pool().buffer(20_000);
+    let error = run.pull(HOUR).unwrap_err();
+    drop(held);
+    assert_eq!(error.detail(), detail::FLOW_STARVED);
+    for link in ["fork.out → pair.a", "slow.out → pair.b"] {
+        assert!(error.message().contains(link), "{error}");
+    }
+    assert_conserved(&run);
+}
+
 /// Pushes into both inputs what they take, pulling whenever one is full.
 fn push_both(run: &Pipeline, count: i64) -> Vec<(String, Value)> {
     let (mut out, mut next, mut idle) = (Vec::new(), [0; 2], 0);
@@ -335,6 +378,27 @@ fn a_gate_that_never_opens_holds_up_nothing_because_it_keeps_time() {
 }
 
 #[test]
+fn a_reset_forgets_how_far_branches_have_come() {
+    for node in ["Gate", "Sometimes"] {
+        for (engine, placement) in ways() {
+            let run = on(&engine, fork(node, json!({}), "ordered", 64, placement));
+            let mut outs = Vec::new();
+            for _ in 0..2 {
+                (0..20).for_each(|t| run.push(at(t)).unwrap());
+                let mut out = Vec::new();
+                while let Pull::Packet(_, packet) = run.pull(HOUR).unwrap() {
+                    out.push(packet.as_json().unwrap().clone());
+                }
+                outs.push(out);
+                run.reset().unwrap();
+            }
+            assert!(outs[0].len() >= 19, "{node}, {placement}: {outs:?}");
+            assert_eq!(outs[0], outs[1], "{node}, {placement}");
+        }
+    }
+}
+
+#[test]
 fn a_silent_branch_holds_up_a_join_no_longer_than_it_may() {
     for seed in 0..20 {
         for placement in ["inline", "thread"] {
@@ -358,6 +422,24 @@ fn a_silent_branch_holds_up_a_join_no_longer_than_it_may() {
             assert_eq!(engine.now() - before, Duration::from_millis(400));
             let gaps = events(&run).iter().filter(|e| matches!(e, Event::JoinGap { .. })).count();
             assert_eq!(gaps, 3);
+        }
+    }
+}
+
+#[test]
+fn each_packet_waits_for_a_silent_branch_as_long_as_it_may() {
+    for placement in ["inline", "thread"] {
+        let engine = Engine::simulated(registry(), 1);
+        let mut manifest = fork("Mute", json!({}), "ordered", 4, placement);
+        manifest["nodes"][2]["max_wait_ms"] = json!(200);
+        let run = on(&engine, manifest);
+        run.push(at(0)).unwrap();
+        assert!(matches!(run.pull(Duration::from_millis(150)), Ok(Pull::Idle(Reason::Due(_)))));
+        run.push(at(10)).unwrap();
+        for (t, came) in [(0, 200), (10, 350)] {
+            let Pull::Packet(_, packet) = run.pull(HOUR).unwrap() else { panic!("nothing came") };
+            assert_eq!(packet.as_json(), Some(&json!([0, t])), "{placement}");
+            assert_eq!(engine.now(), Duration::from_millis(came), "{placement}");
         }
     }
 }

@@ -130,3 +130,32 @@ fn a_router_sends_each_packet_one_way_and_a_merge_by_time_brings_them_back_in_or
         assert_eq!(out, (0..10).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn a_merge_by_arrival_gives_what_has_waited_in_the_order_in_which_it_came() {
+    for seed in 0..10 {
+        let run = on(
+            &Engine::simulated(builtin(), seed),
+            json!({
+                "version": "v1",
+                "nodes": [
+                    {"id": "a", "node_type": "PassThrough"},
+                    {"id": "b", "node_type": "PassThrough"},
+                    {"id": "merge", "node_type": "Merge", "placement": "thread"},
+                ],
+                "connections": [{"from": "a", "to": "merge"}, {"from": "b", "to": "merge"}],
+            }),
+        );
+        // The merge does not run before somebody waits.
+        for (n, input) in ["a", "b", "b", "a", "a", "b"].into_iter().enumerate() {
+            run.push_to(input, json!(n)).unwrap();
+        }
+        run.end().unwrap();
+        let mut out = Vec::new();
+        while let Pull::Packet(_, packet) = run.pull(LONG).unwrap() {
+            out.push(packet.as_json().unwrap().as_i64().unwrap());
+        }
+        assert_eq!(out, [0, 1, 2, 3, 4, 5], "seed {seed}");
+        assert_conserved(&run);
+    }
+}

@@ -5,7 +5,8 @@ mod common;
 
 use common::{assert_conserved, pipeline};
 use remotemedia::engine::State;
-use remotemedia::{Packet, Pipeline, Pull, PushError};
+use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Port};
+use remotemedia::{Engine, Packet, Pipeline, Pull, PushError, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -98,6 +99,63 @@ fn ten_thousand_idle_pipelines_share_the_engines_threads() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let threads: usize = engine.threads().iter().map(|(_, count)| count).sum();
     assert!(threads <= cores, "{threads} threads on {cores} cores");
+}
+
+#[test]
+fn a_thousand_busy_pipelines_share_the_engines_threads_too() {
+    let engine = Engine::new(remotemedia::nodes::builtin());
+    let runs: Vec<_> = (0..1_000).map(|_| common::on(&engine, adders(2, 4))).collect();
+    runs.iter().for_each(|run| run.push(json!(1)).unwrap());
+    for run in &runs {
+        assert!(matches!(run.pull(LONG), Ok(Pull::Packet(..))));
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads: usize = engine.threads().iter().map(|(_, count)| count).sum();
+    assert!(threads <= cores, "{threads} threads on {cores} cores");
+}
+
+/// A source that never comes to an end.
+struct Endless;
+
+impl Node for Endless {
+    type Params = NoParams;
+    const DESCRIPTOR: Descriptor = Descriptor {
+        inputs: &[],
+        outputs: &[Port::new("out", Caps::ANY, "Numbers.")],
+        ..Descriptor::new("Endless", "Gives the same number without end.")
+    };
+    fn new(NoParams: NoParams) -> Result<Self> {
+        Ok(Self)
+    }
+    fn process(&mut self, _: &mut Context<'_>, _: Packet) -> Result<Flow> {
+        Ok(Flow::Done)
+    }
+    fn resume(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+        cx.emit(0, json!(1));
+        Ok(Flow::More)
+    }
+}
+
+#[test]
+fn pipelines_that_never_rest_leave_others_their_turn() {
+    let mut registry = remotemedia::nodes::builtin();
+    registry.add::<Endless>("test").unwrap();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for engine in [Engine::new(registry.clone()), Engine::simulated(registry, 1)] {
+        let endless = json!({
+            "version": "v1",
+            "nodes": [{"id": "n", "node_type": "Endless", "placement": "thread"}],
+            "outputs": {"out": {"port": "n.out", "queue": {"policy": "keep_latest"}}},
+        });
+        let busy: Vec<_> = (0..=cores).map(|_| common::on(&engine, endless.clone())).collect();
+        for run in &busy {
+            assert!(matches!(run.pull(LONG), Ok(Pull::Packet(..))));
+        }
+        let run = common::on(&engine, adders(3, 4));
+        run.push(json!(1)).unwrap();
+        assert!(matches!(run.pull(LONG), Ok(Pull::Packet(..))));
+        busy.iter().for_each(Pipeline::cancel);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod abi;
 mod bench;
 mod bench_capi;
 mod bench_live;
+mod broken;
 mod demo;
 mod difference;
 mod dist;
@@ -53,6 +54,7 @@ The project's own commands:
   cargo xtask wasm-test          install what it takes (as root), build the engine for WebAssembly,
                                  and play the conformance cases in Node.js
   cargo xtask fuzz [SECONDS]     feed every fuzz target for that long in all (default 60)
+  cargo xtask broken [RULE…]     break the engine in a copy, rule by rule: its tests have to fail
   cargo xtask help               this text";
 
 fn main() -> ExitCode {
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         ["tsan", rest @ ..] => tsan::run(&root, rest),
         ["wasm-test"] => wasm::run(&root),
         ["fuzz", rest @ ..] => fuzz::run(&root, rest),
+        ["broken", rules @ ..] => broken::run(&root, rules),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             Ok(())

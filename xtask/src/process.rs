@@ -2,9 +2,12 @@
 
 use crate::Failure;
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// A program to run in the project's folder.
 pub(crate) struct Run {
@@ -81,6 +84,33 @@ impl Run {
         if status.success() { Ok(()) } else { Err(format!("`{}`: {status}", self.shown)) }
     }
 
+    /// Runs it without showing it, with all that it says in a file, and says whether it went well.
+    /// `None`: it was not over in that time, and was ended with everything that it had started.
+    pub(crate) fn within(
+        mut self,
+        output: &Path,
+        limit: Option<Duration>,
+    ) -> Result<Option<bool>, Failure> {
+        let failed = |e| format!("`{}`: {e}", self.shown);
+        let file = File::create(output).map_err(failed)?;
+        self.command.stdout(file.try_clone().map_err(failed)?).stderr(file);
+        // In a group of its own, which has its number.
+        let mut child = self.command.process_group(0).spawn().map_err(failed)?;
+        let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+        loop {
+            if let Some(status) = child.try_wait().map_err(failed)? {
+                return Ok(Some(status.success()));
+            }
+            if end.is_some_and(|end| Instant::now() >= end) {
+                let line = format!("kill -KILL -{}", child.id());
+                Command::new("sh").args(["-c", &line]).status().map_err(failed)?;
+                child.wait().map_err(failed)?;
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Runs it without showing it, and gives its standard output.
     pub(crate) fn output(mut self) -> Result<Vec<u8>, Failure> {
         let output = self
@@ -113,4 +143,32 @@ pub(crate) fn target_dir(root: &Path) -> PathBuf {
 /// Makes a folder and those above it.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_ended_with_all_that_it_started() {
+        let folder = std::env::temp_dir().join(format!("rmedia-within-{}", std::process::id()));
+        create_folder(&folder).unwrap();
+        let output = folder.join("output");
+        let shell =
+            |line: &str, limit| Run::new(&folder, "sh").args(["-c", line]).within(&output, limit);
+        assert_eq!(shell("echo yes", None), Ok(Some(true)));
+        assert_eq!(std::fs::read_to_string(&output).unwrap(), "yes\n");
+        assert_eq!(shell("exit 3", None), Ok(Some(false)));
+        let limit = Some(Duration::from_millis(200));
+        assert_eq!(shell("sleep 1000 & echo $!; wait", limit), Ok(None));
+        let inner = std::fs::read_to_string(&output).unwrap();
+        // It is gone, or is about to be.
+        while let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", inner.trim())) {
+            if stat.contains(") Z ") {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -82,6 +82,11 @@ impl Count {
         self.passed += number(" passed");
         self.failed += number(" failed");
     }
+
+    /// Whether no test has run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.passed + self.failed == 0
+    }
 }
 
 impl fmt::Display for Count {

@@ -26,9 +26,17 @@ fn origin() -> &'static Origin {
     })
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Readings on this thread.
+    static READINGS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
 /// The time now.
 #[inline]
 pub(crate) fn now() -> Ticks {
+    #[cfg(test)]
+    READINGS.set(READINGS.get() + 1);
     let origin = origin();
     if origin.raw { counter() } else { origin.instant.elapsed().as_nanos() as u64 }
 }
@@ -93,6 +101,9 @@ fn counter() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Pipeline;
+    use crate::manifest::Manifest;
+    use serde_json::json;
 
     #[test]
     fn ticks_become_the_time_of_the_os_clock() {
@@ -101,5 +112,30 @@ mod tests {
         let nanos = (now() - ticks) as f64 * nanos_per_tick();
         let truth = instant.elapsed().as_nanos() as f64;
         assert!((nanos / truth - 1.0).abs() < 0.05, "{nanos} ns by ticks, {truth} ns by the OS");
+    }
+
+    #[test]
+    fn a_run_of_n_nodes_reads_the_clock_n_plus_one_times() {
+        for (timing, nodes, want) in [("all", 1, 2), ("all", 2, 3), ("all", 7, 8), ("none", 7, 1)] {
+            let list: Vec<_> = (0..nodes)
+                .map(|n| json!({"id": format!("n{n}"), "node_type": "PassThrough"}))
+                .collect();
+            let links: Vec<_> = (1..nodes)
+                .map(|n| json!({"from": format!("n{}", n - 1), "to": format!("n{n}")}))
+                .collect();
+            let manifest = json!({
+                "version": "v1", "timing": timing, "nodes": list, "connections": links,
+            });
+            let manifest = Manifest::from_value(manifest).expect("it parses");
+            let run = Pipeline::from_manifest(&manifest).expect("it is valid");
+            // The first packet brings the format, which is more work.
+            for want in [None, Some(want), Some(want)] {
+                let before = READINGS.get();
+                run.push(json!(1)).expect("room");
+                let readings = READINGS.get() - before;
+                assert!(want.is_none_or(|want| readings == want), "{timing} {nodes}: {readings}");
+                assert!(run.try_pull().is_ok_and(|pull| pull.packet().is_some()));
+            }
+        }
     }
 }

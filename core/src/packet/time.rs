@@ -136,11 +136,15 @@ mod tests {
 
     #[test]
     fn counting_frames_never_drifts() {
-        let mut clock = SampleClock::new(MediaTime::from_millis(5), 44_100);
-        for _ in 0..44_100 {
-            clock.advance(441);
+        // Of these, only 441 frames are a whole number of nanoseconds.
+        for frames in [1, 160, 441, 1024] {
+            let mut clock = SampleClock::new(MediaTime::from_millis(5), 44_100);
+            for _ in 0..44_100 {
+                clock.advance(frames);
+            }
+            let counted = MediaTime::from_millis(frames as i64 * 1000);
+            assert_eq!(clock.now(), MediaTime::from_millis(5) + counted);
         }
-        assert_eq!(clock.now(), MediaTime::from_millis(5) + MediaTime::from_millis(441_000));
     }
 
     #[test]

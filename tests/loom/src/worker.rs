@@ -110,6 +110,25 @@ fn two_workers_and_a_pusher_never_run_it_at_once() {
 }
 
 #[test]
+fn a_letter_that_comes_while_others_are_taken_is_seen() {
+    loom::model(|| {
+        let letters = Arc::new(Letters::new());
+        letters.leave(1);
+        let other = {
+            let letters = letters.clone();
+            thread::spawn(move || letters.leave(2))
+        };
+        let mut taken = letters.take();
+        other.join().unwrap();
+        // As the runner: it looks only if there is something.
+        if letters.any() {
+            taken.append(&mut letters.take());
+        }
+        assert_eq!(taken, [1, 2]);
+    });
+}
+
+#[test]
 fn two_pushers_queue_it_once() {
     model_of_three(|| {
         let segment = Segment::new();

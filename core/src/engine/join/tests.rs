@@ -291,6 +291,7 @@ fn a_reset_forgets_all_but_the_ends_and_a_rewind_those_too() {
     lanes.push(0, Item(7, Some(300)));
     lanes.clear(|lane, item| dropped.push((lane, item.0)));
     assert_eq!((dropped, lanes.len(0)), (vec![(0, 7)], 0));
+    assert_eq!(step(&mut lanes, Gap(0, 5)), ">5", "what was told before is forgotten, too");
     assert_eq!(step(&mut lanes, Put(0, 10)), "0:10", "no bound is left, and lane 1 has ended");
     assert_eq!(step(&mut lanes, End(0)), "end");
     lanes.rewind(|_, _| panic!("nothing is there"));
