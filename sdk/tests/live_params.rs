@@ -6,7 +6,9 @@ use common::{assert_conserved, chain, mono, on, pipeline, pull_all};
 use remotemedia::engine::{ParamsOutcome, State};
 use remotemedia::error::detail;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Port};
-use remotemedia::{Audio, Engine, Error, Event, MediaTime, Packet, Pipeline, Pull, Result};
+use remotemedia::{
+    Audio, Engine, Error, Event, MediaTime, Packet, Pipeline, Pull, PushError, Result,
+};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -132,7 +134,11 @@ fn a_failure_on_a_worker_lets_go_of_what_waits_for_the_calling_threads_nodes() {
     registry.add::<Failing>("test").expect("free");
     let pipeline = on(&Engine::new(registry), manifest);
     let never = set(&pipeline, 2.0, Some(1_000_000)).expect("valid");
-    pipeline.push_to("n1", json!(1)).expect("room");
+    match pipeline.push_to("n1", json!(1)) {
+        // The worker may be as fast as that.
+        Ok(()) | Err(PushError::Failed(_)) => {}
+        Err(error) => panic!("there is room: {error}"),
+    }
     let told = || {
         std::iter::from_fn(|| pipeline.event()).any(|event| {
             matches!(event, Event::Params { seq, outcome: ParamsOutcome::Discarded, .. }

@@ -47,15 +47,15 @@ impl Runner {
                 }
                 slot.bound = slot.bound.max(end);
             }
-            match self.routes[index].get(port).map(Vec::as_slice) {
-                None | Some([]) => self.nodes[index].stats.unconnected.add(1),
-                Some(&[dest]) => self.send(shared, dest, packet),
-                Some(dests) => {
-                    for nth in 0..dests.len() - 1 {
-                        let dest = self.routes[index][port][nth];
+            match self.routes.of(index, port) {
+                [] => self.nodes[index].stats.unconnected.add(1),
+                &[dest] => self.send(shared, dest, packet),
+                [.., last] => {
+                    let last = *last;
+                    for nth in 0..self.routes.of(index, port).len() - 1 {
+                        let dest = self.routes.of(index, port)[nth];
                         self.send(shared, dest, packet.clone());
                     }
-                    let last = self.routes[index][port][self.routes[index][port].len() - 1];
                     self.send(shared, last, packet);
                 }
             }
@@ -152,9 +152,9 @@ impl Runner {
     pub(super) fn end_outputs(&mut self, shared: &Shared, index: usize) {
         self.nodes[index].discard_changes();
         self.report(shared, index);
-        for port in 0..self.routes[index].len() {
-            for nth in 0..self.routes[index][port].len() {
-                match self.routes[index][port][nth] {
+        for port in 0..self.routes.ports(index) {
+            for nth in 0..self.routes.of(index, port).len() {
+                match self.routes.of(index, port)[nth] {
                     Dest::Edge { node, lane, .. } => self.take_end(node, lane),
                     to => self.leaving.push_back(Leaving::End { to }),
                 }
@@ -215,11 +215,22 @@ impl Runner {
         (epochs == self.epochs && !over).then_some(state)
     }
 
+    /// Takes what leaves first.
+    #[inline]
+    fn leaves_first(&mut self) -> Option<Leaving> {
+        let first = self.leaving.pop_front();
+        if self.leaving.is_empty() {
+            // It begins at the front again: the same memory serves.
+            self.leaving.clear();
+        }
+        first
+    }
+
     /// Puts what leaves first into an output's queue. False: it stays.
     fn put_out(&mut self, shared: &Shared, held: &mut Held<'_, Outputs>, output: usize) -> bool {
         let Some(state) = self.may_leave(shared) else { return false };
         let (Outputs { list, seq }, bin) = held.parts();
-        let (packet, stamp) = match self.leaving.pop_front() {
+        let (packet, stamp) = match self.leaves_first() {
             Some(Leaving::Packet { packet, stamp, .. }) => (packet, stamp),
             _ => {
                 list[output].ended = true;
@@ -258,7 +269,7 @@ impl Runner {
         }
         let (link, to) = (shared.ways[index].link, shared.ways[index].to);
         let mut dropped = None;
-        match self.leaving.pop_front() {
+        match self.leaves_first() {
             Some(Leaving::Packet { packet, stamp, .. }) => {
                 let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
                 let (epoch, since) = (self.epochs.now, self.tick);

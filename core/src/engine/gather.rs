@@ -120,10 +120,10 @@ impl Runner {
     /// Tells those behind a node how far it has come, where that is news.
     #[inline(never)]
     pub(super) fn tell_bounds(&mut self, shared: &Shared, index: usize) {
-        for port in 0..self.routes[index].len() {
+        for port in 0..self.routes.ports(index) {
             let Some(until) = self.nodes[index].news_of(port) else { continue };
-            for nth in 0..self.routes[index][port].len() {
-                let dest = self.routes[index][port][nth];
+            for nth in 0..self.routes.of(index, port).len() {
+                let dest = self.routes.of(index, port)[nth];
                 self.send_gap(shared, dest, until);
             }
         }
@@ -192,8 +192,9 @@ impl NodeSlot {
             self.be_ordered(ports.len());
         }
         if join != Join::Any {
-            self.join = Some(super::join::Lanes::new(join, ports.len()));
+            self.join = Some(Box::new(super::join::Lanes::new(join, ports.len())));
         }
+        self.port = ports.first().copied().unwrap_or(0);
         self.lanes = ports;
     }
 }

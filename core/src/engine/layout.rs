@@ -2,7 +2,7 @@
 
 use super::life::Epochs;
 use super::queue::Level;
-use super::routes::{Dest, NodeSet, exits};
+use super::routes::{Dest, NodeSet, Routes, exits};
 use super::runner::{Runner, Way};
 use super::slot::NodeSlot;
 use crate::graph::Graph;
@@ -71,6 +71,7 @@ impl Runner {
         for slot in &mut slots {
             slot.open.copy_from_slice(&slot.links_in);
         }
+        let routes = Routes::new(&routes);
         let exits = exits(&slots, &routes);
         let sources = (0..slots.len()).filter(|&n| slots[n].is_source).collect();
         let hits = |hit: bool| slots.iter().any(|slot| slot.hit == hit);

@@ -156,6 +156,10 @@ impl Queue {
     /// Takes the oldest packet and counts it.
     pub(crate) fn pop(&mut self, stats: &LinkStats) -> Option<Queued> {
         let queued = self.items.pop_front()?;
+        if self.items.is_empty() {
+            // It begins at the front again: the same memory serves.
+            self.items.clear();
+        }
         self.level.remove(&queued.packet);
         stats.take(duration_ns(&queued.packet));
         Some(queued)

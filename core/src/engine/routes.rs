@@ -18,6 +18,54 @@ pub(super) enum Dest {
     },
 }
 
+/// Where every output port of a segment's nodes leads. One after the other, so that little memory is
+/// touched on the way through.
+pub(super) struct Routes {
+    dests: Vec<Dest>,
+    /// Per port: where its own begin; one more at the end.
+    ports: Vec<u32>,
+    /// Per node: its first port; one more at the end.
+    nodes: Vec<u32>,
+}
+
+impl Routes {
+    /// From lists per node and port.
+    pub(super) fn new(lists: &[Vec<Vec<Dest>>]) -> Self {
+        let mut routes = Self { dests: Vec::new(), ports: Vec::new(), nodes: Vec::new() };
+        for node in lists {
+            routes.nodes.push(routes.ports.len() as u32);
+            for port in node {
+                routes.ports.push(routes.dests.len() as u32);
+                routes.dests.extend_from_slice(port);
+            }
+        }
+        routes.nodes.push(routes.ports.len() as u32);
+        routes.ports.push(routes.dests.len() as u32);
+        routes
+    }
+
+    /// Ports of a node.
+    pub(super) fn ports(&self, node: usize) -> usize {
+        (self.nodes[node + 1] - self.nodes[node]) as usize
+    }
+
+    /// Where a port leads; a port that there isn't leads nowhere.
+    #[inline]
+    pub(super) fn of(&self, node: usize, port: usize) -> &[Dest] {
+        let at = self.nodes[node] as usize + port;
+        if at >= self.nodes[node + 1] as usize {
+            return &[];
+        }
+        &self.dests[self.ports[at] as usize..self.ports[at + 1] as usize]
+    }
+
+    /// Where all ports of a node lead.
+    fn of_node(&self, node: usize) -> &[Dest] {
+        let port = |node: usize| self.ports[self.nodes[node] as usize] as usize;
+        &self.dests[port(node)..port(node + 1)]
+    }
+}
+
 /// What has to have room before a node is called: where its emissions can lead to.
 #[derive(Default)]
 pub(super) struct Exits {
@@ -36,12 +84,12 @@ pub(super) struct Inside {
 }
 
 /// For each node, its exits.
-pub(super) fn exits(slots: &[NodeSlot], routes: &[Vec<Vec<Dest>>]) -> Vec<Exits> {
+pub(super) fn exits(slots: &[NodeSlot], routes: &Routes) -> Vec<Exits> {
     let mut exits: Vec<Exits> = Vec::new();
     exits.resize_with(slots.len(), Exits::default);
     for index in (0..slots.len()).rev() {
         let (mut outside, mut inside) = (Vec::new(), Vec::new());
-        for &dest in routes[index].iter().flatten() {
+        for &dest in routes.of_node(index) {
             match dest {
                 Dest::Edge { node, .. } if !slots[node].waits => {
                     outside.extend_from_slice(&exits[node].outside);

@@ -8,7 +8,7 @@
 use super::event::{Event, ParamsOutcome};
 use super::life::Epochs;
 use super::queue::{Level, duration_ns};
-use super::routes::{Dest, Exits, Inside, NodeSet};
+use super::routes::{Dest, Exits, Inside, NodeSet, Routes};
 use super::shared::Shared;
 use super::slot::{Desk, NodeSlot, Stage, Step};
 use super::stats::NodeStats;
@@ -85,8 +85,7 @@ pub(crate) struct Runner {
     pub(super) has_patience: bool,
     /// Per node of the graph: its place here.
     pub(super) places: Vec<usize>,
-    /// Per node, per output port.
-    pub(super) routes: Vec<Vec<Vec<Dest>>>,
+    pub(super) routes: Routes,
     /// Per node.
     pub(super) exits: Vec<Exits>,
     /// Per edge that is an exit: how full it is. Links of other edges have a level, too, unused.
@@ -327,7 +326,7 @@ impl Runner {
     /// Whatever is not as simple as that goes the general way, by `dispatch`.
     pub(super) fn express(&mut self, shared: &Shared, mut index: usize) -> Result<()> {
         while let [Emission { port, packet }] = self.collector.as_slice() {
-            let Some(&[dest]) = self.routes[index].get(*port).map(Vec::as_slice) else { break };
+            let &[dest] = self.routes.of(index, *port) else { break };
             let Dest::Edge { link, node, lane: to } = dest else {
                 if self.parted {
                     break;

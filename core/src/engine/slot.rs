@@ -57,40 +57,72 @@ pub(crate) struct Waiting {
     pub(crate) weight: u64,
 }
 
-/// A node in a running pipeline.
+/// A node in a running pipeline. What every packet needs comes first: with thousands of pipelines,
+/// each line of the cache that a packet touches has to be fetched.
+#[repr(C, align(64))]
 pub(crate) struct NodeSlot {
-    /// Its place in the graph.
-    pub(crate) index: usize,
-    pub(crate) id: Arc<str>,
     pub(crate) node: Box<dyn AnyNode>,
     pub(crate) stats: Arc<NodeStats>,
     pub(crate) inbox: VecDeque<Item>,
+    /// The port of its first lane.
+    pub(crate) port: u16,
     pub(crate) stage: Stage,
     /// Nothing inside: nothing came since it was made, reset or drained.
     pub(crate) clean: bool,
-    pub(crate) is_source: bool,
-    /// Whether interrupts hit it.
-    pub(crate) hit: bool,
-    pub(crate) max_in_flight: usize,
+    /// Packets may go straight to it: they never wait, and its errors need no care.
+    pub(super) direct: bool,
     /// Packets may wait for it, though it runs in the segment of what feeds it.
     pub(crate) waits: bool,
     /// It has a guard, which knows what its errors do.
     pub(crate) guarded: bool,
-    /// Packets may go straight to it: they never wait, and its errors need no care.
-    pub(super) direct: bool,
+    pub(super) ordered: bool,
+    pub(crate) any_broken: bool,
+    /// The packet being processed has another part to come.
+    pub(super) partial: bool,
+    /// There is something to tell besides `acks`.
+    pub(crate) news: bool,
+    /// Whether a join behind it wants to know that nothing earlier comes.
+    pub(crate) tells: bool,
+    pub(crate) is_source: bool,
+    /// A packet was lost: once the old tail is out, there is a break.
+    pub(super) gap: bool,
+    /// It waits in the runner's blocked set because an exit had no room.
+    pub(crate) no_room: bool,
+    /// Whether interrupts hit it.
+    pub(crate) hit: bool,
+    pub(super) keeps_time: bool,
+    /// Per port, or, where all lanes of a port are on their own, per lane.
+    pub(super) formats: Vec<Option<MediaFormat>>,
+    /// Per output port: nothing earlier will come out.
+    pub(super) advanced: Vec<MediaTime>,
+    /// Param changes that wait for their time, in order of time.
+    pub(crate) timed: VecDeque<Change>,
+    /// End of the last packet taken.
+    pub(super) reached: Option<MediaTime>,
+    /// The lane whose packet the node works on.
+    pub(crate) lane: usize,
+    pub(crate) max_in_flight: usize,
     /// Packets that the node's call counts for.
     pub(super) weight: u64,
     /// When that was pushed which is to be tried again.
     pub(super) stamp: Ticks,
-    /// A packet was lost: once the old tail is out, there is a break.
-    pub(super) gap: bool,
-    /// There is something to tell besides `acks`.
-    pub(crate) news: bool,
+    /// Its place in the graph.
+    pub(crate) index: usize,
+    /// Where packets of several connections find each other.
+    pub(crate) join: Option<Box<Lanes<Item>>>,
+    pub(crate) waiting: VecDeque<Waiting>,
+    /// What became of changes; the runner makes events of them.
+    pub(crate) acks: Vec<(u64, ParamsOutcome)>,
+    /// Not before then is it called again; by the engine's clock.
+    pub(crate) wait: Option<Nanos>,
+    /// `finish` was called; what it has left to emit comes by `resume`.
+    pub(super) finishing: bool,
+    // From here on: what few packets need.
+    pub(crate) id: Arc<str>,
     /// How long its tickets may take.
     pub(super) deadline: Option<Duration>,
     /// Tickets that were given up and have not come back.
     pub(super) zombies: Vec<TicketId>,
-    pub(crate) waiting: VecDeque<Waiting>,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
     /// Per input port: links in all.
@@ -98,8 +130,6 @@ pub(crate) struct NodeSlot {
     pub(super) inputs: Vec<Port>,
     /// Per connection that leads to it: its port.
     pub(crate) lanes: Vec<u16>,
-    /// Where packets of several connections find each other.
-    pub(crate) join: Option<Lanes<Item>>,
     /// A set of packets that the node takes next.
     pub(crate) set: Vec<Option<Item>>,
     /// What of it the node is given.
@@ -109,41 +139,16 @@ pub(crate) struct NodeSlot {
     pub(crate) arrived: VecDeque<(MediaTime, Nanos)>,
     /// When the join goes on without what it waits for, and which bound it waits for.
     pub(crate) patience: Option<(Nanos, MediaTime)>,
-    /// It waits in the runner's blocked set because an exit had no room.
-    pub(crate) no_room: bool,
-    /// Whether a join behind it wants to know that nothing earlier comes.
-    pub(crate) tells: bool,
-    pub(super) keeps_time: bool,
     /// Per output port: the last bound that was told.
     pub(super) told: Vec<MediaTime>,
-    /// The lane whose packet the node works on.
-    pub(crate) lane: usize,
-    /// Per output port: nothing earlier will come out.
-    pub(super) advanced: Vec<MediaTime>,
-    /// Per port, or, where all lanes of a port are on their own, per lane.
-    pub(super) formats: Vec<Option<MediaFormat>>,
-    pub(super) ordered: bool,
     /// Per output port: mark the next packet as DISCONT.
     pub(super) broken: Vec<bool>,
-    pub(crate) any_broken: bool,
-    /// The packet being processed has another part to come.
-    pub(super) partial: bool,
-    /// `finish` was called; what it has left to emit comes by `resume`.
-    pub(super) finishing: bool,
     /// The last change of format that no event tells of yet.
     pub(crate) format_change: Option<(MediaFormat, MediaFormat)>,
-    /// Param changes that wait for their time, in order of time.
-    pub(crate) timed: VecDeque<Change>,
-    /// What became of changes; the runner makes events of them.
-    pub(crate) acks: Vec<(u64, ParamsOutcome)>,
-    /// End of the last packet taken.
-    pub(super) reached: Option<MediaTime>,
     /// End of the last packet whose results are out.
     pub(crate) committed: Option<MediaTime>,
     /// Sources: time that they have reached.
     pub(crate) bound: MediaTime,
-    /// Not before then is it called again; by the engine's clock.
-    pub(crate) wait: Option<Nanos>,
     /// Sources in real time: when their media time was that.
     pub(crate) pace: Pace,
 }
@@ -211,6 +216,7 @@ impl NodeSlot {
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],
             inputs: spec.ports.inputs.clone(),
+            port: 0,
             lanes: Vec::new(),
             join: None,
             set: Vec::new(),
@@ -277,7 +283,10 @@ impl NodeSlot {
     /// The port that a lane leads to.
     #[inline]
     pub(crate) fn port_of(&self, lane: u16) -> usize {
-        self.lanes.get(usize::from(lane)).copied().map_or(0, usize::from)
+        match lane {
+            0 => usize::from(self.port),
+            lane => self.lanes.get(usize::from(lane)).copied().map_or(0, usize::from),
+        }
     }
 
     /// Takes the end of a link; the last one finishes the node.
@@ -369,6 +378,10 @@ impl NodeSlot {
         let Some(Item { packet: Some(packet), lane, .. }) = self.inbox.pop_front() else {
             unreachable!("it was there")
         };
+        if self.inbox.is_empty() {
+            // It begins at the front again: the same memory serves.
+            self.inbox.clear();
+        }
         (self.lane, self.weight) = (usize::from(lane), 1);
         self.clean = false;
         let first = desk.out.len();

@@ -99,17 +99,19 @@ impl DropReason {
     }
 }
 
-/// Counters of a link: a connection, an input or an output. `in = taken + dropped + queued`.
+/// Counters of a link: a connection, an input or an output. `in = taken + dropped + queued`. What
+/// every packet needs lies in one line of the cache.
 #[derive(Default)]
+#[repr(C, align(64))]
 pub(crate) struct LinkStats {
     pub(crate) entered: Counter,
     pub(crate) entered_ns: Counter,
     pub(crate) taken: Counter,
     pub(crate) taken_ns: Counter,
-    pub(crate) dropped: [Counter; DropReason::ALL.len()],
-    pub(crate) dropped_ns: Counter,
     pub(crate) high_water: Counter,
     waits: OnceLock<Box<Histogram>>,
+    pub(crate) dropped_ns: Counter,
+    pub(crate) dropped: [Counter; DropReason::ALL.len()],
 }
 
 impl LinkStats {
@@ -141,18 +143,21 @@ impl LinkStats {
     }
 }
 
-/// Counters of a node: `taken = done + failed + unmatched + held`.
+/// Counters of a node: `taken = done + failed + unmatched + held`. What every packet needs lies in
+/// one line of the cache.
 #[derive(Default)]
+#[repr(C, align(64))]
 pub(crate) struct NodeStats {
     pub(crate) taken: Counter,
     pub(crate) done: Counter,
-    pub(crate) failed: Counter,
-    pub(crate) unmatched: Counter,
     pub(crate) emitted: Counter,
-    pub(crate) unconnected: Counter,
-    pub(crate) copied_bytes: Counter,
     pub(crate) calls: Counter,
     pub(crate) busy_ticks: Counter,
+    times: OnceLock<Box<Histogram>>,
+    pub(crate) failed: Counter,
+    pub(crate) unmatched: Counter,
+    pub(crate) unconnected: Counter,
+    pub(crate) copied_bytes: Counter,
     pub(crate) latency_ns: Counter,
     /// What was done about errors, by `Recovery`.
     pub(crate) recovered: [Counter; Recovery::ALL.len()],
@@ -160,7 +165,6 @@ pub(crate) struct NodeStats {
     pub(crate) zombies: Counter,
     /// State of the breaker.
     pub(crate) breaker: Counter,
-    times: OnceLock<Box<Histogram>>,
 }
 
 impl NodeStats {
