@@ -274,6 +274,16 @@ impl NodeSlot {
         self.take(desk, port)
     }
 
+    /// Reads from each line of memory that a packet needs; see `Runner::fetch`.
+    #[inline]
+    pub(super) fn fetch(&self) -> usize {
+        self.inbox.len()
+            ^ self.formats.first().is_some_and(Option::is_some) as usize
+            ^ self.max_in_flight
+            ^ self.index
+            ^ self.stats.taken.get() as usize
+    }
+
     /// Keeps the lanes apart.
     pub(super) fn be_ordered(&mut self, lanes: usize) {
         self.ordered = true;
