@@ -152,12 +152,14 @@ def run_program(program: str, way: Way, path: Path, stress: float, seconds: int)
     found = RESULT.search(output)
     if found is None:
         note = f"no result within {limit:.0f} s" if code == -1 else f"ended with {code}"
+        print(f"test {program}, {way.name} ... FAILED {note}", flush=True)
         return Outcome(program, way.name, 0, 1, 0, took, note)
     passed, failed, ignored = (int(number) for number in found.groups())
     note = "; ".join(name + why for name, why in FAILED.findall(output))
     if code != 0 and failed == 0:
         # A tool found something in the program itself, after its last line.
         failed, note = 1, f"ended with {code}"
+        print(f"test {program}, {way.name} ... FAILED {note}", flush=True)
     return Outcome(program, way.name, passed, failed, ignored, took, note)
 
 

@@ -107,6 +107,17 @@ pub(crate) fn symbols(root: &Path) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
+/// The folder of the linker that comes with the compiler.
+fn lld(root: &Path) -> Result<PathBuf, Failure> {
+    let of = |what: &str| Run::new(root, "rustc").args(["--print", what]).text();
+    let (sysroot, host) = (of("sysroot")?, of("host-tuple")?);
+    let folder = Path::new(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/gcc-ld");
+    match folder.join("ld.lld").is_file() {
+        true => Ok(folder),
+        false => Err(format!("the Rust toolchain has no ld.lld in {}", folder.display())),
+    }
+}
+
 fn libraries(root: &Path, folder: &Path, staticlib: &Path, v: &Version) -> Result<(), Failure> {
     let lib = folder.join("lib");
     create_folder(&lib)?;
@@ -115,6 +126,10 @@ fn libraries(root: &Path, folder: &Path, staticlib: &Path, v: &Version) -> Resul
     Run::new(root, "gcc")
         .args(["-shared", "-o"])
         .args([&shared])
+        .args([format!("-B{}", lld(root)?.display()), "-fuse-ld=lld".to_owned()])
+        // What is the same code for several types is there once. Nothing compares functions by
+        // their address.
+        .args(["-Wl,--icf=all"])
         .args(symbols(root)?.iter().map(|name| format!("-Wl,-u,{name}")))
         .args([staticlib])
         .args(["-Wl,--gc-sections", "-Wl,-z,defs", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,nodelete"])

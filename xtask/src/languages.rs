@@ -7,8 +7,8 @@ use crate::test::Count;
 use crate::{Failure, abi, tools};
 use std::path::{Path, PathBuf};
 
-/// Largest shared library with all nodes, in bytes: 6 MiB.
-const LARGEST: u64 = 6 << 20;
+/// Largest shared library with all nodes, in bytes.
+const LARGEST: u64 = 6_000_000;
 
 /// Recordings that the examples work on.
 const RECORDINGS: &[&str] =

@@ -69,11 +69,17 @@ fn loom(root: &Path, count: &mut Count) -> Result<(), Failure> {
 pub(crate) struct Count {
     passed: u64,
     failed: u64,
+    /// What the programs said of those that failed.
+    named: Vec<String>,
 }
 
 impl Count {
-    /// Adds what a line of a test program's output says, if it is its summary.
+    /// Adds what a line of a test program's output says, if it is its summary or names a test that
+    /// failed.
     pub(crate) fn line(&mut self, line: &str) {
+        if line.starts_with("test ") && line.contains(" ... FAILED") {
+            self.named.push(line.trim_end().to_owned());
+        }
         let Some(summary) = line.trim_start().strip_prefix("test result: ") else { return };
         let number = |what: &str| {
             let before = summary.split(what).next().unwrap_or_default();
@@ -133,6 +139,7 @@ impl Report {
         for (name, failure) in &self.failures {
             println!("{name}: {failure}");
         }
+        self.count.named.iter().for_each(|test| println!("{test}"));
         println!("{}", self.count);
         if names.is_empty() { Ok(()) } else { Err(format!("failed: {}", names.join(", "))) }
     }
@@ -150,11 +157,13 @@ mod tests {
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; \
              finished in 0.01s\n",
             "test result_is_kept ... ok",
+            "test one_is_lost ... FAILED\n",
             "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
         ] {
             count.line(line);
         }
         assert_eq!((count.passed, count.failed), (15, 2));
+        assert_eq!(count.named, ["test one_is_lost ... FAILED"]);
     }
 
     #[test]
