@@ -330,6 +330,12 @@ fn what_keeps_a_graph_from_being_determinate_is_said() {
 }
 
 #[test]
+fn a_join_with_what_has_arrived_last_is_not_determinate() {
+    let graph = resolve(json!({"version": "v1", "nodes": [{"id": "l", "node_type": "Last"}]}));
+    assert_eq!(graph.indeterminate, ["'l' joins whatever has arrived last"]);
+}
+
+#[test]
 fn what_is_joined_by_time_is_determinate_and_what_is_joined_by_arrival_is_not() {
     let merged = |node: Json| {
         let manifest = json!({

@@ -251,6 +251,46 @@ fn a_node_with_too_many_tickets_that_do_not_come_back_gets_nothing() {
 }
 
 #[test]
+fn a_ticket_knows_when_nobody_wants_its_result_any_more() {
+    for fate in ["interrupt", "reset", "deadline", "cancel", "drop"] {
+        let engine = Engine::simulated(registry(), 1);
+        let (run, test) = start(&engine, -1, json!({"on_error": "skip", "deadline_ms": 700}));
+        run.push(packet(0)).expect("room");
+        let (ticket, packet) = job(test, 0);
+        assert!(!ticket.is_cancelled(), "{fate}");
+        match fate {
+            "interrupt" => _ = run.interrupt().expect("runs"),
+            "reset" => _ = run.reset().expect("runs"),
+            "deadline" => _ = run.pull(LONG).expect("runs"),
+            "cancel" => run.cancel(),
+            _ => drop(run),
+        }
+        assert!(ticket.is_cancelled(), "{fate}");
+        ticket.complete([(0, packet)]);
+    }
+}
+
+#[test]
+fn tickets_that_interrupts_forget_are_bounded_too_until_they_come_back() {
+    let (run, test) = start(&Engine::new(registry()), -1, json!({}));
+    for n in 0..30 {
+        // The queue before the node fills when it gets no more.
+        let _ = run.push(packet(n));
+        run.interrupt().expect("runs");
+    }
+    assert_eq!(count(&run, "zombies"), 12);
+    assert_eq!(JOBS.lock().expect("free")[&test].len(), 12, "four times three");
+    assert!(run.push(packet(30)).is_ok());
+    assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))));
+    bad(test, 7);
+    assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))), "it has the next one");
+    good(test, 30);
+    assert_eq!(values(&pull_all(&run)), [json!(30)]);
+    drop(run);
+    JOBS.lock().expect("free").remove(&test);
+}
+
+#[test]
 fn whatever_fails_in_whatever_order_what_comes_out_is_in_order_and_everything_is_counted() {
     for seed in 0..200 {
         let mut random = Random::new(seed);

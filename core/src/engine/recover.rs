@@ -199,16 +199,27 @@ impl NodeSlot {
         let mut count = 0;
         for waiting in &mut self.waiting {
             let late = waiting.outcome.is_none() && waiting.until.is_some_and(|at| at <= now);
-            if late && let Some(ticket) = waiting.ticket {
+            if late && let Some(ticket) = &waiting.ticket {
+                ticket.cancel();
                 let ms = self.deadline.map_or(0, |time| time.as_millis());
                 let message = format!("the result of the node did not come within {ms} ms");
                 waiting.outcome = Some(Err(Error::new(detail::NODE_DEADLINE, message)));
-                self.zombies.push(ticket);
+                self.zombies.push(ticket.id);
                 self.stats.zombies.add(1);
                 count += 1;
             }
         }
         count
+    }
+
+    /// Forgets all results that are to come. The work is still done somewhere.
+    pub(super) fn forget_tickets(&mut self) {
+        for waiting in self.waiting.drain(..) {
+            if let (Some(ticket), None) = (&waiting.ticket, &waiting.outcome) {
+                self.zombies.push(ticket.id);
+                self.stats.zombies.add(1);
+            }
+        }
     }
 
     /// Whether so many tickets were given up and not come back that the node gets nothing.

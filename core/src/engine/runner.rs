@@ -16,7 +16,7 @@ use super::ticks::{self, Ticks};
 use super::workers;
 use crate::error::Result;
 use crate::graph::{Lane, Timing};
-use crate::node::{Emission, TicketDesk, TicketId};
+use crate::node::{Emission, Opened, TicketDesk};
 use crate::packet::{MediaTime, Packet};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -100,7 +100,7 @@ pub(crate) struct Runner {
     /// What leads into the segment.
     pub(super) entries: Vec<Way>,
     pub(super) collector: Vec<Emission>,
-    pub(super) opened: Vec<TicketId>,
+    pub(super) opened: Vec<Opened>,
     /// A result that is complete waits in a node for room.
     pub(super) held_back: bool,
     /// Something was done since `take_worked` was called.

@@ -12,7 +12,7 @@ use super::ticks::Ticks;
 use crate::error::{Error, Result, detail};
 use crate::graph::GraphNode;
 use crate::node::{
-    AnyNode, Context, Emission, Flow, MediaFormat, Outcome, Port, TicketDesk, TicketId,
+    AnyNode, Context, Emission, Flow, MediaFormat, Opened, Outcome, Port, TicketDesk, TicketId,
 };
 use crate::packet::{MediaTime, Packet, Pool};
 use std::collections::VecDeque;
@@ -43,7 +43,7 @@ pub(crate) enum Stage {
 /// A result that is not committed yet.
 pub(crate) struct Waiting {
     /// `None`: it was there at once, and waits for older ones.
-    pub(crate) ticket: Option<TicketId>,
+    pub(crate) ticket: Option<Opened>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) early: Vec<Emission>,
     pub(crate) stamp: Ticks,
@@ -55,6 +55,13 @@ pub(crate) struct Waiting {
     pub(crate) reached: Option<MediaTime>,
     /// Packets that it counts for: those of a set together.
     pub(crate) weight: u64,
+}
+
+impl Waiting {
+    /// Whether it is the result of that ticket.
+    pub(super) fn is_for(&self, ticket: TicketId) -> bool {
+        self.ticket.as_ref().is_some_and(|opened| opened.id == ticket)
+    }
 }
 
 /// A node in a running pipeline. What every packet needs comes first: with thousands of pipelines,
@@ -121,7 +128,7 @@ pub(crate) struct NodeSlot {
     pub(crate) id: Arc<str>,
     /// How long its tickets may take.
     pub(super) deadline: Option<Duration>,
-    /// Tickets that were given up and have not come back.
+    /// Tickets that were given up, or forgotten, and have not come back.
     pub(super) zombies: Vec<TicketId>,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
@@ -156,7 +163,7 @@ pub(crate) struct NodeSlot {
 /// What a call of a node needs from the pipeline.
 pub(crate) struct Desk<'a> {
     pub(crate) out: &'a mut Vec<Emission>,
-    pub(crate) opened: &'a mut Vec<TicketId>,
+    pub(crate) opened: &'a mut Vec<Opened>,
     pub(crate) pool: &'a Pool,
     pub(crate) tickets: &'a TicketDesk,
     pub(crate) links: &'a [LinkStats],
@@ -413,7 +420,7 @@ impl NodeSlot {
         &mut self,
         desk: &mut Desk<'_>,
         flow: Flow,
-        ticket: Option<TicketId>,
+        ticket: Option<Opened>,
         first: usize,
         stamp: Ticks,
     ) -> Result<Step> {
@@ -604,7 +611,7 @@ impl NodeSlot {
     }
 
     /// The ticket that a call has opened, which must go with what it returned.
-    pub(super) fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<TicketId>> {
+    pub(super) fn ticket_of(&self, flow: Flow, desk: &mut Desk<'_>) -> Result<Option<Opened>> {
         match (flow, desk.opened.pop()) {
             (Flow::Pending, None) => Err(self.broke_contract("returned Pending without a ticket")),
             (Flow::Done | Flow::More | Flow::Wait(_), Some(_)) => {
@@ -646,7 +653,7 @@ impl NodeSlot {
     /// Forgets everything inside. Params, formats and ends stay.
     pub(crate) fn reset(&mut self) {
         self.node.reset();
-        self.waiting.clear();
+        self.forget_tickets();
         self.told.fill(NEVER);
         self.advanced.fill(NEVER);
         self.patience = None;

@@ -161,7 +161,7 @@ pub(crate) struct NodeStats {
     pub(crate) latency_ns: Counter,
     /// What was done about errors, by `Recovery`.
     pub(crate) recovered: [Counter; Recovery::ALL.len()],
-    /// Tickets that were given up.
+    /// Tickets that were given up, or forgotten by an interrupt or reset.
     pub(crate) zombies: Counter,
     /// State of the breaker.
     pub(crate) breaker: Counter,

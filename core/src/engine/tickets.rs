@@ -14,7 +14,7 @@ impl Runner {
         for (ticket, outcome) in mail.take() {
             let waiting = self.nodes.iter_mut().flat_map(|n| n.waiting.iter_mut());
             // A ticket of an older epoch has no place any more.
-            if let Some(waiting) = { waiting }.find(|w| w.ticket == Some(ticket)) {
+            if let Some(waiting) = { waiting }.find(|w| w.is_for(ticket)) {
                 waiting.outcome = Some(outcome);
             } else {
                 self.nodes.iter_mut().for_each(|n| n.zombies.retain(|zombie| *zombie != ticket));

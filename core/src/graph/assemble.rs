@@ -7,7 +7,7 @@ use super::{
 };
 use crate::error::detail;
 use crate::manifest::{Problems, check_params, error, warning};
-use crate::node::{Caps, NodeType, Port};
+use crate::node::{Caps, Join, NodeType, Port};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -349,6 +349,11 @@ impl Assembly {
         for (end, count) in shared.into_iter().filter(|(end, _)| by_arrival(end.node)) {
             let name = self.name(end, true);
             reasons.push(format!("'{name}' takes from {count} producers in order of arrival"));
+        }
+        for node in self.nodes.iter().flatten() {
+            if node.ports.join == Join::LatestArrived {
+                reasons.push(format!("'{}' joins whatever has arrived last", node.id));
+            }
         }
         let lossy = |queue: &QueueLimits| queue.policy != QueuePolicy::Block;
         for link in self.links.iter().filter(|l| lossy(&l.queue)) {

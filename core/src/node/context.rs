@@ -1,7 +1,7 @@
 //! What a node works with while it is called.
 
 use super::MediaFormat;
-use super::ticket::{Mailbox, Ticket, TicketId};
+use super::ticket::{Mailbox, Opened, Ticket, TicketId};
 use crate::packet::{MediaTime, Packet, Pool};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct Context<'a> {
     pub(crate) advanced: &'a mut [MediaTime],
     pub(crate) copied_bytes: &'a mut u64,
     pub(crate) tickets: Option<&'a TicketDesk>,
-    pub(crate) opened: &'a mut Vec<TicketId>,
+    pub(crate) opened: &'a mut Vec<Opened>,
     pub(crate) format: Option<&'a MediaFormat>,
     /// Set where the engine should ask what there is to tell.
     pub(crate) news: &'a mut bool,
@@ -108,7 +108,8 @@ impl Context<'_> {
         let desk = self.tickets?;
         let id = desk.next.get();
         desk.next.set(id.next());
-        self.opened.push(id);
-        Some(Ticket::new(id, desk.mailbox.clone()))
+        let (ticket, opened) = Ticket::open(id, desk.mailbox.clone());
+        self.opened.push(opened);
+        Some(ticket)
     }
 }

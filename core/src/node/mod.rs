@@ -29,6 +29,7 @@ pub use descriptor::{Descriptor, Port, Ports};
 pub use join::Join;
 pub use params::{Choice, NoParams, Params};
 pub use registry::{BUILTIN, Lookup, NodeType, Registry};
+pub(crate) use ticket::Opened;
 pub use ticket::{Ticket, TicketId};
 
 pub(crate) use context::TicketDesk;

@@ -1,7 +1,7 @@
 //! Drives one node without a pipeline, for a node's own tests.
 
 use super::params::{ParamSpec, Params};
-use super::ticket::TicketId;
+use super::ticket::Opened;
 use super::{AnyNode, Context, Emission, Flow, MediaFormat, Node};
 use crate::error::Result;
 use crate::packet::{Audio, AudioFormat, MediaTime, Packet, Pool};
@@ -18,7 +18,7 @@ pub struct Harness {
     lane: usize,
     lanes: usize,
     copied: u64,
-    opened: Vec<TicketId>,
+    opened: Vec<Opened>,
 }
 
 impl Harness {

@@ -9,6 +9,7 @@ use super::context::Emission;
 use crate::error::{Error, detail};
 use crate::packet::Packet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Number of a ticket within its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,16 +31,46 @@ pub(crate) trait Mailbox: Send + Sync {
     fn deliver(&self, ticket: TicketId, outcome: Outcome);
 }
 
+/// The engine's side of an open ticket. Once it is gone, nobody wants the result any more.
+pub(crate) struct Opened {
+    pub(crate) id: TicketId,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Opened {
+    /// Tells whoever has the ticket that its result is not wanted.
+    pub(crate) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
 /// The right to deliver one result later. Dropping it unused is an error of the node.
 #[must_use = "a ticket that is dropped fails its node"]
 pub struct Ticket {
     id: TicketId,
     mailbox: Option<Arc<dyn Mailbox>>,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Ticket {
-    pub(crate) fn new(id: TicketId, mailbox: Arc<dyn Mailbox>) -> Self {
-        Self { id, mailbox: Some(mailbox) }
+    /// A ticket, and what the engine keeps of it.
+    pub(crate) fn open(id: TicketId, mailbox: Arc<dyn Mailbox>) -> (Self, Opened) {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let opened = Opened { id, cancelled: cancelled.clone() };
+        (Self { id, mailbox: Some(mailbox), cancelled }, opened)
+    }
+
+    /// Whether nobody wants the result any more: an interrupt or reset has forgotten what it belongs
+    /// to, its deadline has passed, or the pipeline is over. Work that looks now and then can end
+    /// early; what is delivered all the same is dropped. Any thread; never waits.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
     }
 
     /// Its number.

@@ -30,6 +30,7 @@ pub(crate) fn without_adapter() -> Registry {
     registry.add::<Join>("test").unwrap();
     registry.add::<Funnel>("test").unwrap();
     registry.add::<Sum>("test").unwrap();
+    registry.add::<Last>("test").unwrap();
     registry.add::<Dice>("test").unwrap();
     registry.add::<FileReader>("test").unwrap();
     registry.add::<Twin>("one").unwrap();
@@ -216,6 +217,18 @@ test_node!(
         inputs: &[Port::any("in", Caps::ANY, "Many.")],
         outputs: &[Port::new("out", Caps::ANY, "All of them.")],
         ..Descriptor::new("Funnel", "One input for many.")
+    }
+);
+
+test_node!(
+    /// Joins with what has come last.
+    Last,
+    NoParams,
+    Descriptor {
+        inputs: &[Port::new("in", Caps::ANY, "One."), Port::new("other", Caps::ANY, "Another.")],
+        outputs: &[Port::new("out", Caps::ANY, "Both.")],
+        join: remotemedia::node::Join::LatestArrived,
+        ..Descriptor::new("Last", "Joins with what has come last.")
     }
 );
 

@@ -8,7 +8,6 @@
 
 use super::{Latency, Quality, Ratio, finite};
 use multiversion::multiversion;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Most coefficients for a bank with exact phases: 2 MB of them.
 const MAX_EXACT: u64 = 1 << 19;
@@ -49,8 +48,7 @@ impl Shape {
 }
 
 pub(super) struct Fir {
-    /// The same one for all resamplers of its kind.
-    bank: Arc<Bank>,
+    bank: Bank,
     /// A row between two rows of the bank.
     blend: Vec<f32>,
     ratio: Ratio,
@@ -66,23 +64,10 @@ pub(super) struct Fir {
     phase: u64,
 }
 
-/// What a bank's coefficients depend on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Design {
-    ratio: Ratio,
-    /// Half the filter in input frames.
-    half: usize,
-    taps: usize,
-    /// As a part of the input's Nyquist frequency.
-    cutoff: f64,
-    /// In dB.
-    rejection: f64,
-}
-
 /// Rows of coefficients, one for each phase.
 struct Bank {
-    design: Design,
     coefficients: Vec<f32>,
+    taps: usize,
     /// Phases from one input frame to the next.
     rows: u64,
     /// Whether phases lie between the rows.
@@ -103,7 +88,7 @@ impl Fir {
         let cutoff = band * (stop - transition / 2.0);
         let half = half as usize;
         let taps = (2 * half).next_multiple_of(LANES);
-        let bank = Bank::shared(Design { ratio, half, taps, cutoff, rejection: shape.rejection });
+        let bank = Bank::new(ratio, half, taps, cutoff, kaiser_beta(shape.rejection));
         let capacity = 2 * taps + BLOCK;
         let mut fir = Self {
             bank,
@@ -127,7 +112,7 @@ impl Fir {
 
     pub(super) fn reset(&mut self) {
         // Silence before the first frame, which the first output frame has in its middle.
-        self.len = self.bank.design.taps - self.half - 1;
+        self.len = self.bank.taps - self.half - 1;
         self.start = 0;
         self.phase = 0;
         for history in self.history.chunks_exact_mut(self.capacity) {
@@ -136,8 +121,7 @@ impl Fir {
     }
 
     pub(super) fn output_frames(&self, input: usize) -> usize {
-        let Some(last_start) = (self.len + input).checked_sub(self.start + self.bank.design.taps)
-        else {
+        let Some(last_start) = (self.len + input).checked_sub(self.start + self.bank.taps) else {
             return 0;
         };
         // Frame k reads from start + (phase + k × down) / up; count those at last_start or before.
@@ -146,7 +130,7 @@ impl Fir {
     }
 
     pub(super) fn process(&mut self, mut input: &[f32], mut output: &mut [f32]) {
-        if self.start >= self.bank.design.taps {
+        if self.start >= self.bank.taps {
             // What stays is no more than what goes: cheap, and the same memory serves for the next
             // packet, so that many resamplers together stay in the caches.
             self.drop_read();
@@ -219,27 +203,8 @@ impl Fir {
     }
 }
 
-/// The banks that are in use.
-static BANKS: Mutex<Vec<Weak<Bank>>> = Mutex::new(Vec::new());
-
 impl Bank {
-    /// The bank of that design: the one that others use already, or a new one.
-    fn shared(design: Design) -> Arc<Self> {
-        // Made under the lock: who wants the same one at the same time waits for it.
-        let mut banks = BANKS.lock().unwrap_or_else(PoisonError::into_inner);
-        banks.retain(|bank| bank.strong_count() > 0);
-        let same = |bank: &Arc<Self>| bank.design == design;
-        if let Some(bank) = banks.iter().filter_map(Weak::upgrade).find(same) {
-            return bank;
-        }
-        let bank = Arc::new(Self::new(design));
-        banks.push(Arc::downgrade(&bank));
-        bank
-    }
-
-    fn new(design: Design) -> Self {
-        let Design { ratio, half, taps, cutoff, rejection } = design;
-        let beta = kaiser_beta(rejection);
+    fn new(ratio: Ratio, half: usize, taps: usize, cutoff: f64, beta: f64) -> Self {
         let exact = ratio.up * taps as u64 <= MAX_EXACT;
         let rows = if exact {
             ratio.up
@@ -261,12 +226,11 @@ impl Bank {
                 *into = (c / sum) as f32;
             }
         }
-        Self { design, coefficients, rows, between: !exact }
+        Self { coefficients, taps, rows, between: !exact }
     }
 
     fn row(&self, row: usize) -> &[f32] {
-        let taps = self.design.taps;
-        &self.coefficients[row * taps..][..taps]
+        &self.coefficients[row * self.taps..][..self.taps]
     }
 }
 
@@ -291,7 +255,7 @@ fn filter(
     for group in output.chunks_mut(GROUP * channels) {
         let frames = group.len() / channels;
         for sums in &mut lanes[..frames] {
-            let input = &history[start..start + bank.design.taps];
+            let input = &history[start..start + bank.taps];
             let eight: [f32; LANES] = if bank.between {
                 let place = phase * bank.rows;
                 let row = (place / ratio.up) as usize;
@@ -367,23 +331,4 @@ fn bessel_i0(x: f64) -> f64 {
         n += 1.0;
     }
     sum
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn resamplers_of_a_kind_share_their_coefficients() {
-        let fir = |from, to| {
-            let shape = Shape::new(Quality::Medium, Latency::Auto);
-            Fir::new(from, Ratio::new(from, to), 1, shape)
-        };
-        let (one, same, other) = (fir(44_100, 16_000), fir(44_100, 16_000), fir(44_100, 8_000));
-        assert!(Arc::ptr_eq(&one.bank, &same.bank) && !Arc::ptr_eq(&one.bank, &other.bank));
-        let design = one.bank.design;
-        drop((one, same));
-        let again = fir(44_100, 16_000);
-        assert_eq!((Arc::strong_count(&again.bank), again.bank.design), (1, design));
-    }
 }
