@@ -1191,6 +1191,17 @@ int32_t rmedia_job_emit(struct rmedia_job_t job,
 RMEDIA_API int32_t rmedia_job_done(struct rmedia_job_t job);
 
 /**
+ * 1 when nobody wants the job's result any more: an interrupt or reset has forgotten its packet, its
+ * deadline has passed, or the pipeline is over. Work that asks now and then can end early; the job has
+ * to be ended all the same, and what it emitted is dropped. 0 while the result is wanted.
+ *
+ * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
+ * Errors: STATE for a job that has ended.
+ */
+RMEDIA_API
+int32_t rmedia_job_is_cancelled(struct rmedia_job_t job);
+
+/**
  * Fails a job with a message for people. In a function node's function: say why here, then return
  * a negative status. Elsewhere it ends the job, as rmedia_job_done does.
  *

@@ -237,6 +237,24 @@ pub extern "C" fn rmedia_job_done(job: rmedia_job_t) -> i32 {
     })
 }
 
+/// 1 when nobody wants the job's result any more: an interrupt or reset has forgotten its packet, its
+/// deadline has passed, or the pipeline is over. Work that asks now and then can end early; the job has
+/// to be ended all the same, and what it emitted is dropped. 0 while the result is wanted.
+///
+/// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
+/// Errors: STATE for a job that has ended.
+#[unsafe(no_mangle)]
+pub extern "C" fn rmedia_job_is_cancelled(job: rmedia_job_t) -> i32 {
+    call(|| {
+        let pinned = JOBS.pin(job.id).ok_or_else(|| bad_handle("job"))?;
+        let state = pinned.lock();
+        if state.ended {
+            return Err(over());
+        }
+        Ok(i32::from(state.ticket.as_ref().is_some_and(Ticket::is_cancelled)))
+    })
+}
+
 /// Fails a job with a message for people. In a function node's function: say why here, then return
 /// a negative status. Elsewhere it ends the job, as rmedia_job_done does.
 ///

@@ -792,9 +792,12 @@ static void destroy_ends_waits(void) {
     }
     while (atomic_load(&b.begun) < BLOCKED) check_sleep(1);
     check_sleep(100);
+    CHECK_IS(rmedia_job_is_cancelled(job.job), 0);
     CHECK_IS(rmedia_pipeline_destroy(b.pipeline), RMEDIA_OK);
     for (int n = 0; n < BLOCKED; n++) pthread_join(threads[n], NULL);
+    CHECK_IS(rmedia_job_is_cancelled(job.job), 1);
     CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);
+    CHECK_IS(rmedia_job_is_cancelled(job.job), RMEDIA_E_BAD_HANDLE);
     job = job_take(engine);
     CHECK_IS(job.kind, RMEDIA_JOB_CLOSE);
     CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);

@@ -253,6 +253,11 @@ CALL(job_emit) {
     if (status != RMEDIA_OK) rmedia_packet_release(packet);
     return status;
 }
+/** The pipeline of that job is gone, so it is 1. */
+CALL(job_is_cancelled) {
+    int32_t status = rmedia_job_is_cancelled(JOB_OF(with));
+    return status == 1 ? RMEDIA_OK : status;
+}
 CALL(job_done) { return rmedia_job_done(JOB_OF(with)); }
 CALL(job_fail) { return rmedia_job_fail(JOB_OF(with), "no"); }
 
@@ -301,6 +306,7 @@ static const call CALLS[] = {
     ROW_ZERO(engine_next_job, ENGINE),
     ROW(job_emit, JOB),
     ROW(job_emit, PACKET),
+    ROW(job_is_cancelled, JOB),
     ROW(error_status, ERROR),
     ROW(error_detail, ERROR),
     ROW(error_message, ERROR),

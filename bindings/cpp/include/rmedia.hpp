@@ -812,6 +812,8 @@ class host_job {
         rmedia::packet shared = packet().share(e);
         return e ? e.status() : emit(std::move(shared), port, e);
     }
+    /// Whether nobody wants the result any more; the job has to be ended all the same.
+    bool is_cancelled() const noexcept { return rmedia_job_is_cancelled(get()) == 1; }
     /// Ends the job; what it emitted goes on.
     rmedia::status done() noexcept { return static_cast<rmedia::status>(rmedia_job_done(take())); }
     /// Ends the job, and with it its pipeline, with a message for people.

@@ -1392,6 +1392,17 @@ class Library:
         """
         ...
 
+    @_function(c_int32, rmedia_job_t)
+    def rmedia_job_is_cancelled(self, job: rmedia_job_t) -> int:
+        """1 when nobody wants the job's result any more: an interrupt or reset has forgotten its packet, its
+        deadline has passed, or the pipeline is over. Work that asks now and then can end early; the job has
+        to be ended all the same, and what it emitted is dropped. 0 while the result is wanted.
+
+        Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
+        Errors: STATE for a job that has ended.
+        """
+        ...
+
     @_function(c_int32, rmedia_job_t, c_char_p)
     def rmedia_job_fail(self, job: rmedia_job_t, message: bytes | None) -> int:
         """Fails a job with a message for people. In a function node's function: say why here, then return
@@ -1809,6 +1820,10 @@ class Job:
         call = self.library.rmedia_job_emit
         _call(self.library, call, self.handle, port, packet.handle)
         packet.handle = rmedia_packet_t()
+
+    def is_cancelled(self) -> bool:
+        """Whether nobody wants its result any more; it has to be ended all the same."""
+        return _checked(self.library, self.library.rmedia_job_is_cancelled(self.handle)) == 1
 
     def done(self) -> None:
         """Ends it well."""

@@ -7,7 +7,9 @@ use rmedia_capi::abi::{
     RMEDIA_JOB_DRAIN, RMEDIA_JOB_PARAMS, RMEDIA_JOB_PROCESS, RMEDIA_JOB_RESET, rmedia_job_info_t,
     rmedia_job_t,
 };
-use rmedia_capi::job::{rmedia_job_done, rmedia_job_emit, rmedia_job_fail};
+use rmedia_capi::job::{
+    rmedia_job_done, rmedia_job_emit, rmedia_job_fail, rmedia_job_is_cancelled,
+};
 use std::ffi::{CStr, c_char};
 
 /// What a host node is asked to do.
@@ -103,6 +105,14 @@ impl Job {
         call(|error| unsafe { rmedia_job_emit(self.handle, port, packet.handle(), error) })?;
         packet.given();
         Ok(())
+    }
+
+    /// Whether nobody wants its result any more; it has to be ended all the same.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn is_cancelled(&self) -> Result<bool> {
+        Ok(checked(rmedia_job_is_cancelled(self.handle))? == 1)
     }
 
     /// Ends it well.
