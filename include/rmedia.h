@@ -1193,10 +1193,12 @@ RMEDIA_API int32_t rmedia_job_done(struct rmedia_job_t job);
 /**
  * 1 when nobody wants the job's result any more: an interrupt or reset has forgotten its packet, its
  * deadline has passed, or the pipeline is over. Work that asks now and then can end early; the job has
- * to be ended all the same, and what it emitted is dropped. 0 while the result is wanted.
+ * to be ended all the same, and what it emitted is dropped. 0 while the result is wanted. It tells of
+ * jobs that go on after a call: those of the queue that work on a packet or drain, and those whose
+ * function has returned RMEDIA_IN_FLIGHT. Of all others it is 0.
  *
- * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
- * Errors: STATE for a job that has ended.
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ * Errors: BAD_HANDLE for a job that has ended.
  */
 RMEDIA_API
 int32_t rmedia_job_is_cancelled(struct rmedia_job_t job);

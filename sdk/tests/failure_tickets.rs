@@ -251,6 +251,36 @@ fn a_node_with_too_many_tickets_that_do_not_come_back_gets_nothing() {
 }
 
 #[test]
+fn a_result_that_comes_too_late_is_dropped_also_while_a_full_output_holds_up_the_error() {
+    let engine = Engine::simulated(registry(), 1);
+    let test = NEXT.fetch_add(1, Ordering::Relaxed);
+    let params = json!({"test": test, "refuse": -1});
+    let fields = json!({"on_error": "skip", "deadline_ms": 10});
+    let mut manifest = node("Later", params, fields.clone());
+    manifest["queue"] = json!({"items": 1});
+    let run = on(&engine, manifest);
+    // Their number is above what the node may have given up and not got back.
+    for round in 0..8 {
+        let first = 3 * round;
+        for n in first..first + 3 {
+            run.push(packet(n)).expect("room");
+        }
+        good(test, first);
+        run.advance().expect("runs");
+        // Time passes with another one.
+        let (other, others) = start(&engine, -1, fields.clone());
+        other.push(packet(0)).expect("room");
+        let _ = other.pull(LONG).expect("runs");
+        bad(others, 0);
+        run.advance().expect("runs");
+        (first + 1..first + 3).for_each(|n| good(test, n));
+        run.advance().expect("runs");
+        assert_eq!(values(&pull_all(&run)), [json!(first)]);
+    }
+    assert_eq!((count(&run, "error_count"), count(&run, "zombies")), (16, 16));
+}
+
+#[test]
 fn a_ticket_knows_when_nobody_wants_its_result_any_more() {
     for fate in ["interrupt", "reset", "deadline", "cancel", "drop"] {
         let engine = Engine::simulated(registry(), 1);
@@ -280,6 +310,8 @@ fn tickets_that_interrupts_forget_are_bounded_too_until_they_come_back() {
     }
     assert_eq!(count(&run, "zombies"), 12);
     assert_eq!(JOBS.lock().expect("free")[&test].len(), 12, "four times three");
+    // Nothing waits for it, so it is packets that are wanted.
+    assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::Need(_)))));
     assert!(run.push(packet(30)).is_ok());
     assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))));
     bad(test, 7);

@@ -127,8 +127,8 @@ fn libraries(root: &Path, folder: &Path, staticlib: &Path, v: &Version) -> Resul
         .args(["-shared", "-o"])
         .args([&shared])
         .args([format!("-B{}", lld(root)?.display()), "-fuse-ld=lld".to_owned()])
-        // What is the same code for several types is there once. Nothing compares functions by
-        // their address.
+        // What is the same code for several types is there once. Nothing depends on
+        // different functions having different addresses.
         .args(["-Wl,--icf=all"])
         .args(symbols(root)?.iter().map(|name| format!("-Wl,-u,{name}")))
         .args([staticlib])

@@ -306,7 +306,11 @@ impl Life {
 
     /// Nothing runs any more, and no node holds a packet.
     fn settled(&mut self) -> Result<(), Wrong> {
+        let end = Instant::now() + LONG;
         while !matches!(self.run.advance(), Ok(Reason::Need(_)) | Err(_)) {
+            if Instant::now() > end {
+                return Err("it does not come to rest".to_owned());
+            }
             std::thread::yield_now();
         }
         if let Some(what) = self.lost() {

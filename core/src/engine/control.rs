@@ -184,9 +184,8 @@ impl Pipeline {
         if shared.life.advance(State::Cancelled) {
             shared.event(Event::State(State::Cancelled));
             shared.clear_outputs(DropReason::Cancelled);
-            if inside::check(shared).is_ok() {
-                shared.run(Drive::Pushed);
-            }
+            // Also from inside a node: whoever has the turn looks again, else no node code runs.
+            shared.run(Drive::Control);
             shared.wake_workers();
             shared.wait.notify();
         }

@@ -63,6 +63,7 @@ impl Runner {
         };
         self.held_back = false;
         self.collector.clear();
+        self.opened.clear();
         self.drop_inside(shared, reason, true);
         self.paused.clear();
         for index in 0..self.nodes.len() {

@@ -65,7 +65,7 @@ impl Pipeline {
     }
 
     /// The figures of a link or node that don't add up, if there is one: on a link `in = taken +
-    /// dropped + queued`, at a node `taken ≥ done + failed` (rule S19). Of a pipeline that rests;
+    /// dropped + queued`, at a node `taken ≥ done + failed + unmatched` (rule S19). Of a pipeline that rests;
     /// while it runs, what is just on its way may show.
     pub fn unbalanced(&self) -> Option<Json> {
         let shared = &*self.shared;
@@ -77,7 +77,7 @@ impl Pipeline {
         });
         let node = (0..shared.nodes.len()).find(|n| {
             let stats = &shared.nodes[*n];
-            stats.taken.get() < stats.done.get() + stats.failed.get()
+            stats.taken.get() < stats.done.get() + stats.failed.get() + stats.unmatched.get()
         });
         match (link, node) {
             (Some(link), _) => Some(link_json(shared, link, scale)),

@@ -62,7 +62,7 @@ impl Pipeline {
         );
         family(
             "node_zombies_total",
-            "Tickets of a node that were given up as they came too late.",
+            "Tickets of a node that were given up as they came too late, or forgotten by an interrupt or reset.",
             "counter",
             &nodes(&|n| stats[n].zombies.get() as f64),
         );

@@ -1,6 +1,7 @@
 //! How a run leaves its segment: what waits, and what would have to come before it goes on.
 
 use super::clock::Nanos;
+use super::item::Item;
 use super::runner::Runner;
 use super::shared::Shared;
 use super::slot::{NodeSlot, Stage};
@@ -49,9 +50,9 @@ impl Runner {
 
     #[inline(never)]
     fn tell_all(&mut self, shared: &Shared, queued: bool) {
-        let open = |n: &NodeSlot| {
-            n.has_too_many_zombies() || n.waiting.iter().any(|w| w.outcome.is_none())
-        };
+        // Where nothing waits for it, tickets that were given up hold up nothing.
+        let held_up = |n: &NodeSlot| n.has_too_many_zombies() && n.inbox.iter().any(Item::is_work);
+        let open = |n: &NodeSlot| held_up(n) || n.waiting.iter().any(|w| w.outcome.is_none());
         let waits = self.has_tickets.then(|| self.nodes.iter().find(|n| open(n))).flatten();
         let in_flight = waits.map(|n| n.index);
         let due = self.due(shared);

@@ -412,6 +412,8 @@ impl Shared {
                 Err(panic) => (false, Some(panic_error(&*panic).in_node(&*runner.current_id()))),
             };
             if let Some(error) = error {
+                // What was emitted before is pulled before the error.
+                let _ = catch_unwind(AssertUnwindSafe(|| runner.flush(self)));
                 self.fail(error);
                 // Once more, to let go of everything.
                 let _ = catch_unwind(AssertUnwindSafe(|| runner.run(self, drive)));
@@ -532,8 +534,10 @@ impl Shared {
     /// The pipeline is over: a node failed.
     #[cold]
     pub(super) fn fail(&self, error: Error) {
-        if self.error.set(error.clone()).is_ok() && self.life.advance(State::Failed) {
-            self.event(Event::Error(error));
+        // Who comes second must find the pipeline failed, so both try to make it so.
+        let _ = self.error.set(error);
+        if self.life.advance(State::Failed) {
+            self.event(Event::Error(self.error.get().expect("it has just been set").clone()));
             self.event(Event::State(State::Failed));
             // Also what the calling threads run lets go of everything, in whichever thread: no call
             // need come any more.

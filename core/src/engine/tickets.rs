@@ -13,8 +13,9 @@ impl Runner {
         self.worked = true;
         for (ticket, outcome) in mail.take() {
             let waiting = self.nodes.iter_mut().flat_map(|n| n.waiting.iter_mut());
-            // A ticket of an older epoch has no place any more.
-            if let Some(waiting) = { waiting }.find(|w| w.is_for(ticket)) {
+            // A ticket of an older epoch has no place any more, nor has one that was given up.
+            let wanted = |w: &&mut Waiting| w.is_for(ticket) && w.outcome.is_none();
+            if let Some(waiting) = { waiting }.find(wanted) {
                 waiting.outcome = Some(outcome);
             } else {
                 self.nodes.iter_mut().for_each(|n| n.zombies.retain(|zombie| *zombie != ticket));
