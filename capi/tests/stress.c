@@ -373,7 +373,12 @@ static void stress(double seconds, uint64_t seed) {
     for (int n = 0; n < JOBS; n++) rmedia_job_done((rmedia_job_t){atomic_load(&jobs[n])});
     rmedia_job_info_t job = RMEDIA_JOB_INFO_INIT;
     while (rmedia_engine_next_job(engine, RMEDIA_TRY, &job, NULL) == RMEDIA_OK) {
-        CHECK_IS(job.kind, RMEDIA_JOB_CLOSE);
+        /* Of a call that had begun when its pipeline went, nobody wants the result: soon it says so. */
+        bool works = job.kind == RMEDIA_JOB_PROCESS || job.kind == RMEDIA_JOB_DRAIN;
+        for (int n = 0; works && n < 1000 && rmedia_job_is_cancelled(job.job) == 0; n++) {
+            check_sleep(10);
+        }
+        if (works) CHECK_IS(rmedia_job_is_cancelled(job.job), 1);
         CHECK_IS(rmedia_job_done(job.job), RMEDIA_OK);
     }
     /* The engine's threads let go of what they are at. */

@@ -12,8 +12,8 @@ use crate::node::params::Choice;
 use crate::node::{Caps, Context, Descriptor, Flow, Join, MediaFormat, Node, Params, Port, Ports};
 use crate::packet::{Audio, AudioFormat, MediaTime, Packet, Payload, SampleClock};
 
-/// Silence between two sounds that is given out; what is longer is a break.
-const LONGEST_SILENCE: MediaTime = MediaTime::from_millis(10_000);
+/// Seconds of silence between two sounds that are given out; what is longer is a break.
+const LONGEST_SILENCE: i64 = 10;
 /// Given out by one call.
 const LONGEST_PACKET: MediaTime = MediaTime::from_millis(1_000);
 /// Up to here all packets are given memory of one size, so that the pool soon has enough of it: the
@@ -321,7 +321,7 @@ impl Mixer {
     }
 
     fn longest_silence(&self) -> i64 {
-        LONGEST_SILENCE.to_frames(self.rate())
+        LONGEST_SILENCE * i64::from(self.rate())
     }
 
     /// Forgets what has come.
