@@ -3,7 +3,7 @@
 use super::mail::Mail;
 use super::runner::Runner;
 use super::shared::Shared;
-use super::slot::{Step, Waiting};
+use super::slot::{NodeSlot, Step, Waiting};
 use crate::error::Result;
 
 impl Runner {
@@ -18,7 +18,12 @@ impl Runner {
             if let Some(waiting) = { waiting }.find(wanted) {
                 waiting.outcome = Some(outcome);
             } else {
-                self.nodes.iter_mut().for_each(|n| n.zombies.retain(|zombie| *zombie != ticket));
+                let given_up = |n: &NodeSlot| n.zombies.contains(&ticket);
+                let Some(index) = self.nodes.iter().position(given_up) else { continue };
+                self.nodes[index].zombies.retain(|zombie| *zombie != ticket);
+                // What it had to hold up may be all that there is to do.
+                self.blocked.remove(index);
+                self.active.insert(index);
             }
         }
     }
