@@ -4,7 +4,7 @@ mod common;
 #[path = "common/faults.rs"]
 mod faults;
 
-use common::{on, pull_all, values};
+use common::{events, on, pull_all, values};
 use faults::Fault::{self, Error as Fails, Panic};
 use faults::{LONG, Run, calls, engine, node, packet, play, script, simulated, sleep};
 use remotemedia::engine::{BreakerState, Event, Recovery, State};
@@ -184,10 +184,6 @@ fn and_in_whatever_order_segments_run() {
             }
         }
     }
-}
-
-fn events(pipeline: &Pipeline) -> Vec<Event> {
-    std::iter::from_fn(|| pipeline.event()).collect()
 }
 
 fn breaker_states(events: &[Event]) -> Vec<BreakerState> {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{assert_conserved, on};
+use common::{assert_conserved, events, on};
 use remotemedia::engine::Event;
 use remotemedia::error::detail;
 use remotemedia::node::{
@@ -199,10 +199,6 @@ fn rest(pipeline: &Pipeline) -> Vec<Value> {
             }
         }
     }
-}
-
-fn events(pipeline: &Pipeline) -> Vec<Event> {
-    std::iter::from_fn(|| pipeline.event()).collect()
 }
 
 /// Two inputs into a pair.

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{assert_conserved, chain, mono, on, pipeline, pull_all, values};
+use common::{assert_conserved, chain, events, mono, on, pipeline, pull_all, values};
 use remotemedia::engine::{DropReason, State};
 use remotemedia::error::detail;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Params, Port, Ticket};
@@ -107,10 +107,6 @@ fn engine() -> Engine {
     registry.add::<Later>("test").expect("free");
     registry.add::<Nosy>("test").expect("free");
     Engine::new(registry)
-}
-
-fn events(pipeline: &Pipeline) -> Vec<Event> {
-    std::iter::from_fn(|| pipeline.event()).collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_conserved, chain, mono, on, pipeline, pull_all};
+use common::{assert_conserved, chain, events, mono, on, pipeline, pull_all};
 use remotemedia::engine::{ParamsOutcome, State};
 use remotemedia::error::detail;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Port};
@@ -28,10 +28,6 @@ impl Node for Failing {
     fn process(&mut self, _: &mut Context<'_>, _: Packet) -> Result<Flow> {
         Err(Error::new(detail::NODE_FAILED, "told to fail"))
     }
-}
-
-fn events(pipeline: &Pipeline) -> Vec<Event> {
-    std::iter::from_fn(|| pipeline.event()).collect()
 }
 
 fn set(pipeline: &Pipeline, gain: f64, at: Option<i64>) -> Result<u64> {

@@ -23,8 +23,7 @@ impl Job {
     /// One of them.
     pub(super) fn random(random: &mut Random) -> Self {
         let kind = KINDS[random.below(KINDS.len())];
-        let mut live = GAIN;
-        let mut may_fail = false;
+        let (mut live, mut may_fail) = (GAIN, false);
         let manifest = match kind {
             "voice" => voice(random),
             "mix" => mix(random),
@@ -32,7 +31,10 @@ impl Job {
             "tickets" => tickets(random),
             "shaky" => {
                 live = &[("shaky", "every", 0.0, 400.0), ("gain", "gain_db", -20.0, 20.0)];
-                shaky(random, &mut may_fail)
+                let policy = ["skip", "retry", "restart", "fallback", "fail"][random.below(5)];
+                // Tried again, it may fail as often as it may be tried.
+                may_fail = matches!(policy, "retry" | "restart" | "fail");
+                shaky(random, policy)
             }
             "branch" => branch(random),
             "file" => file(random, "free"),
@@ -123,22 +125,16 @@ fn tickets(random: &mut Random) -> Value {
     manifest(&[node("ear", "PassThrough", json!({})), elsewhere, gain()], &ends, random)
 }
 
-fn shaky(random: &mut Random, may_fail: &mut bool) -> Value {
+fn shaky(random: &mut Random, policy: &str) -> Value {
     let mut params = Map::new();
     params.insert("every".into(), json!(2 + random.below(300)));
-    let policy = ["skip", "retry", "restart", "fallback", "fail"][random.below(5)];
     params.insert("panics".into(), json!(policy != "retry" && random.below(2) == 0));
     let mut shaky = node("shaky", "Shaky", json!(params));
     shaky["on_error"] = json!(policy);
     match policy {
-        "retry" => {
-            shaky["retry"] = json!({"base_ms": 0.1, "max_ms": 1.0});
-            // With every second call a failure, a packet may fail as often as it is tried.
-            *may_fail = true;
-        }
+        "retry" => shaky["retry"] = json!({"base_ms": 0.1, "max_ms": 1.0}),
         "fallback" => shaky["fallback"] = json!("PassThrough"),
-        "skip" => {}
-        _ => *may_fail = true,
+        _ => {}
     }
     if matches!(policy, "retry" | "fallback") {
         shaky["breaker"] = json!({"failures": 2, "reset_ms": 5.0});

@@ -294,14 +294,13 @@ impl Life {
         }
         let metrics = self.run.metrics();
         let links = metrics["links"].as_array().map_or(&[][..], Vec::as_slice);
-        let outputs = links.iter().rev().take(self.pulled.len()).rev();
-        let inputs = links.iter().rev().skip(self.pulled.len()).take(self.pushed.len());
-        let other = |link: &serde_json::Value, key: &str, count: u64| {
-            (link[key] != count).then(|| format!("{key} should be {count}: {link}"))
-        };
-        let mut pulled = outputs.zip(&self.pulled).filter_map(|(l, n)| other(l, "taken", *n));
-        let mut pushed = inputs.zip(self.pushed.iter().rev());
-        pulled.next().or_else(|| pushed.find_map(|(l, n)| other(l, "in", *n)))
+        // Those of the connections come first, then the inputs', then the outputs'.
+        let (rest, outputs) = links.split_at(links.len() - self.pulled.len());
+        let inputs = &rest[rest.len() - self.pushed.len()..];
+        let pushed = inputs.iter().zip(&self.pushed).map(|(link, count)| (link, "in", *count));
+        let pulled = outputs.iter().zip(&self.pulled).map(|(link, count)| (link, "taken", *count));
+        let wrong = pushed.chain(pulled).find(|(link, key, count)| link[*key] != *count);
+        wrong.map(|(link, key, count)| format!("{key} should be {count}: {link}"))
     }
 
     /// Nothing runs any more, and no node holds a packet.

@@ -15,6 +15,7 @@ mod jobs;
 mod life;
 mod nodes;
 
+use crate::figures::median;
 use crate::process::{descriptors, resident, threads};
 use crate::voice;
 use counts::{Count, Counts};
@@ -137,14 +138,10 @@ pub fn run(
 }
 
 /// Median of each quarter.
-fn quarters(samples: &[Sample], of: impl Fn(&Sample) -> i64) -> Vec<i64> {
+fn quarters(samples: &[Sample], of: impl Fn(&Sample) -> i64) -> Vec<f64> {
     let quarter = samples.len().div_ceil(4).max(1);
-    let median = |samples: &[Sample]| {
-        let mut values: Vec<i64> = samples.iter().map(&of).collect();
-        values.sort_unstable();
-        values[values.len() / 2]
-    };
-    samples.chunks(quarter).map(median).collect()
+    let values = |samples: &[Sample]| samples.iter().map(|s| of(s) as f64).collect::<Vec<_>>();
+    samples.chunks(quarter).map(|samples| median(&mut values(samples))).collect()
 }
 
 /// One driver's work: its pipelines in turn, a new one for each that is over.

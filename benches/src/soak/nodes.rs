@@ -8,7 +8,7 @@ use remotemedia::node::{
 use remotemedia::nodes::builtin;
 use remotemedia::{Error, Packet, Result};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Once, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -154,15 +154,13 @@ impl Node for Both {
 
 /// Keeps the panics that were asked for out of the output.
 pub(super) fn expect_panics() {
-    static ONCE: Mutex<bool> = Mutex::new(false);
-    let mut done = ONCE.lock().expect("nothing panics under it");
-    if std::mem::replace(&mut done, true) {
-        return;
-    }
-    let print = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if panic.payload_as_str() != Some(TOLD) {
-            print(panic);
-        }
-    }));
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if panic.payload_as_str() != Some(TOLD) {
+                print(panic);
+            }
+        }));
+    });
 }

@@ -3,7 +3,7 @@
 use super::held::Held;
 use super::item::Item;
 use super::life::State;
-use super::queue::{Level, Queued, duration_ns};
+use super::queue::{Level, Queued, duration_ns, take_first};
 use super::routes::Dest;
 use super::runner::{Leaving, Runner};
 use super::shared::{Outputs, Shared};
@@ -215,22 +215,11 @@ impl Runner {
         (epochs == self.epochs && !over).then_some(state)
     }
 
-    /// Takes what leaves first.
-    #[inline]
-    fn leaves_first(&mut self) -> Option<Leaving> {
-        let first = self.leaving.pop_front();
-        if self.leaving.is_empty() {
-            // It begins at the front again: the same memory serves.
-            self.leaving.clear();
-        }
-        first
-    }
-
     /// Puts what leaves first into an output's queue. False: it stays.
     fn put_out(&mut self, shared: &Shared, held: &mut Held<'_, Outputs>, output: usize) -> bool {
         let Some(state) = self.may_leave(shared) else { return false };
         let (Outputs { list, seq }, bin) = held.parts();
-        let (packet, stamp) = match self.leaves_first() {
+        let (packet, stamp) = match take_first(&mut self.leaving) {
             Some(Leaving::Packet { packet, stamp, .. }) => (packet, stamp),
             _ => {
                 list[output].ended = true;
@@ -269,7 +258,7 @@ impl Runner {
         }
         let (link, to) = (shared.ways[index].link, shared.ways[index].to);
         let mut dropped = None;
-        match self.leaves_first() {
+        match take_first(&mut self.leaving) {
             Some(Leaving::Packet { packet, stamp, .. }) => {
                 let seq = shared.arrivals.fetch_add(1, Ordering::Relaxed);
                 let (epoch, since) = (self.epochs.now, self.tick);

@@ -21,6 +21,17 @@ pub(crate) struct Queued {
     pub(crate) seq: u64,
 }
 
+/// Takes the first. A ring that is empty then begins at its front again, so that the same memory
+/// serves for the next one, and few lines of the cache.
+#[inline]
+pub(super) fn take_first<T>(ring: &mut VecDeque<T>) -> Option<T> {
+    let first = ring.pop_front();
+    if ring.is_empty() {
+        ring.clear();
+    }
+    first
+}
+
 /// How full something is, against its limits.
 #[derive(Clone, Copy)]
 pub(crate) struct Level {
@@ -155,11 +166,7 @@ impl Queue {
 
     /// Takes the oldest packet and counts it.
     pub(crate) fn pop(&mut self, stats: &LinkStats) -> Option<Queued> {
-        let queued = self.items.pop_front()?;
-        if self.items.is_empty() {
-            // It begins at the front again: the same memory serves.
-            self.items.clear();
-        }
+        let queued = take_first(&mut self.items)?;
         self.level.remove(&queued.packet);
         stats.take(duration_ns(&queued.packet));
         Some(queued)

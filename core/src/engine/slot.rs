@@ -5,7 +5,7 @@ use super::event::ParamsOutcome;
 use super::item::{GAP, Item, NEWS, NO_LINK, SET};
 use super::join::Lanes;
 use super::live::Change;
-use super::queue::Level;
+use super::queue::{Level, take_first};
 use super::recover::Failed;
 use super::stats::{LinkStats, NodeStats};
 use super::ticks::Ticks;
@@ -392,13 +392,9 @@ impl NodeSlot {
             end = self.inbox.front().and_then(|item| item.packet.as_ref()?.end());
         }
         self.reached = end.or(self.reached);
-        let Some(Item { packet: Some(packet), lane, .. }) = self.inbox.pop_front() else {
+        let Some(Item { packet: Some(packet), lane, .. }) = take_first(&mut self.inbox) else {
             unreachable!("it was there")
         };
-        if self.inbox.is_empty() {
-            // It begins at the front again: the same memory serves.
-            self.inbox.clear();
-        }
         (self.lane, self.weight) = (usize::from(lane), 1);
         self.clean = false;
         let first = desk.out.len();

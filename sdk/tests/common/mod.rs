@@ -3,7 +3,7 @@
 
 use remotemedia::node::Ticket;
 use remotemedia::node::testing::Random;
-use remotemedia::{Audio, Engine, Manifest, Packet, Pipeline, Pull, PushError, Reason};
+use remotemedia::{Audio, Engine, Event, Manifest, Packet, Pipeline, Pull, PushError, Reason};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -36,6 +36,11 @@ pub(crate) fn chain(nodes: &[(&str, Value)]) -> Value {
 /// Everything that can be pulled now.
 pub(crate) fn pull_all(pipeline: &Pipeline) -> Vec<Packet> {
     std::iter::from_fn(|| pipeline.try_pull().expect("it runs").packet()).collect()
+}
+
+/// All events that wait.
+pub(crate) fn events(pipeline: &Pipeline) -> Vec<Event> {
+    std::iter::from_fn(|| pipeline.event()).collect()
 }
 
 /// JSON values of packets.
