@@ -230,7 +230,7 @@ impl Runner {
         let link = shared.output_link(output);
         if self.timing {
             let taken = self.tick.wrapping_sub(stamp);
-            shared.latency[output].get_or_init(Box::default).record(taken);
+            shared.latency[output].record(taken);
         }
         let queue = &mut list[output].queue;
         if closing && queue.level.blocks() {

@@ -7,20 +7,21 @@ use super::queue::Queue;
 use super::stats::LinkStats;
 use crate::packet::MediaTime;
 
-/// A queue before a segment. Whoever touches it holds its lock.
+/// A queue before a segment. Whoever touches it holds its lock. What every packet needs comes first.
+#[repr(C)]
 pub(crate) struct Entry {
-    pub(crate) queue: Queue,
+    /// What waits here belongs to them.
+    pub(crate) epochs: Epochs,
     pub(crate) ended: bool,
     /// Whether the runner has taken note of the end.
     pub(crate) end_taken: bool,
-    /// Behind what waits: nothing before that time will come.
-    pub(crate) gap: Option<MediaTime>,
-    /// What waits here belongs to them.
-    pub(crate) epochs: Epochs,
     /// Whether interrupts hit what waits here.
     hit: bool,
+    pub(crate) queue: Queue,
     /// `None`: it leads from another segment.
     pub(crate) input: Option<Input>,
+    /// Behind what waits: nothing before that time will come.
+    pub(crate) gap: Option<MediaTime>,
 }
 
 impl Entry {

@@ -195,6 +195,7 @@ impl NodeSlot {
             self.join = Some(Box::new(super::join::Lanes::new(join, ports.len())));
         }
         self.port = ports.first().copied().unwrap_or(0);
+        self.lanes_in = ports.len() as u16;
         self.lanes = ports;
     }
 }

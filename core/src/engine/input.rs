@@ -12,13 +12,16 @@ use std::sync::Arc;
 const JITTER: MediaTime = MediaTime::from_millis(40);
 
 /// The way into a pipeline: what it takes, and the times of what came. The caller holds its lock.
+#[repr(C)]
 pub(crate) struct Input {
-    pub(crate) name: Arc<str>,
-    caps: Caps,
-    late: Late,
     clock: Option<SampleClock>,
     /// Nothing earlier than this will come.
     bound: Option<MediaTime>,
+    late: Late,
+    /// The format of audio that was found to fit last.
+    fits: Option<AudioFormat>,
+    caps: Caps,
+    pub(crate) name: Arc<str>,
 }
 
 /// What an input makes of a packet that fits.
@@ -38,6 +41,7 @@ impl Input {
             name: endpoint.name.as_str().into(),
             caps,
             late: endpoint.late,
+            fits: None,
             clock: None,
             bound: None,
         }
@@ -62,13 +66,19 @@ impl Input {
     /// Checks a packet's kind and format and gives it its place in time. A packet that is refused
     /// is left as it was.
     pub(crate) fn admit(&mut self, packet: &mut Packet, stats: &LinkStats) -> Result<Placed> {
-        self.check(packet)?;
         match packet.payload() {
             Payload::Audio(audio) => {
                 let (format, frames) = (audio.format(), audio.frames());
+                if self.fits != Some(format) {
+                    self.check(packet)?;
+                    self.fits = Some(format);
+                }
                 self.place_audio(packet, format, frames, stats)
             }
-            _ => self.place(packet, stats),
+            _ => {
+                self.check(packet)?;
+                self.place(packet, stats)
+            }
         }
     }
 

@@ -35,18 +35,8 @@ impl Runner {
     /// Takes a packet that comes straight from a push; see `can_take`.
     #[inline]
     pub(crate) fn take(&mut self, shared: &Shared, nth: usize, packet: Packet, stamp: Ticks) {
-        self.fetch();
         self.enter(shared, self.entries[nth], packet, stamp);
         self.tick = stamp;
-    }
-
-    /// Reads a bit of everything that the nodes are about to need. Between the packets of one of many
-    /// pipelines the caches forget it; read here, one load waits for no other, and the processor has
-    /// them all under way at once.
-    #[inline]
-    fn fetch(&self) {
-        let sum = self.nodes.iter().fold(0, |sum: usize, slot| sum.wrapping_add(slot.fetch()));
-        std::hint::black_box(sum);
     }
 
     /// Gives a node a packet that an entry has counted.
@@ -100,7 +90,9 @@ impl Runner {
             Some(queued) => {
                 let Queued { packet, stamp, since, .. } = queued;
                 if self.timing && since > 0 {
-                    shared.links[shared.ways[index].link].wait(self.tick.wrapping_sub(since));
+                    shared.links[shared.ways[index].link]
+                        .waits
+                        .record(self.tick.wrapping_sub(since));
                 }
                 shared.freed(index, &entry);
                 self.enter(shared, way, packet, stamp);

@@ -2,7 +2,7 @@
 
 use super::life::Epochs;
 use super::queue::Level;
-use super::routes::{Dest, NodeSet, Routes, exits};
+use super::routes::{Dest, Exits, NodeSet, Routes};
 use super::runner::{Runner, Way};
 use super::slot::NodeSlot;
 use crate::graph::Graph;
@@ -72,7 +72,7 @@ impl Runner {
             slot.open.copy_from_slice(&slot.links_in);
         }
         let routes = Routes::new(&routes);
-        let exits = exits(&slots, &routes);
+        let exits = Exits::new(&slots, &routes);
         let sources = (0..slots.len()).filter(|&n| slots[n].is_source).collect();
         let hits = |hit: bool| slots.iter().any(|slot| slot.hit == hit);
         Self {
@@ -89,7 +89,7 @@ impl Runner {
             paused: NodeSet::new(slots.len()),
             blocked: NodeSet::new(slots.len()),
             sources,
-            entries,
+            entries: entries.into(),
             collector: Vec::new(),
             opened: Vec::new(),
             held_back: false,
@@ -111,7 +111,7 @@ impl Runner {
             reports: true,
             counts: vec![0; graph.edges.len()],
             any_queued: false,
-            nodes: slots,
+            nodes: slots.into(),
         }
     }
 }

@@ -23,10 +23,11 @@ pub(crate) struct Change {
 }
 
 /// Changes on their way to the runner, and what was asked for so far.
+#[repr(C)]
 pub(crate) struct LiveParams {
-    state: Mutex<State>,
     /// Per segment: whether changes wait for it.
-    pending: Vec<AtomicBool>,
+    pending: Box<[AtomicBool]>,
+    state: Mutex<State>,
     /// Per node: its segment.
     segments: Vec<usize>,
 }
@@ -70,6 +71,11 @@ impl LiveParams {
             pending: graph.segments.iter().map(|_| AtomicBool::new(false)).collect(),
             segments: graph.nodes.iter().map(|n| n.segment).collect(),
         }
+    }
+
+    /// Per segment: whether changes wait for it.
+    pub(super) fn pending(&self) -> &[AtomicBool] {
+        &self.pending
     }
 
     /// Validates and prepares a change of a node and leaves it for the runner. Gives its number,

@@ -5,6 +5,7 @@ use super::shared::Shared;
 use crate::node::{Mailbox, Outcome, TicketId};
 use std::sync::{OnceLock, Weak};
 
+#[repr(align(64))]
 pub(crate) struct Mail {
     letters: Letters<(TicketId, Outcome)>,
     /// The pipeline and the segment. Set as soon as there is one.

@@ -28,7 +28,7 @@ impl Pipeline {
             (0..shared.links.len()).map(|l| link_json(shared, l, scale)).collect();
         let mut latency = Map::new();
         for (output, histogram) in shared.graph.outputs.iter().zip(&shared.latency) {
-            if let Some(histogram) = histogram.get() {
+            if !histogram.is_empty() {
                 latency.insert(output.name.clone(), times_json(histogram, scale));
             }
         }
@@ -117,7 +117,8 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
         "total_duration_us": round(busy),
         "avg_duration_us": round(if calls == 0 { 0.0 } else { busy / calls as f64 }),
     });
-    if let (Some(map), Some(times)) = (node.as_object_mut(), stats.times()) {
+    let times = &stats.times;
+    if let (Some(map), false) = (node.as_object_mut(), times.is_empty()) {
         map.insert("min_duration_us".into(), round(times.min() as f64 * scale).into());
         map.insert("max_duration_us".into(), round(times.max() as f64 * scale).into());
         map.insert("p50_duration_us".into(), round(times.quantile(0.5) as f64 * scale).into());
@@ -154,8 +155,8 @@ fn link_json(shared: &Shared, index: usize, scale: f64) -> Json {
         "taken_ns": stats.taken_ns.get(),
         "dropped_ns": stats.dropped_ns.get(),
     });
-    if let (Some(map), Some(waits)) = (link.as_object_mut(), stats.waits()) {
-        map.insert("wait_us".into(), times_json(waits, scale));
+    if let (Some(map), false) = (link.as_object_mut(), stats.waits.is_empty()) {
+        map.insert("wait_us".into(), times_json(&stats.waits, scale));
     }
     link
 }

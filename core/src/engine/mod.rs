@@ -14,6 +14,7 @@
 //! | `recover`, `guard` | what a node's error does |
 //! | `forget` | how a runner lets go |
 //! | `turn` | who may run nodes: one atomic word |
+//! | `footprint` | the memory that a packet needs, asked for at once |
 //! | `life`, `epochs` | state and epochs: one atomic word; what became of an interrupt |
 //! | `entry`, `input`, `queue`, `held` | the borders: times, limits, policies; what is dropped there |
 //! | `scheduler`, `workers`, `priority`, `simulation` | the threads that run segments, or one that plays them |
@@ -33,6 +34,7 @@ mod deliver;
 mod entry;
 mod epochs;
 mod event;
+mod footprint;
 mod forget;
 mod gather;
 mod guard;

@@ -12,7 +12,7 @@ use super::queue::Queue;
 use super::runner::Runner;
 use super::segment::Segment;
 use super::shared::{Output, Outputs, Shared, Way, panic_error};
-use super::stats::LinkStats;
+use super::stats::{Histogram, LinkStats};
 use super::time::Instant;
 use crate::error::{Error, Result, detail};
 use crate::graph::{Graph, GraphNode, Lane};
@@ -79,14 +79,14 @@ impl Pipeline {
             scheduler,
             life: Life::new(),
             inline: graph.segments.iter().position(|lane| *lane == Lane::Caller),
-            segments,
+            segments: segments.into(),
             nodes: stats,
-            entries,
-            ways,
+            entries: entries.into(),
+            ways: ways.into(),
             arrivals: AtomicU64::new(1),
             output_names: outputs.iter().map(|o| o.name.clone()).collect(),
             blocked: (0..outputs.len() + borders).map(|_| AtomicBool::new(false)).collect(),
-            latency: outputs.iter().map(|_| OnceLock::new()).collect(),
+            latency: outputs.iter().map(|_| Histogram::default()).collect(),
             outputs: Mutex::new(Outputs { list: outputs, seq: 0 }),
             links: (0..links).map(|_| LinkStats::default()).collect(),
             queued: graph.edges.iter().map(|_| AtomicU64::new(0)).collect(),

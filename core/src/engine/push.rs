@@ -119,7 +119,10 @@ impl Pipeline {
         if let Err(error) = inside::check(shared) {
             return Err(PushError::Refused(packet, error));
         }
-        let way = shared.ways[index];
+        let (way, stamp) = (shared.ways[index], ticks::now());
+        if shared.inline == Some(way.to) {
+            shared.segments[way.to].footprint.call(stamp);
+        }
         let mut made_room = shared.inline != Some(way.to);
         let mut entry = loop {
             if let Some(error) = shared.over(shared.life.state()) {
@@ -168,7 +171,7 @@ impl Pipeline {
             }
             Err(error) => return Err(PushError::Refused(packet, error)),
         }
-        let (stamp, epochs) = (ticks::now(), entry.epochs);
+        let epochs = entry.epochs;
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
         if shared.inline == Some(way.to)
             && entry.queue.is_empty()

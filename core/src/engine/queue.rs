@@ -99,6 +99,11 @@ impl Queue {
         self.items.len()
     }
 
+    /// Where its packets lie.
+    pub(crate) fn ring(&self) -> &VecDeque<Queued> {
+        &self.items
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

@@ -71,67 +71,69 @@ impl Leaving {
     }
 }
 
-/// The part of a segment that only the holder of its turn touches. Nodes go by their place in it.
+/// The part of a segment that only the holder of its turn touches. Nodes go by their place in it. What
+/// every packet needs comes first, so that it lies in few lines of the cache.
+#[repr(C)]
 pub(crate) struct Runner {
+    pub(super) epochs: Epochs,
+    /// When the clock was last read; zero: not in this run.
+    pub(super) tick: Ticks,
+    /// When what is being worked on was pushed.
+    pub(super) stamp: Ticks,
+    pub(super) nodes: Box<[NodeSlot]>,
+    /// What leads into the segment.
+    pub(super) entries: Box<[Way]>,
     /// Which segment it is.
     pub(super) segment: usize,
+    /// The node that is being called, for the report of a panic.
+    pub(super) current: usize,
+    pub(super) runs: u32,
     pub(super) lane: Lane,
-    pub(super) nodes: Vec<NodeSlot>,
-    /// Per node, per lane: the link that it comes by.
-    pub(super) feeders: Vec<Vec<usize>>,
+    pub(super) timed: Timing,
+    pub(super) timing: bool,
+    /// The time of the current call is booked already.
+    pub(super) booked: bool,
+    /// Something was done since `take_worked` was called.
+    pub(super) worked: bool,
+    /// A result that is complete waits in a node for room.
+    pub(super) held_back: bool,
+    /// Whether interrupts hit some of its nodes and others not.
+    pub(super) parted: bool,
     /// Whether some nodes join.
     pub(super) has_joins: bool,
     /// Whether some join waits only for a time.
     pub(super) has_patience: bool,
-    /// Per node of the graph: its place here.
-    pub(super) places: Vec<usize>,
-    pub(super) routes: Routes,
-    /// Per node.
-    pub(super) exits: Vec<Exits>,
-    /// Per edge that is an exit: how full it is. Links of other edges have a level, too, unused.
-    pub(super) levels: Vec<Level>,
+    /// Whether some of its nodes open tickets, and whether some of these have to be in time.
+    pub(super) has_tickets: bool,
+    pub(super) has_deadlines: bool,
+    /// Whether all nodes have ended, and that is known.
+    pub(super) ended: bool,
+    /// Whether there is anything to tell about how a run leaves the segment.
+    pub(super) reports: bool,
+    /// Whether `publish` has said that something waits.
+    pub(super) any_queued: bool,
     /// Nodes with something in their inbox that may be able to go on.
     pub(super) active: NodeSet,
     /// Nodes that returned `More`.
     pub(super) paused: NodeSet,
     /// Nodes whose inbox waits for a ticket or for room.
     pub(super) blocked: NodeSet,
-    pub(super) sources: Vec<usize>,
-    /// What leads into the segment.
-    pub(super) entries: Vec<Way>,
     pub(super) collector: Vec<Emission>,
-    pub(super) opened: Vec<Opened>,
-    /// A result that is complete waits in a node for room.
-    pub(super) held_back: bool,
-    /// Something was done since `take_worked` was called.
-    pub(super) worked: bool,
     pub(super) leaving: VecDeque<Leaving>,
+    pub(super) opened: Vec<Opened>,
+    pub(super) routes: Routes,
+    pub(super) exits: Exits,
+    /// Per edge that is an exit: how full it is. Links of other edges have a level, too, unused.
+    pub(super) levels: Box<[Level]>,
     pub(super) tickets: TicketDesk,
-    pub(super) epochs: Epochs,
-    /// Whether interrupts hit some of its nodes and others not.
-    pub(super) parted: bool,
-    /// Whether some of its nodes open tickets, and whether some of these have to be in time.
-    pub(super) has_tickets: bool,
-    pub(super) has_deadlines: bool,
-    /// Whether all nodes have ended, and that is known.
-    pub(super) ended: bool,
-    /// The node that is being called, for the report of a panic.
-    pub(super) current: usize,
-    /// When what is being worked on was pushed.
-    pub(super) stamp: Ticks,
-    /// When the clock was last read; zero: not in this run.
-    pub(super) tick: Ticks,
-    pub(super) timing: bool,
-    /// The time of the current call is booked already.
-    pub(super) booked: bool,
-    pub(super) timed: Timing,
-    pub(super) runs: u32,
-    /// Whether there is anything to tell about how a run leaves the segment.
-    pub(super) reports: bool,
+    pub(super) sources: Vec<usize>,
+    // From here on: what few packets need.
+    /// Per node, per lane: the link that it comes by.
+    pub(super) feeders: Vec<Vec<usize>>,
+    /// Per node of the graph: its place here.
+    pub(super) places: Vec<usize>,
     /// Scratch of `publish`, per connection.
     pub(super) counts: Vec<u64>,
-    /// Whether `publish` has said that something waits.
-    pub(super) any_queued: bool,
 }
 
 /// An entry of the segment, and the node and lane that it leads to.
@@ -245,6 +247,7 @@ impl Runner {
             }
         };
         self.publish(shared);
+        self.note_footprint(shared);
         self.tick = 0;
         Ok(more)
     }
@@ -413,8 +416,9 @@ impl Runner {
     /// Whether every exit that the node's emissions can lead to takes more.
     #[inline]
     pub(super) fn has_room(&self, shared: &Shared, index: usize) -> bool {
-        let Exits { outside, inside } = &self.exits[index];
-        outside.iter().all(|&exit| !shared.blocked[exit].load(Ordering::Relaxed))
+        let inside = self.exits.inside(index);
+        let open = |&exit: &usize| !shared.blocked[exit].load(Ordering::Relaxed);
+        self.exits.outside(index).iter().all(open)
             && (inside.is_empty() || self.has_room_inside(inside))
     }
 

@@ -1,5 +1,6 @@
 //! A segment: nodes that run together, by one thread at a time (rules S1, S22).
 
+use super::footprint::Footprint;
 use super::guard::Watch;
 use super::letters::Letters;
 use super::mail::Mail;
@@ -10,13 +11,15 @@ use crate::graph::Lane;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A segment of a running pipeline.
+/// A segment of a running pipeline. What every packet needs comes first.
+#[repr(C, align(64))]
 pub(crate) struct Segment {
-    pub(crate) lane: Lane,
-    pub(crate) turn: Turn<Runner>,
+    pub(crate) footprint: Footprint,
+    pub(crate) mail: Arc<Mail>,
     /// Packets and ends that wait at its entries.
     pub(crate) backlog: AtomicUsize,
-    pub(crate) mail: Arc<Mail>,
+    pub(crate) lane: Lane,
+    pub(crate) turn: Turn<Runner>,
     /// The epoch that begins next is that of another run.
     pub(crate) rewinding: AtomicBool,
     pub(crate) rest: Rest,
@@ -50,7 +53,9 @@ impl Segment {
         mail: Arc<Mail>,
         watch: Option<Arc<Watch>>,
     ) -> Self {
+        let footprint = Footprint::new(runner.nodes.len());
         Self {
+            footprint,
             lane,
             turn: Turn::new(runner),
             backlog: AtomicUsize::new(0),

@@ -29,14 +29,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+#[repr(C)]
 pub(crate) struct Output {
-    pub(crate) name: Arc<str>,
     pub(crate) queue: Queue,
     pub(crate) ended: bool,
     /// Whether interrupts hit it.
     pub(crate) hit: bool,
     /// Time of the last packet that was pulled.
     pub(crate) pulled: Option<MediaTime>,
+    pub(crate) name: Arc<str>,
 }
 
 /// All outputs. They have one lock, which makes one order of what comes out.
@@ -46,60 +47,63 @@ pub(crate) struct Outputs {
     pub(crate) seq: u64,
 }
 
-/// What all threads see of a pipeline.
+/// What all threads see of a pipeline. What every packet needs comes first, so that it lies in few lines
+/// of the cache.
+#[repr(C, align(64))]
 pub(crate) struct Shared {
-    /// Itself.
-    pub(super) me: Weak<Self>,
-    pub(crate) graph: Graph,
-    pub(super) name: Arc<str>,
-    pub(super) log: Arc<Log>,
-    pub(crate) pool: Pool,
-    pub(crate) memory_limit: u64,
-    pub(crate) scheduler: Arc<Scheduler>,
     pub(crate) life: Life,
-    pub(crate) segments: Vec<Segment>,
+    pub(crate) memory_limit: u64,
+    pub(crate) pool: Pool,
+    pub(crate) scheduler: Arc<Scheduler>,
+    pub(crate) wait: Arc<Wait>,
+    pub(super) arrivals: AtomicU64,
     /// The segment that the calling threads run, if there is one.
     pub(super) inline: Option<usize>,
-    /// Per lane with workers.
-    pub(super) ready: [Mutex<Ready>; 3],
+    pub(crate) segments: Box<[Segment]>,
     /// The pipeline's inputs, then the connections between segments.
-    pub(super) entries: Vec<Mutex<Entry>>,
+    pub(super) entries: Box<[Mutex<Entry>]>,
     /// Per entry.
-    pub(crate) ways: Vec<Way>,
-    pub(super) arrivals: AtomicU64,
-    pub(super) outputs: Mutex<Outputs>,
-    pub(super) output_names: Vec<Arc<str>>,
+    pub(crate) ways: Box<[Way]>,
+    /// Connections first, then inputs, then outputs.
+    pub(crate) links: Box<[LinkStats]>,
     /// Outputs, then connections between segments: whether the queue holds back the work that leads
     /// to it.
-    pub(crate) blocked: Vec<AtomicBool>,
+    pub(crate) blocked: Box<[AtomicBool]>,
     /// Per output: from push to output, in ticks.
-    pub(crate) latency: Vec<OnceLock<Box<Histogram>>>,
-    /// Connections first, then inputs, then outputs.
-    pub(crate) links: Vec<LinkStats>,
-    /// Per connection within a segment: packets that wait, as its runner last counted them.
-    pub(crate) queued: Vec<AtomicU64>,
-    pub(crate) nodes: Vec<Arc<NodeStats>>,
-    pub(crate) live: LiveParams,
-    pub(super) events: Mutex<EventQueue>,
+    pub(crate) latency: Box<[Histogram]>,
+    pub(super) outputs: Mutex<Outputs>,
+    pub(super) output_names: Box<[Arc<str>]>,
+    /// Itself.
+    pub(super) me: Weak<Self>,
+    pub(super) has_joins: bool,
     /// There are events that nobody was told of.
     pub(super) news: AtomicBool,
-    pub(super) error: OnceLock<Error>,
-    pub(crate) finished: AtomicBool,
-    /// Segments all of whose nodes have ended.
-    pub(crate) ended: AtomicUsize,
-    pub(super) settling: Mutex<Settling>,
     /// Sources that workers drive may begin.
     pub(crate) started: AtomicBool,
-    pub(super) has_joins: bool,
     /// Whether anybody waits in other ways than by a call.
     pub(super) watched: AtomicBool,
     /// Sources are to end before they are done.
     pub(crate) stopping: AtomicBool,
+    pub(crate) finished: AtomicBool,
+    pub(crate) live: LiveParams,
+    pub(crate) graph: Graph,
+    // From here on: what few packets need.
+    pub(super) name: Arc<str>,
+    pub(super) log: Arc<Log>,
+    /// Per lane with workers.
+    pub(super) ready: [Mutex<Ready>; 3],
+    /// Per connection within a segment: packets that wait, as its runner last counted them.
+    pub(crate) queued: Vec<AtomicU64>,
+    pub(crate) nodes: Vec<Arc<NodeStats>>,
+    pub(super) events: Mutex<EventQueue>,
+    pub(super) error: OnceLock<Error>,
+    /// Segments all of whose nodes have ended.
+    pub(crate) ended: AtomicUsize,
+    pub(super) settling: Mutex<Settling>,
     /// Segments that workers run or are to run.
     pub(crate) at_work: AtomicUsize,
     /// Time that workers have spent on it, in ticks.
     pub(crate) worked: AtomicU64,
-    pub(crate) wait: Arc<Wait>,
     pub(crate) created: Instant,
 }
 
@@ -374,7 +378,8 @@ impl Shared {
         let begin = super::ticks::now();
         let until = begin.wrapping_add(super::ticks::millisecond());
         let drive = Drive::Worker { until, packets };
-        let Segment { lane, turn, .. } = &self.segments[segment];
+        let Segment { lane, turn, footprint, .. } = &self.segments[segment];
+        footprint.call(begin);
         let mut guard = turn.start();
         let more = inside::within(self, || {
             loop {

@@ -64,8 +64,8 @@ impl Waiting {
     }
 }
 
-/// A node in a running pipeline. What every packet needs comes first: with thousands of pipelines,
-/// each line of the cache that a packet touches has to be fetched.
+/// A node in a running pipeline. What every packet needs comes first, in three lines of the cache: with
+/// thousands of pipelines, each line that a packet touches has to be fetched.
 #[repr(C, align(64))]
 pub(crate) struct NodeSlot {
     pub(crate) node: Box<dyn AnyNode>,
@@ -73,13 +73,23 @@ pub(crate) struct NodeSlot {
     pub(crate) inbox: VecDeque<Item>,
     /// The port of its first lane.
     pub(crate) port: u16,
+    /// The lane whose packet the node works on.
+    pub(crate) lane: u16,
+    /// Connections that lead to it.
+    pub(super) lanes_in: u16,
     pub(crate) stage: Stage,
+    /// Per port, or, where all lanes of a port are on their own, per lane.
+    pub(super) formats: Box<[Option<MediaFormat>]>,
+    /// Per output port: nothing earlier will come out.
+    pub(super) advanced: Box<[MediaTime]>,
     /// Nothing inside: nothing came since it was made, reset or drained.
     pub(crate) clean: bool,
     /// Packets may go straight to it: they never wait, and its errors need no care.
     pub(super) direct: bool,
     /// Packets may wait for it, though it runs in the segment of what feeds it.
     pub(crate) waits: bool,
+    /// It may open tickets.
+    pub(super) opens: bool,
     /// It has a guard, which knows what its errors do.
     pub(crate) guarded: bool,
     pub(super) ordered: bool,
@@ -98,33 +108,28 @@ pub(crate) struct NodeSlot {
     /// Whether interrupts hit it.
     pub(crate) hit: bool,
     pub(super) keeps_time: bool,
-    /// Per port, or, where all lanes of a port are on their own, per lane.
-    pub(super) formats: Vec<Option<MediaFormat>>,
-    /// Per output port: nothing earlier will come out.
-    pub(super) advanced: Vec<MediaTime>,
+    /// `finish` was called; what it has left to emit comes by `resume`.
+    pub(super) finishing: bool,
     /// Param changes that wait for their time, in order of time.
     pub(crate) timed: VecDeque<Change>,
     /// End of the last packet taken.
     pub(super) reached: Option<MediaTime>,
-    /// The lane whose packet the node works on.
-    pub(crate) lane: usize,
-    pub(crate) max_in_flight: usize,
     /// Packets that the node's call counts for.
     pub(super) weight: u64,
     /// When that was pushed which is to be tried again.
     pub(super) stamp: Ticks,
-    /// Its place in the graph.
-    pub(crate) index: usize,
+    // From here on: what a packet needs that does not come straight from the node before.
+    pub(crate) waiting: VecDeque<Waiting>,
     /// Where packets of several connections find each other.
     pub(crate) join: Option<Box<Lanes<Item>>>,
-    pub(crate) waiting: VecDeque<Waiting>,
     /// What became of changes; the runner makes events of them.
     pub(crate) acks: Vec<(u64, ParamsOutcome)>,
+    // From here on: what few packets need.
+    /// Its place in the graph.
+    pub(crate) index: usize,
+    pub(crate) max_in_flight: usize,
     /// Not before then is it called again; by the engine's clock.
     pub(crate) wait: Option<Nanos>,
-    /// `finish` was called; what it has left to emit comes by `resume`.
-    pub(super) finishing: bool,
-    // From here on: what few packets need.
     pub(crate) id: Arc<str>,
     /// How long its tickets may take.
     pub(super) deadline: Option<Duration>,
@@ -210,6 +215,7 @@ impl NodeSlot {
             is_source: descriptor.inputs.is_empty(),
             hit: spec.hit,
             max_in_flight: spec.max_in_flight(),
+            opens: spec.max_in_flight() > 0,
             waits: spec.waits(),
             guarded: !spec.on_error.is_plain(),
             direct: !spec.waits() && spec.on_error.is_plain(),
@@ -225,6 +231,7 @@ impl NodeSlot {
             inputs: spec.ports.inputs.clone(),
             port: 0,
             lanes: Vec::new(),
+            lanes_in: 0,
             join: None,
             set: Vec::new(),
             taken: Vec::new(),
@@ -236,8 +243,8 @@ impl NodeSlot {
             keeps_time: descriptor.keeps_time,
             told: vec![NEVER; descriptor.outputs.len()],
             lane: 0,
-            advanced: vec![NEVER; descriptor.outputs.len()],
-            formats: vec![None; descriptor.inputs.len()],
+            advanced: vec![NEVER; descriptor.outputs.len()].into(),
+            formats: vec![None; descriptor.inputs.len()].into(),
             ordered: false,
             broken: vec![false; descriptor.outputs.len()],
             any_broken: false,
@@ -281,20 +288,10 @@ impl NodeSlot {
         self.take(desk, port)
     }
 
-    /// Reads from each line of memory that a packet needs; see `Runner::fetch`.
-    #[inline]
-    pub(super) fn fetch(&self) -> usize {
-        self.inbox.len()
-            ^ self.formats.first().is_some_and(Option::is_some) as usize
-            ^ self.max_in_flight
-            ^ self.index
-            ^ self.stats.taken.get() as usize
-    }
-
     /// Keeps the lanes apart.
     pub(super) fn be_ordered(&mut self, lanes: usize) {
         self.ordered = true;
-        self.formats.resize(lanes, None);
+        self.formats = vec![None; lanes].into();
     }
 
     /// The port that a lane leads to.
@@ -395,7 +392,7 @@ impl NodeSlot {
         let Some(Item { packet: Some(packet), lane, .. }) = take_first(&mut self.inbox) else {
             unreachable!("it was there")
         };
-        (self.lane, self.weight) = (usize::from(lane), 1);
+        (self.lane, self.weight) = (lane, 1);
         self.clean = false;
         let first = desk.out.len();
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -432,7 +429,8 @@ impl NodeSlot {
         if self.any_broken {
             self.mark(&mut desk.out[first..]);
         }
-        if self.pauses(flow, desk) {
+        if let Flow::More | Flow::Wait(_) = flow {
+            self.pauses(flow, desk);
             self.stage = Stage::Paused;
             return Ok(Step::More);
         }
@@ -456,7 +454,7 @@ impl NodeSlot {
     #[inline]
     pub(crate) fn pass(&mut self, desk: &mut Desk<'_>, lane: u16, packet: Packet) -> Result<Step> {
         let port = self.port_of(lane);
-        self.lane = usize::from(lane);
+        self.lane = lane;
         self.stats.taken.add(1);
         self.clean = false;
         let flow = match self.call(desk, port, |node, cx| node.process(cx, packet)) {
@@ -582,14 +580,14 @@ impl NodeSlot {
             out: &mut *desk.out,
             pool: desk.pool,
             port,
-            lane: self.lane,
-            lanes: self.lanes.len(),
+            lane: usize::from(self.lane),
+            lanes: usize::from(self.lanes_in),
             advanced: &mut self.advanced,
             copied_bytes: &mut copied_bytes,
-            tickets: (self.max_in_flight > 0).then_some(desk.tickets),
+            tickets: self.opens.then_some(desk.tickets),
             opened: &mut *desk.opened,
             format: match self.ordered {
-                true => self.formats.get(self.lane).and_then(Option::as_ref),
+                true => self.formats.get(usize::from(self.lane)).and_then(Option::as_ref),
                 false => self.formats.get(port).and_then(Option::as_ref),
             },
             news: &mut self.news,

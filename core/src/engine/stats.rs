@@ -109,7 +109,8 @@ pub(crate) struct LinkStats {
     pub(crate) taken: Counter,
     pub(crate) taken_ns: Counter,
     pub(crate) high_water: Counter,
-    waits: OnceLock<Box<Histogram>>,
+    /// How long packets have waited that did not go past the queue.
+    pub(crate) waits: Histogram,
     pub(crate) dropped_ns: Counter,
     pub(crate) dropped: [Counter; DropReason::ALL.len()],
 }
@@ -125,16 +126,6 @@ impl LinkStats {
     pub(crate) fn take(&self, ns: u64) {
         self.taken.add(1);
         self.taken_ns.add(ns);
-    }
-
-    /// Notes how long a packet has waited, in ticks.
-    pub(crate) fn wait(&self, ticks: Ticks) {
-        self.waits.get_or_init(Box::default).record(ticks);
-    }
-
-    /// How long packets have waited that did not go past the queue.
-    pub(crate) fn waits(&self) -> Option<&Histogram> {
-        self.waits.get().map(|h| &**h)
     }
 
     pub(crate) fn drop(&self, reason: DropReason, ns: u64) {
@@ -153,7 +144,7 @@ pub(crate) struct NodeStats {
     pub(crate) emitted: Counter,
     pub(crate) calls: Counter,
     pub(crate) busy_ticks: Counter,
-    times: OnceLock<Box<Histogram>>,
+    pub(crate) times: Histogram,
     pub(crate) failed: Counter,
     pub(crate) unmatched: Counter,
     pub(crate) unconnected: Counter,
@@ -173,45 +164,59 @@ impl NodeStats {
     pub(crate) fn time(&self, ticks: Ticks) {
         self.calls.add(1);
         self.busy_ticks.add(ticks);
-        self.times.get_or_init(Box::default).record(ticks);
-    }
-
-    pub(crate) fn times(&self) -> Option<&Histogram> {
-        self.times.get().map(|h| &**h)
+        self.times.record(ticks);
     }
 }
 
 /// Logarithmic buckets, four to an octave: values within 19 % of each other share one.
 const BUCKETS: usize = 4 * 48;
 
-/// A histogram of ticks in less than a kilobyte. One writer.
+/// A histogram of ticks in less than a kilobyte, most of it made for the first value. One writer.
+/// What every value changes lies beside the counters of what is measured, but for its bucket.
 pub(crate) struct Histogram {
-    buckets: [AtomicU32; BUCKETS],
     min: Counter,
     max: Counter,
+    buckets: OnceLock<Box<Buckets>>,
 }
+
+type Buckets = [AtomicU32; BUCKETS];
 
 impl Default for Histogram {
     fn default() -> Self {
-        let min = Counter::default();
-        min.add(u64::MAX);
-        Self { buckets: [const { AtomicU32::new(0) }; BUCKETS], min, max: Counter::default() }
+        let min = Counter(AtomicU64::new(u64::MAX));
+        Self { min, max: Counter::default(), buckets: OnceLock::new() }
     }
 }
 
 impl Histogram {
     #[inline]
     pub(crate) fn record(&self, value: u64) {
-        let bucket = &self.buckets[bucket_of(value)];
+        let none = || Box::new([const { AtomicU32::new(0) }; BUCKETS]);
+        let bucket = &self.buckets.get_or_init(none)[bucket_of(value)];
         bucket.store(bucket.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
         if value < self.min.get() {
-            self.min.0.store(value, Ordering::Relaxed);
+            self.min.set(value);
         }
         self.max.raise(value);
     }
 
+    /// Counts of the buckets, from the smallest values to the largest.
+    fn counts(&self) -> impl Iterator<Item = u64> {
+        let buckets = self.buckets.get().into_iter().flat_map(|buckets| buckets.iter());
+        buckets.map(|bucket| u64::from(bucket.load(Ordering::Relaxed)))
+    }
+
+    /// The bucket of most values.
+    pub(crate) fn usual(&self) -> Option<&AtomicU32> {
+        self.buckets.get()?.iter().max_by_key(|bucket| bucket.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buckets.get().is_none()
+    }
+
     pub(crate) fn count(&self) -> u64 {
-        self.buckets.iter().map(|b| u64::from(b.load(Ordering::Relaxed))).sum()
+        self.counts().sum()
     }
 
     pub(crate) fn min(&self) -> u64 {
@@ -227,8 +232,8 @@ impl Histogram {
         let count = self.count();
         let rank = ((count as f64 * q).ceil() as u64).max(1);
         let mut seen = 0;
-        for (index, bucket) in self.buckets.iter().enumerate() {
-            seen += u64::from(bucket.load(Ordering::Relaxed));
+        for (index, in_bucket) in self.counts().enumerate() {
+            seen += in_bucket;
             if seen >= rank && count > 0 {
                 let middle = u64::midpoint(low_end(index), low_end(index + 1));
                 return middle.clamp(self.min(), self.max());
@@ -284,6 +289,6 @@ mod tests {
 
     #[test]
     fn a_histogram_takes_less_than_a_kilobyte() {
-        assert!(size_of::<Histogram>() <= 1024);
+        assert!(size_of::<Histogram>() + size_of::<Buckets>() <= 1024);
     }
 }

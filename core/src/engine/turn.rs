@@ -21,7 +21,8 @@ const RUNNING: u8 = 1;
 const AGAIN: u8 = 2;
 const QUEUED: u8 = 3;
 
-/// A value that only the holder of the turn can touch.
+/// A value that only the holder of the turn can touch. It lies right behind the word.
+#[repr(C)]
 pub(crate) struct Turn<T> {
     word: AtomicU8,
     value: UnsafeCell<T>,
