@@ -5,7 +5,9 @@ use super::life::Epochs;
 use super::queue::Queued;
 use super::runner::{Runner, Way};
 use super::shared::Shared;
+use super::slot::Step;
 use super::ticks::Ticks;
+use crate::error::Result;
 use crate::packet::{MediaTime, Packet};
 use std::sync::atomic::Ordering;
 
@@ -34,9 +36,34 @@ impl Runner {
 
     /// Takes a packet that comes straight from a push; see `can_take`.
     #[inline]
-    pub(crate) fn take(&mut self, shared: &Shared, nth: usize, packet: Packet, stamp: Ticks) {
-        self.enter(shared, self.entries[nth], packet, stamp);
-        self.tick = stamp;
+    pub(crate) fn take(&mut self, nth: usize, packet: Packet, stamp: Ticks) {
+        self.coming = Some((self.entries[nth], packet));
+        (self.tick, self.stamp) = (stamp, stamp);
+    }
+
+    /// Works on the packet that came straight from a push: at once, if its node takes it as it is.
+    #[inline]
+    pub(super) fn take_coming(&mut self, shared: &Shared) -> Result<()> {
+        let Some((way, packet)) = self.coming.take() else { return Ok(()) };
+        let Way { node, lane, .. } = way;
+        if !self.nodes[node].is_open_to(&packet, lane) || self.wants_attention(shared) {
+            self.enter(shared, way, packet, self.stamp);
+            return Ok(());
+        }
+        (self.current, self.worked) = (node, true);
+        let (slot, mut desk) = self.desk(shared, node);
+        slot.reach(&packet);
+        match slot.pass(&mut desk, lane, packet)? {
+            Step::More => {
+                self.paused.insert(node);
+                self.dispatch(shared, node);
+            }
+            _ => self.express(shared, node)?,
+        }
+        if !std::mem::take(&mut self.booked) {
+            self.time(node);
+        }
+        Ok(())
     }
 
     /// Gives a node a packet that an entry has counted.

@@ -111,6 +111,7 @@ impl Runner {
             reports: true,
             counts: vec![0; graph.edges.len()],
             any_queued: false,
+            coming: None,
             nodes: slots.into(),
         }
     }

@@ -180,7 +180,7 @@ impl Pipeline {
             if let Some(nth) = guard.with(|runner| runner.can_take(shared, index, epochs)) {
                 entry.queue.pass(&packet, stats);
                 drop(entry);
-                guard.with(|runner| runner.take(shared, nth, packet, stamp));
+                guard.with(|runner| runner.take(nth, packet, stamp));
                 shared.run_with(guard, Drive::Pushed);
                 return self.pushed();
             }

@@ -80,6 +80,8 @@ pub(crate) struct Runner {
     pub(super) tick: Ticks,
     /// When what is being worked on was pushed.
     pub(super) stamp: Ticks,
+    /// Came straight from a push, and where it leads to.
+    pub(super) coming: Option<(Way, Packet)>,
     pub(super) nodes: Box<[NodeSlot]>,
     /// What leads into the segment.
     pub(super) entries: Box<[Way]>,
@@ -187,6 +189,7 @@ impl Runner {
         if self.has_patience {
             self.lose_patience(shared);
         }
+        self.take_coming(shared)?;
         let more = loop {
             let (state, epochs) = shared.life.get();
             if state.is_terminal() {
