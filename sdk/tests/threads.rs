@@ -3,11 +3,15 @@
 
 mod common;
 
-use common::{assert_conserved, pipeline};
+use common::{assert_conserved, assert_conserved_soon, pipeline};
 use remotemedia::engine::State;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Port};
 use remotemedia::{Engine, Packet, Pipeline, Pull, PushError, Result};
 use serde_json::{Value, json};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::thread::Thread;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -71,6 +75,38 @@ fn a_pull_waits_for_the_workers() {
     let Pull::Packet(_, packet) = run.pull(LONG).unwrap() else { panic!("nothing came") };
     assert_eq!(packet.as_json(), Some(&json!(4)));
     assert!(matches!(run.pull(LONG).unwrap(), Pull::Idle(remotemedia::Reason::Need(_))));
+}
+
+#[test]
+fn a_push_that_waits_is_not_refused_where_workers_make_room() {
+    let mut manifest = adders(2, 1);
+    manifest["outputs"] = json!({"out": {"port": "n1.out", "queue": {"policy": "keep_latest"}}});
+    let run = pipeline(manifest);
+    for n in 0..20_000 {
+        block_on(run.push_async(json!(n))).expect("only the workers hold it up");
+    }
+    for n in 0..20_000 {
+        run.push_within(0, json!(n).into(), LONG).expect("only the workers hold it up");
+    }
+    assert_conserved_soon(&run);
+}
+
+/// Polls a future on this thread, which sleeps until it is woken.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
+            return value;
+        }
+        std::thread::park();
+    }
 }
 
 #[test]

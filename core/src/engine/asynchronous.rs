@@ -73,23 +73,29 @@ impl Pipeline {
     pub async fn push_async(&self, packet: impl Into<Packet>) -> Result<(), PushError> {
         let (mut waiting, epoch) = (Some(packet.into()), self.epoch());
         poll_fn(|cx| {
-            let Some(packet) = waiting.take() else {
+            let Some(mut packet) = waiting.take() else {
                 unreachable!("a ready future is not polled again")
             };
             self.register(cx.waker());
-            // Before it is pushed again: what an interrupt has made room for is the new epoch's.
-            if self.has_forgotten(0, epoch) {
-                return Poll::Ready(Err(PushError::Interrupted(packet)));
-            }
-            match self.push(packet) {
-                Err(PushError::Full(packet)) => match self.why_full() {
+            loop {
+                let seen = self.shared.wait.seen();
+                // Before it is pushed again: what an interrupt has made room for is the new epoch's.
+                if self.has_forgotten(0, epoch) {
+                    return Poll::Ready(Err(PushError::Interrupted(packet)));
+                }
+                packet = match self.push(packet) {
+                    Err(PushError::Full(packet)) => packet,
+                    pushed => return Poll::Ready(pushed),
+                };
+                match self.why_full() {
                     Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
                         waiting = Some(packet);
-                        Poll::Pending
+                        return Poll::Pending;
                     }
-                    _ => Poll::Ready(Err(PushError::Full(packet))),
-                },
-                pushed => Poll::Ready(pushed),
+                    // Nothing is at work any more, and what was has made room.
+                    Ok(Reason::Need(_)) if self.shared.wait.seen() != seen => {}
+                    _ => return Poll::Ready(Err(PushError::Full(packet))),
+                }
             }
         })
         .await
