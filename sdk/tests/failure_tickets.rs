@@ -4,10 +4,10 @@ mod common;
 #[path = "common/faults.rs"]
 mod faults;
 
-use common::{on, pull_all, values};
+use common::{events, on, pull_all, values};
 use faults::{LONG, node, packet};
 use remotemedia::engine::Event;
-use remotemedia::error::detail;
+use remotemedia::error::{Detail, detail};
 use remotemedia::node::testing::Random;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, Node, Params, Port, Ticket};
 use remotemedia::{Engine, Error, Packet, Pipeline, Pull, Reason, Result};
@@ -227,6 +227,15 @@ fn without_a_policy_a_late_ticket_is_the_end_and_names_its_node() {
     assert_eq!((error.detail(), error.node()), (detail::NODE_DEADLINE, Some("n")));
 }
 
+/// What the events warn of.
+fn warnings(run: &Pipeline) -> Vec<Detail> {
+    let warning = |event| match event {
+        Event::Warning(error) => Some(error.detail()),
+        _ => None,
+    };
+    events(run).into_iter().filter_map(warning).collect()
+}
+
 #[test]
 fn a_node_with_too_many_tickets_that_do_not_come_back_gets_nothing() {
     let engine = Engine::simulated(registry(), 1);
@@ -244,8 +253,10 @@ fn a_node_with_too_many_tickets_that_do_not_come_back_gets_nothing() {
     }
     assert_eq!(JOBS.lock().expect("free")[&test].len(), 12, "four times three");
     assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))));
+    assert_eq!(warnings(&run), [detail::NODE_ZOMBIES]);
     good(test, 5);
     assert!(matches!(run.try_pull(), Ok(Pull::Idle(Reason::InFlight(0)))));
+    assert_eq!(warnings(&run), []);
     good(test, 12);
     assert_eq!(values(&pull_all(&run)), [json!(12)]);
 }

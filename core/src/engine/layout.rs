@@ -5,7 +5,7 @@ use super::queue::Level;
 use super::routes::{Dest, Exits, NodeSet, Routes};
 use super::runner::{Runner, Way};
 use super::slot::NodeSlot;
-use crate::graph::Graph;
+use crate::graph::{Graph, Lanes};
 use crate::node::{AnyNode, Mailbox, TicketDesk, TicketId};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ impl Runner {
     /// The runner of a segment, with the graph's nodes that are in it, in their order.
     pub(crate) fn new(
         graph: &Graph,
+        lanes: &Lanes,
         segment: usize,
         nodes: Vec<Box<dyn AnyNode>>,
         mailbox: Arc<dyn Mailbox>,
@@ -28,7 +29,6 @@ impl Runner {
         let outputs = |slot: &NodeSlot| graph.nodes[slot.index].ports.outputs.len();
         let mut routes: Vec<Vec<Vec<Dest>>> =
             slots.iter().map(|slot| vec![Vec::new(); outputs(slot)]).collect();
-        let lanes = graph.lanes();
         let mut entries = Vec::new();
         for (entry, endpoint) in graph.inputs.iter().enumerate() {
             if here(endpoint.port.node) {

@@ -48,9 +48,10 @@ impl Pipeline {
             nodes[node.segment].push(create(node)?);
         }
         let mut stats: Vec<_> = graph.nodes.iter().map(|_| Arc::default()).collect();
+        let lanes = graph.lanes();
         let segment = |(index, nodes)| {
             let mail = Arc::new(Mail::new());
-            let runner = Runner::new(&graph, index, nodes, mail.clone());
+            let runner = Runner::new(&graph, &lanes, index, nodes, mail.clone());
             runner.tell_stats(&mut stats);
             Segment::new(graph.segments[index], runner, mail, watches[index].clone())
         };

@@ -227,6 +227,21 @@ impl NodeSlot {
         !self.zombies.is_empty() && self.zombies.len() >= ZOMBIES * self.max_in_flight
     }
 
+    /// The warning that they hold the node up, once until some have come back.
+    #[cold]
+    pub(super) fn held_up(&mut self) -> Option<Event> {
+        if !self.has_too_many_zombies() || std::mem::replace(&mut self.held_up, true) {
+            return None;
+        }
+        let count = self.zombies.len();
+        let message =
+            format!("the node gets nothing: {count} tickets were given up and have not come back");
+        let error = Error::new(detail::NODE_ZOMBIES, message).in_node(&*self.id);
+        Some(Event::Warning(
+            error.with_hint("end work whose ticket is cancelled (Ticket::is_cancelled)"),
+        ))
+    }
+
     /// Whether it may open no further ticket.
     pub(super) fn is_full(&self) -> bool {
         self.max_in_flight > 0

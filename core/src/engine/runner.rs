@@ -295,6 +295,8 @@ impl Runner {
             if slot.waits && (item.is_work() || slot.join.is_some()) {
                 let no_room = !self.has_room(shared, index);
                 if no_room || (slot.is_full() && item.is_work()) {
+                    let warning = self.nodes[index].held_up();
+                    warning.into_iter().for_each(|event| shared.event(event));
                     self.nodes[index].no_room = no_room;
                     self.blocked.insert(index);
                     return Ok(());

@@ -301,6 +301,9 @@ pub mod detail {
     /// The result of a node's ticket did not come within the node's deadline.
     pub const NODE_DEADLINE: Detail = Detail { id: "node.deadline", status: Status::Node };
 
+    /// Tickets of a node that were given up have not come back, so many that it gets nothing until some do.
+    pub const NODE_ZOMBIES: Detail = Detail { id: "node.zombies", status: Status::Node };
+
     /// A call of a node took longer than the node's deadline.
     pub const NODE_HUNG: Detail = Detail { id: "node.hung", status: Status::Node };
 
@@ -447,6 +450,7 @@ pub mod detail {
         NODE_FAILED,
         NODE_BREAKER_OPEN,
         NODE_DEADLINE,
+        NODE_ZOMBIES,
         NODE_HUNG,
         NODE_PANICKED,
         NODE_TICKET_DROPPED,

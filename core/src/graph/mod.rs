@@ -15,6 +15,7 @@ mod segments;
 
 pub(crate) use build::build;
 pub use failure::{Breaker, Fallback, OnError, Policy, Retry};
+pub(crate) use lanes::Lanes;
 
 use crate::node::{Join, NodeType, Ports};
 use crate::packet::MediaTime;
