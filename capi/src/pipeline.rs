@@ -32,7 +32,7 @@ pub(crate) struct PipelineEntry {
     pub(crate) wake: Arc<Wake>,
     waker: OnceLock<Waker>,
     /// How many changes there had been when a pull last began to look and found nothing.
-    pub(crate) looked: AtomicU64,
+    looked: AtomicU64,
     /// The library panicked in a call of it.
     poison: OnceLock<Error>,
 }
@@ -75,6 +75,12 @@ impl PipelineEntry {
         }
     }
 
+    /// A pull that began after so many changes has found nothing.
+    pub(crate) fn found_nothing(&self, seen: u64) {
+        self.looked.store(seen, Ordering::Release);
+        self.look_again();
+    }
+
     /// After looking and finding nothing: takes the signal back, unless there is more to do. That is
     /// when packets or events wait, and when something has changed that no pull has looked for.
     pub(crate) fn look_again(&self) {
@@ -82,7 +88,8 @@ impl PipelineEntry {
             self.wake.clear();
             self.watch();
             let looked = self.looked.load(Ordering::Acquire);
-            if self.pipeline.has_news() || self.pipeline.changes() != looked {
+            let has_changed = self.pipeline.changes() != looked && self.poison.get().is_none();
+            if self.pipeline.has_news() || has_changed {
                 self.wake.signal();
             }
         }
