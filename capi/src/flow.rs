@@ -56,7 +56,7 @@ impl PipelineEntry {
                 return Err((Ok(RMEDIA_INTERRUPTED), Some(packet)));
             }
             if !waited {
-                self.watch();
+                self.arm();
                 return Err((Ok(status), Some(packet)));
             }
         }

@@ -68,7 +68,7 @@ impl PipelineEntry {
     }
 
     /// The next change is to be told.
-    pub(crate) fn watch(&self) {
+    pub(crate) fn arm(&self) {
         if self.wake.is_wanted() {
             let waker = self.waker.get_or_init(|| waker(&self.wake));
             self.pipeline.wake_on_change(waker);
@@ -86,7 +86,7 @@ impl PipelineEntry {
     pub(crate) fn look_again(&self) {
         if self.wake.is_wanted() {
             self.wake.clear();
-            self.watch();
+            self.arm();
             let looked = self.looked.load(Ordering::Acquire);
             let has_changed = self.pipeline.changes() != looked && self.poison.get().is_none();
             if self.pipeline.has_news() || has_changed {
@@ -243,7 +243,8 @@ unsafe fn create(
 
 /// Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
 /// last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
-/// ends, and then the function's `free` is called. {0} is fine.
+/// ends, and then the function's `free` is called. Its engine does not list it any more
+/// (rmedia_pipeline_watch). {0} is fine.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
