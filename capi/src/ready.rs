@@ -264,4 +264,18 @@ mod tests {
         assert!(most > 5, "at most {most} were listed: nothing was tried");
         assert!(list.lock().places.len() <= watches.len() + 1, "places are used again");
     }
+
+    /// A watch may have begun before the pipeline was destroyed, and come to this afterwards.
+    #[test]
+    fn who_is_gone_gets_no_place_any_more() {
+        let (list, wake) = (Arc::new(Ready::new(Arc::default())), Wake::default());
+        let place = || Ready::watch(&list, 1, 2).ok();
+        assert!(wake.set_watch(place()));
+        wake.signal();
+        wake.stop();
+        assert!(!wake.set_watch(place()));
+        wake.signal();
+        assert_eq!(list.next(), None);
+        assert_eq!(list.lock().free, [1]);
+    }
 }

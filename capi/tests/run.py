@@ -27,8 +27,10 @@ RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) igno
 FAILED = re.compile(r"^test (.*) \.\.\. FAILED(.*)$", re.MULTILINE)
 
 # `no_alloc` has an allocator of its own, which the tools replace.
-PROGRAMS = ["misuse", "callbacks", "threads", "ready", "states", "process", "release", "no_alloc"]
-PROGRAMS += ["stress"]
+PROGRAMS = [
+    *["misuse", "callbacks", "threads", "ready", "states", "process", "release"],
+    *["no_alloc", "stress"],
+]
 
 
 @dataclass
