@@ -32,7 +32,7 @@
  * - Threads: "any" functions may be called from all threads at once, also on the same handle.
  *   "Real-time: yes" means no lock, allocation or system call after warm-up. Nodes run inline, in
  *   the calls; an engine has threads only for those that a manifest places on threads, and one to
- *   wake who watches a pipeline (wait handle, wakeup) in which something is due.
+ *   wake who watches a pipeline (wait handle, wakeup, watch) in which something is due.
  * - Callbacks: calls that wait give RMEDIA_E_REENTRANT inside one. None may throw or longjmp.
  * - fork: in the child of a process that has used the library calls give RMEDIA_E_FORKED and write
  *   nothing; those of errors, versions and names work.
@@ -633,7 +633,8 @@ int32_t rmedia_pipeline_create_from_file(const char *path,
 /**
  * Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
  * last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
- * ends, and then the function's `free` is called. {0} is fine.
+ * ends, and then the function's `free` is called. Its engine does not list it any more
+ * (rmedia_pipeline_watch). {0} is fine.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */
@@ -913,9 +914,9 @@ int32_t rmedia_pipeline_metrics(struct rmedia_pipeline_t pipeline,
 /**
  * Gives a file descriptor for poll, select or an event loop. It is readable when something has
  * changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
- * because a time has come), and while packets or events wait. Then: pull and take events until there
- * are none. It belongs to the pipeline: don't read or close it, and stop watching it before
- * rmedia_pipeline_destroy.
+ * because a time has come), and while packets or events wait; once the pipeline is over, until a
+ * pull has said why. Then: pull and take events until there are none. It belongs to the pipeline:
+ * don't read or close it, and stop watching it before rmedia_pipeline_destroy.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  * Errors: UNSUPPORTED where the system has no such thing.
@@ -1053,11 +1054,14 @@ int32_t rmedia_engine_create(const struct rmedia_engine_options_t *options,
 /**
  * Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
  * later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return, and
- * pipelines whose host nodes have jobs that nobody has taken fail. {0} is fine and does nothing.
+ * pipelines whose host nodes have jobs that nobody has taken fail. No call of its wakeup function
+ * begins afterwards, and nobody is told of its pipelines by rmedia_engine_next_ready any more. {0} is
+ * fine and does nothing.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */
-RMEDIA_API int32_t rmedia_engine_destroy(struct rmedia_engine_t engine);
+RMEDIA_API
+int32_t rmedia_engine_destroy(struct rmedia_engine_t engine);
 
 /**
  * Gives the node types of an engine as a JSON list: name, ports, params with types, ranges,
@@ -1114,13 +1118,72 @@ int32_t rmedia_engine_run_releases(struct rmedia_engine_t engine,
                                    uint32_t *count);
 
 /**
- * Gives a file descriptor that is readable while jobs of host nodes or deferred releases wait.
- * It belongs to the engine: don't read or close it.
+ * Gives a file descriptor for poll, select or an event loop. It is readable while jobs of host nodes,
+ * deferred releases or pipelines of rmedia_pipeline_watch wait. Then: take them until there are none,
+ * with rmedia_engine_next_job, rmedia_engine_run_releases and rmedia_engine_next_ready. It belongs to
+ * the engine: don't read or close it, and stop watching it before rmedia_engine_destroy.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  * Errors: UNSUPPORTED where the system has no such thing.
  */
-RMEDIA_API int32_t rmedia_engine_wait_handle(struct rmedia_engine_t engine, int32_t *fd);
+RMEDIA_API
+int32_t rmedia_engine_wait_handle(struct rmedia_engine_t engine,
+                                  int32_t *fd);
+
+/**
+ * Sets a function that is called when the engine's wait handle would become readable; it may be
+ * called more than once before anything is taken. It is called on whatever thread brings what waits,
+ * the engine's or, inside its own calls, the program's, and may only poke the program's loop: it must
+ * not take a lock that the program holds while it calls this library. NULL takes the function away.
+ * When this returns, no call of the former function is running or will begin (from inside a wakeup it
+ * returns at once), and `free` has been or will be called once with its `user`.
+ *
+ * Ownership: takes `user` on success.
+ * Thread: any. Blocks: for a call of the former function that is running. Real-time: no. Since: 0.1.
+ */
+RMEDIA_API
+int32_t rmedia_engine_set_wakeup(struct rmedia_engine_t engine,
+                                 rmedia_wakeup_fn wakeup,
+                                 void *user,
+                                 rmedia_free_fn free);
+
+/**
+ * Has the engine tell of a pipeline: from now on rmedia_engine_next_ready gives it, with this `tag`,
+ * whenever its wait handle would become readable, so that one descriptor (rmedia_engine_wait_handle)
+ * serves any number of pipelines, and none of them needs one of its own. It is given at once if
+ * something waits already. Watching it again changes the tag.
+ *
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ * Errors: BAD_HANDLE also when its engine has been destroyed.
+ */
+RMEDIA_API
+int32_t rmedia_pipeline_watch(struct rmedia_pipeline_t pipeline,
+                              uint64_t tag);
+
+/**
+ * Takes back rmedia_pipeline_watch: once this has returned the engine does not give the pipeline any
+ * more. One that is not watched is fine. rmedia_pipeline_destroy does it, too.
+ *
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ */
+RMEDIA_API
+int32_t rmedia_pipeline_unwatch(struct rmedia_pipeline_t pipeline);
+
+/**
+ * Takes the pipeline that has had something to do for the longest time, of those that are watched, and
+ * its tag (may be NULL); RMEDIA_EMPTY when there is none. Then: pull with RMEDIA_TRY and take events
+ * until neither gives any. It is given again when there is more after a pull or
+ * rmedia_pipeline_next_event has found nothing, and not before; with several threads it may so be one
+ * that another thread has just served. The engine has one list: parts of a program that know nothing
+ * of each other need an engine each.
+ *
+ * Ownership: the pipeline stays whose it is.
+ * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+ */
+RMEDIA_API
+int32_t rmedia_engine_next_ready(struct rmedia_engine_t engine,
+                                 struct rmedia_pipeline_t *pipeline,
+                                 uint64_t *tag);
 
 /**
  * Adds a node type to an engine, for the pipelines to come. Its functions must not call their own

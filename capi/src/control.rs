@@ -335,9 +335,9 @@ pub unsafe extern "C" fn rmedia_pipeline_metrics(
 
 /// Gives a file descriptor for poll, select or an event loop. It is readable when something has
 /// changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
-/// because a time has come), and while packets or events wait. Then: pull and take events until there
-/// are none. It belongs to the pipeline: don't read or close it, and stop watching it before
-/// rmedia_pipeline_destroy.
+/// because a time has come), and while packets or events wait; once the pipeline is over, until a
+/// pull has said why. Then: pull and take events until there are none. It belongs to the pipeline:
+/// don't read or close it, and stop watching it before rmedia_pipeline_destroy.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 /// Errors: UNSUPPORTED where the system has no such thing.

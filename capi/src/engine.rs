@@ -2,18 +2,19 @@
 
 use crate::abi::{
     RMEDIA_EMPTY, RMEDIA_OK, rmedia_engine_options_t, rmedia_engine_t, rmedia_error_t,
-    rmedia_string_t,
+    rmedia_free_fn, rmedia_string_t, rmedia_wakeup_fn,
 };
 use crate::boundary::{bad_handle, call, call_with, check_flags, out, text, too_many};
 use crate::handle::{Object, Table};
 use crate::host::HostQueue;
+use crate::ready::Ready;
 use crate::release::Releases;
-use crate::wake::Wake;
+use crate::wake::{Wake, Wakeup};
 use crate::{sized, string};
 use remotemedia::error::Result;
 use remotemedia::{Engine, Manifest};
 use serde_json::{Map, Value as Json};
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::sync::{Arc, LazyLock};
 
 /// An engine with what C adds to it.
@@ -21,15 +22,19 @@ pub(crate) struct EngineEntry {
     pub(crate) engine: Engine,
     pub(crate) releases: Arc<Releases>,
     pub(crate) host: Arc<HostQueue>,
-    /// Told of jobs and of deferred releases.
+    /// Pipelines with something to do, of those that are watched.
+    pub(crate) ready: Arc<Ready>,
+    /// Told of jobs, deferred releases and ready pipelines.
     pub(crate) wake: Arc<Wake>,
 }
 
 impl EngineEntry {
     fn new(engine: Engine) -> Self {
         let wake = Arc::new(Wake::default());
-        let (releases, host) = (Releases::new(wake.clone()), HostQueue::new(wake.clone()));
-        Self { engine, releases: Arc::new(releases), host: Arc::new(host), wake }
+        let releases = Arc::new(Releases::new(wake.clone()));
+        let host = Arc::new(HostQueue::new(wake.clone()));
+        let ready = Arc::new(Ready::new(wake.clone()));
+        Self { engine, releases, host, ready, wake }
     }
 }
 
@@ -93,7 +98,9 @@ pub unsafe extern "C" fn rmedia_engine_create(
 
 /// Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
 /// later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return, and
-/// pipelines whose host nodes have jobs that nobody has taken fail. {0} is fine and does nothing.
+/// pipelines whose host nodes have jobs that nobody has taken fail. No call of its wakeup function
+/// begins afterwards, and nobody is told of its pipelines by rmedia_engine_next_ready any more. {0} is
+/// fine and does nothing.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]
@@ -106,6 +113,8 @@ pub extern "C" fn rmedia_engine_destroy(engine: rmedia_engine_t) -> i32 {
         if !ENGINES.release(engine.id) {
             return Err(bad_handle("engine"));
         }
+        entry.wake.stop();
+        entry.ready.stop();
         entry.releases.go_direct();
         entry.host.stop();
         Ok(RMEDIA_OK)
@@ -228,8 +237,10 @@ pub unsafe extern "C" fn rmedia_engine_run_releases(
     })
 }
 
-/// Gives a file descriptor that is readable while jobs of host nodes or deferred releases wait.
-/// It belongs to the engine: don't read or close it.
+/// Gives a file descriptor for poll, select or an event loop. It is readable while jobs of host nodes,
+/// deferred releases or pipelines of rmedia_pipeline_watch wait. Then: take them until there are none,
+/// with rmedia_engine_next_job, rmedia_engine_run_releases and rmedia_engine_next_ready. It belongs to
+/// the engine: don't read or close it, and stop watching it before rmedia_engine_destroy.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 /// Errors: UNSUPPORTED where the system has no such thing.
@@ -248,6 +259,35 @@ pub unsafe extern "C" fn rmedia_engine_wait_handle(engine: rmedia_engine_t, fd: 
     })
 }
 
+/// Sets a function that is called when the engine's wait handle would become readable; it may be
+/// called more than once before anything is taken. It is called on whatever thread brings what waits,
+/// the engine's or, inside its own calls, the program's, and may only poke the program's loop: it must
+/// not take a lock that the program holds while it calls this library. NULL takes the function away.
+/// When this returns, no call of the former function is running or will begin (from inside a wakeup it
+/// returns at once), and `free` has been or will be called once with its `user`.
+///
+/// Ownership: takes `user` on success.
+/// Thread: any. Blocks: for a call of the former function that is running. Real-time: no. Since: 0.1.
+///
+/// # Safety
+/// The functions may be called with `user` on any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rmedia_engine_set_wakeup(
+    engine: rmedia_engine_t,
+    wakeup: rmedia_wakeup_fn,
+    user: *mut c_void,
+    free: rmedia_free_fn,
+) -> i32 {
+    call(|| {
+        let entry = find(engine)?;
+        // Without a function there is still a `user` to be freed.
+        let given = Wakeup::new(wakeup, user, free);
+        entry.wake.set_wakeup(wakeup.is_some().then_some(given));
+        entry.look_again();
+        Ok(RMEDIA_OK)
+    })
+}
+
 impl EngineEntry {
     /// Sets the descriptor to whether there is something to do.
     pub(crate) fn look_again(&self) {
@@ -255,7 +295,7 @@ impl EngineEntry {
             return;
         }
         self.wake.clear();
-        if self.host.has_jobs() || self.releases.any() {
+        if self.host.has_jobs() || self.releases.any() || self.ready.any() {
             self.wake.signal();
         }
     }

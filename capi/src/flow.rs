@@ -12,7 +12,6 @@ use remotemedia::error::{Error, Result};
 use remotemedia::packet::AudioFormat;
 use remotemedia::{Audio, Packet, Pull, PushError, Reason};
 use std::slice;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 enum Pulled<'a> {
@@ -57,7 +56,7 @@ impl PipelineEntry {
                 return Err((Ok(RMEDIA_INTERRUPTED), Some(packet)));
             }
             if !waited {
-                self.watch();
+                self.arm();
                 return Err((Ok(status), Some(packet)));
             }
         }
@@ -124,14 +123,20 @@ impl PipelineEntry {
                 RMEDIA_ANY => self.pipeline.try_pull(),
                 output => self.pipeline.pull_at(output as usize, Duration::ZERO),
             };
-            let (status, about) = match pull? {
-                Pull::Packet(name, packet) => return Ok(Pulled::Packet(name, packet)),
-                Pull::End => (RMEDIA_END, RMEDIA_ANY),
-                Pull::Idle(reason) => self.idle(reason),
+            let (status, about) = match pull {
+                Ok(Pull::Packet(name, packet)) => return Ok(Pulled::Packet(name, packet)),
+                Ok(Pull::End) => (RMEDIA_END, RMEDIA_ANY),
+                Ok(Pull::Idle(reason)) => self.idle(reason),
+                Err(error) => {
+                    // Of one that is over, why it is so is all that is left to be told.
+                    if self.pipeline.state().is_terminal() {
+                        self.found_nothing(seen);
+                    }
+                    return Err(error);
+                }
             };
             if !self.waits(status, about, seen, until) {
-                self.looked.store(seen, Ordering::Release);
-                self.look_again();
+                self.found_nothing(seen);
                 return Ok(Pulled::Nothing(status, about));
             }
         }

@@ -13,7 +13,7 @@
 //! | `engine`, `release` | engines; giving wrapped memory back |
 //! | `packet` | packets |
 //! | `pipeline`, `ports`, `flow`, `control` | pipelines: made; their ports; in and out; the rest |
-//! | `wake` | telling an event loop |
+//! | `wake`, `ready` | telling an event loop; one list of an engine's pipelines that have something to do |
 //! | `node`, `host`, `job` | nodes that the program brings: by function, by queue; their jobs |
 
 pub mod abi;
@@ -30,6 +30,7 @@ pub mod node;
 pub mod packet;
 pub mod pipeline;
 pub mod ports;
+pub mod ready;
 mod release;
 mod sized;
 pub mod status;

@@ -32,7 +32,7 @@ pub(crate) struct PipelineEntry {
     pub(crate) wake: Arc<Wake>,
     waker: OnceLock<Waker>,
     /// How many changes there had been when a pull last began to look and found nothing.
-    pub(crate) looked: AtomicU64,
+    looked: AtomicU64,
     /// The library panicked in a call of it.
     poison: OnceLock<Error>,
 }
@@ -68,11 +68,17 @@ impl PipelineEntry {
     }
 
     /// The next change is to be told.
-    pub(crate) fn watch(&self) {
+    pub(crate) fn arm(&self) {
         if self.wake.is_wanted() {
             let waker = self.waker.get_or_init(|| waker(&self.wake));
             self.pipeline.wake_on_change(waker);
         }
+    }
+
+    /// A pull that began after so many changes has found nothing.
+    pub(crate) fn found_nothing(&self, seen: u64) {
+        self.looked.store(seen, Ordering::Release);
+        self.look_again();
     }
 
     /// After looking and finding nothing: takes the signal back, unless there is more to do. That is
@@ -80,9 +86,10 @@ impl PipelineEntry {
     pub(crate) fn look_again(&self) {
         if self.wake.is_wanted() {
             self.wake.clear();
-            self.watch();
+            self.arm();
             let looked = self.looked.load(Ordering::Acquire);
-            if self.pipeline.has_news() || self.pipeline.changes() != looked {
+            let has_changed = self.pipeline.changes() != looked && self.poison.get().is_none();
+            if self.pipeline.has_news() || has_changed {
                 self.wake.signal();
             }
         }
@@ -236,7 +243,8 @@ unsafe fn create(
 
 /// Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
 /// last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
-/// ends, and then the function's `free` is called. {0} is fine.
+/// ends, and then the function's `free` is called. Its engine does not list it any more
+/// (rmedia_pipeline_watch). {0} is fine.
 ///
 /// Thread: any. Blocks: no. Real-time: no. Since: 0.1.
 #[unsafe(no_mangle)]

@@ -1,8 +1,9 @@
-//! Telling a program's event loop that there is something to do: a pollable file descriptor, and a
-//! wakeup function. Both are coalesced: any number of changes may be one signal.
+//! Telling a program's event loop that there is something to do: a pollable file descriptor, a wakeup
+//! function, a place on an engine's list. All are coalesced: any number of changes may be one signal.
 
 use crate::abi::{rmedia_free_fn, rmedia_wakeup_fn};
 use crate::boundary::callback;
+use crate::ready::Watch;
 use remotemedia::error::{Error, Result, detail};
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -54,6 +55,10 @@ pub(crate) struct Wake {
 struct State {
     /// Each running call holds it, too.
     wakeup: Option<Arc<Wakeup>>,
+    /// The pipeline's place on the list of its engine.
+    watch: Option<Watch>,
+    /// From now on nobody is to be told.
+    stopped: bool,
 }
 
 /// A call of a wakeup function on this thread. The list of them lies on the stack, so that it has no
@@ -81,14 +86,20 @@ impl Wake {
             // Two threads may make one at the same time; the second is closed again.
             let _ = self.descriptor.set(Descriptor::new()?);
         }
-        self.wanted.store(true, Ordering::Release);
+        self.change(|_| ());
         Ok(self.descriptor.get().map_or(-1, Descriptor::number))
     }
 
     /// Sets, replaces or (`None`) clears the wakeup function. When it returns, no call of the former
     /// one is running or will begin; from inside such a call it returns at once.
     pub(crate) fn set_wakeup(&self, wakeup: Option<Wakeup>) {
-        let Some(former) = self.replace(wakeup) else { return };
+        let given = wakeup.map(Arc::new);
+        let former = self.change(|state| match state.stopped {
+            false => std::mem::replace(&mut state.wakeup, given),
+            // As if it had been set before the end, and gone with it.
+            true => given,
+        });
+        let Some(former) = former else { return };
         // Two calls, of this or another pipeline, that waited for each other's end from inside would
         // do so for ever.
         if !INNERMOST.get().is_null() {
@@ -102,16 +113,35 @@ impl Wake {
         drop(former);
     }
 
-    /// Clears the wakeup function without waiting for a call that is running; it is freed after it.
-    pub(crate) fn stop(&self) {
-        self.replace(None);
+    /// Sets, replaces or (`None`) gives up the place on an engine's list. False: it is too late.
+    pub(crate) fn set_watch(&self, watch: Option<Watch>) -> bool {
+        self.change(|state| {
+            if !state.stopped {
+                state.watch = watch;
+            }
+            !state.stopped
+        })
     }
 
-    fn replace(&self, wakeup: Option<Wakeup>) -> Option<Arc<Wakeup>> {
-        let wanted = wakeup.is_some() || self.descriptor.get().is_some();
+    /// Ends it all without waiting for a call of the wakeup function that is running; that is freed
+    /// after it.
+    pub(crate) fn stop(&self) {
+        let former = self.change(|state| {
+            state.stopped = true;
+            state.watch = None;
+            state.wakeup.take()
+        });
+        drop(former);
+    }
+
+    /// Changes who is to be told. What the change gives is dropped outside the lock: it may be the
+    /// program's.
+    fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
-        self.wanted.store(wanted, Ordering::Release);
-        std::mem::replace(&mut state.wakeup, wakeup.map(Arc::new))
+        let changed = change(&mut state);
+        let told = state.wakeup.is_some() || state.watch.is_some();
+        self.wanted.store(told || self.descriptor.get().is_some(), Ordering::Release);
+        changed
     }
 
     /// Tells of something to do.
@@ -119,11 +149,18 @@ impl Wake {
         if let Some(descriptor) = self.descriptor.get() {
             descriptor.set();
         }
-        // Who is in the function has been told, and will look when it is over.
-        if self.is_calling() {
-            return;
+        let (wakeup, engine) = {
+            let state = self.lock();
+            // Who is in the function has been told, and will look when it is over.
+            let wakeup = if self.is_calling() { None } else { state.wakeup.clone() };
+            (wakeup, state.watch.as_ref().and_then(Watch::list))
+        };
+        if let Some(engine) = engine
+            && engine.is_wanted()
+        {
+            engine.signal();
         }
-        let Some(wakeup) = self.lock().wakeup.clone() else { return };
+        let Some(wakeup) = wakeup else { return };
         if let Some(function) = wakeup.function {
             let outer = INNERMOST.get();
             let frame = Frame { address: ptr::from_ref(self).addr(), outer };
@@ -158,6 +195,9 @@ impl Wake {
     pub(crate) fn clear(&self) {
         if let Some(descriptor) = self.descriptor.get() {
             descriptor.clear();
+        }
+        if let Some(watch) = &self.lock().watch {
+            watch.unlist();
         }
     }
 

@@ -143,6 +143,8 @@ CALL(pipeline_wait_handle) {
 CALL(pipeline_set_wakeup) {
     return rmedia_pipeline_set_wakeup(PIPELINE_OF(with), NULL, NULL, NULL);
 }
+CALL(pipeline_watch) { return rmedia_pipeline_watch(PIPELINE_OF(with), 1); }
+CALL(pipeline_unwatch) { return rmedia_pipeline_unwatch(PIPELINE_OF(with)); }
 
 CALL(packet_create) {
     rmedia_packet_info_t info = audio_info(8);
@@ -222,6 +224,15 @@ CALL(engine_wait_handle) {
     int32_t fd;
     return rmedia_engine_wait_handle(ENGINE_OF(with), &fd);
 }
+CALL(engine_set_wakeup) {
+    return rmedia_engine_set_wakeup(ENGINE_OF(with), NULL, NULL, NULL);
+}
+CALL(engine_next_ready) {
+    rmedia_pipeline_t pipeline = {0};
+    uint64_t tag;
+    int32_t status = rmedia_engine_next_ready(ENGINE_OF(with), &pipeline, &tag);
+    return status == RMEDIA_EMPTY ? RMEDIA_OK : status;
+}
 static inline int32_t call_process(void *node, rmedia_job_t job, uint32_t port,
                                    rmedia_packet_t packet) {
     (void)node, (void)job, (void)port, (void)packet;
@@ -288,6 +299,8 @@ static const call CALLS[] = {
     ROW(pipeline_metrics, PIPELINE),
     ROW(pipeline_wait_handle, PIPELINE),
     ROW(pipeline_set_wakeup, PIPELINE),
+    ROW(pipeline_watch, PIPELINE),
+    ROW(pipeline_unwatch, PIPELINE),
     ROW_ZERO(packet_create, ENGINE),
     ROW_ZERO(packet_wrap, ENGINE),
     ROW(packet_share, PACKET),
@@ -301,6 +314,8 @@ static const call CALLS[] = {
     ROW_ZERO(engine_next_log, ENGINE),
     ROW_ZERO(engine_run_releases, ENGINE),
     ROW_ZERO(engine_wait_handle, ENGINE),
+    ROW_ZERO(engine_set_wakeup, ENGINE),
+    ROW_ZERO(engine_next_ready, ENGINE),
     ROW_ZERO(engine_add_node, ENGINE),
     ROW_ZERO(engine_add_host_node, ENGINE),
     ROW_ZERO(engine_next_job, ENGINE),

@@ -194,6 +194,10 @@ static void null_pointers(void) {
     CHECK_IS(rmedia_engine_next_log(engine, NULL), wrong);
     CHECK_IS(rmedia_engine_run_releases(engine, 1, NULL), RMEDIA_OK);
     CHECK_IS(rmedia_engine_wait_handle(engine, NULL), wrong);
+    CHECK_IS(rmedia_engine_next_ready(engine, NULL, NULL), wrong);
+    made.id = 1;
+    CHECK_IS(rmedia_engine_next_ready(engine, &made, NULL), RMEDIA_EMPTY);
+    CHECK_IS(made.id, 0);
     CHECK_IS(rmedia_engine_add_node(engine, NULL, NULL), wrong);
     CHECK_IS(rmedia_engine_add_node(engine, &type, NULL), wrong);
     type.process = call_process;

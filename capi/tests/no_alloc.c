@@ -189,6 +189,24 @@ static void nothing_to_pull(void) {
     rmedia_pipeline_destroy(pipeline);
 }
 
+static void push_take_pull(void) {
+    rmedia_pipeline_t ready = {0};
+    CHECK_IS(rmedia_pipeline_push_f32(pipeline, 0, samples, 480, 48000, 1, NULL), RMEDIA_OK);
+    CHECK_IS(rmedia_engine_next_ready(DEFAULT_ENGINE, &ready, NULL), RMEDIA_OK);
+    CHECK_IS(ready.id, pipeline.id);
+    pull_and_view();
+    idle_pull();
+    CHECK_IS(rmedia_engine_next_ready(DEFAULT_ENGINE, &ready, NULL), RMEDIA_EMPTY);
+}
+static void listed(void) {
+    int32_t fd;
+    pipeline = pipeline_make(PASS);
+    CHECK_IS(rmedia_engine_wait_handle(DEFAULT_ENGINE, &fd), RMEDIA_OK);
+    CHECK_IS(rmedia_pipeline_watch(pipeline, 1), RMEDIA_OK);
+    measure(push_take_pull);
+    rmedia_pipeline_destroy(pipeline);
+}
+
 static void full_push(void) {
     CHECK_IS(rmedia_pipeline_push(pipeline, 0, shared, RMEDIA_TRY, NULL), RMEDIA_FULL);
 }
@@ -213,6 +231,7 @@ static const test TESTS[] = {
     {"a function node works without an allocation", function_node},
     {"share, view, slice and release allocate nothing", share_view_slice},
     {"a pull that finds nothing allocates nothing", nothing_to_pull},
+    {"a pipeline is listed and taken off the list without an allocation", listed},
     {"a push into a full input allocates nothing", refused_push},
 };
 

@@ -6,6 +6,7 @@ use rmedia_capi::control::*;
 use rmedia_capi::error::{rmedia_error_detail, rmedia_error_release};
 use rmedia_capi::flow::*;
 use rmedia_capi::pipeline::*;
+use rmedia_capi::ready::*;
 use rmedia_capi::status::{RMEDIA_E_PANIC, RMEDIA_E_STATE};
 use rmedia_capi::testing::panic_in_next_call;
 use std::ffi::CStr;
@@ -102,4 +103,28 @@ fn a_panic_in_any_call_ends_its_pipeline_and_no_other() {
         rmedia_capi::packet::rmedia_packet_release(packet);
     }
     assert_eq!(rmedia_pipeline_destroy(bystander), RMEDIA_OK);
+}
+
+#[test]
+fn a_pipeline_that_has_panicked_is_told_of_and_not_for_ever() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let (pipeline, mut ready) = (pipeline(), rmedia_pipeline_t::default());
+    let (mut event, mut packet) = (rmedia_string_t::default(), rmedia_packet_t::default());
+    let engine = rmedia_engine_t::default();
+    assert_eq!(rmedia_pipeline_watch(pipeline, 1), RMEDIA_OK);
+    panic_in_next_call();
+    // SAFETY: variables of their types.
+    unsafe {
+        assert_eq!(rmedia_pipeline_end(pipeline, RMEDIA_ANY, null_mut()), RMEDIA_E_PANIC);
+        assert_eq!(rmedia_engine_next_ready(engine, &mut ready, null_mut()), RMEDIA_OK);
+        assert_eq!(ready.id, pipeline.id);
+        let (any, none) = (RMEDIA_ANY, null_mut());
+        let pulled = rmedia_pipeline_pull(ready, any, RMEDIA_TRY, &mut packet, none, null_mut());
+        assert_eq!(pulled, RMEDIA_E_PANIC);
+        while rmedia_pipeline_next_event(ready, &mut event) == RMEDIA_OK {
+            rmedia_capi::string::rmedia_string_release(event);
+        }
+        assert_eq!(rmedia_engine_next_ready(engine, &mut ready, null_mut()), RMEDIA_EMPTY);
+    }
+    assert_eq!(rmedia_pipeline_destroy(pipeline), RMEDIA_OK);
 }

@@ -383,6 +383,13 @@ static void wait_handle_keeps(void) {
     events_all(pipeline);
     CHECK(readable(fd));
     CHECK_IS(pull_all(pipeline), RMEDIA_END);
+    /* Why it is over is the last thing that is told. */
+    CHECK_IS(rmedia_pipeline_cancel(pipeline), RMEDIA_OK);
+    events_all(pipeline);
+    CHECK(readable(fd));
+    CHECK_IS(pull_all(pipeline), RMEDIA_E_CANCELLED);
+    CHECK_IS(events_all(pipeline), RMEDIA_EMPTY);
+    CHECK(!readable(fd));
     rmedia_pipeline_destroy(pipeline);
     while (rmedia_engine_next_job(engine, RMEDIA_TRY, &job, NULL) == RMEDIA_OK) {
         rmedia_job_done(job.job);

@@ -27,7 +27,10 @@ RESULT = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) igno
 FAILED = re.compile(r"^test (.*) \.\.\. FAILED(.*)$", re.MULTILINE)
 
 # `no_alloc` has an allocator of its own, which the tools replace.
-PROGRAMS = ["misuse", "callbacks", "threads", "states", "process", "release", "no_alloc", "stress"]
+PROGRAMS = [
+    *["misuse", "callbacks", "threads", "ready", "states", "process", "release"],
+    *["no_alloc", "stress"],
+]
 
 
 @dataclass
@@ -63,7 +66,7 @@ def ways(tsan: bool) -> list[Way]:
     """All ways, or that of the thread sanitizer."""
     if tsan:
         # Without randomised addresses, which older runtimes of it can't do with.
-        threads = ["callbacks", "threads", "release", "stress"]
+        threads = ["callbacks", "threads", "ready", "release", "stress"]
         options = "die_after_fork=0:exitcode=66:second_deadlock_stack=1"
         return [
             Way(

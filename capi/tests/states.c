@@ -110,6 +110,8 @@ STEP(waits) {
     return rmedia_pipeline_wait_handle(pipeline, &fd);
 }
 STEP(watches) { return rmedia_pipeline_set_wakeup(pipeline, NULL, NULL, NULL); }
+STEP(watched) { return rmedia_pipeline_watch(pipeline, 1); }
+STEP(unwatches) { return rmedia_pipeline_unwatch(pipeline); }
 STEP(asks_state) {
     int32_t at = -1, status = rmedia_pipeline_state(pipeline, &at);
     return status == RMEDIA_OK ? at : status;
@@ -150,6 +152,8 @@ static const struct row {
     {"input", finds_input, {OK, OK, OK, OK, OK, OK}},
     {"wait_handle", waits, {OK, OK, OK, OK, OK, OK}},
     {"set_wakeup", watches, {OK, OK, OK, OK, OK, OK}},
+    {"watch", watched, {OK, OK, OK, OK, OK, OK}},
+    {"unwatch", unwatches, {OK, OK, OK, OK, OK, OK}},
     {"state", asks_state,
      {RMEDIA_STATE_RUNNING, RMEDIA_STATE_RUNNING, RMEDIA_STATE_CLOSING, RMEDIA_STATE_CLOSED,
       RMEDIA_STATE_FAILED, RMEDIA_STATE_CANCELLED}},

@@ -256,7 +256,7 @@ static void step(worker *w) {
         atomic_store(&w->at, "set_params");
         int64_t at = next(w, 2) ? RMEDIA_NO_TIME : (int64_t)next(w, 100) * 10000000;
         TRY(rmedia_pipeline_set_params(pipeline, "gain", "{\"gain_db\":-3}", at, NULL, NULL));
-    } else if (roll < 955) {
+    } else if (roll < 950) {
         atomic_store(&w->at, "set_wakeup");
         bool set = next(w, 2);
         if (TRY(rmedia_pipeline_set_wakeup(pipeline, set ? woken : NULL, NULL, wakeup_freed)) ==
@@ -265,6 +265,19 @@ static void step(worker *w) {
         }
         if (next(w, 8) == 0) TRY(call_pipeline_wait_handle(&with));
         if (next(w, 8) == 0) TRY(call_engine_wait_handle(&with));
+        if (next(w, 4) == 0) {
+            TRY(rmedia_engine_set_wakeup(engine, set ? woken : NULL, NULL, wakeup_freed));
+            atomic_fetch_add(&wakeups_set, 1);
+        }
+    } else if (roll < 957) {
+        atomic_store(&w->at, "watch");
+        if (next(w, 4) != 0) TRY(rmedia_pipeline_watch(pipeline, which));
+        else TRY(rmedia_pipeline_unwatch(pipeline));
+        if (TRY(rmedia_engine_next_ready(engine, &pipeline, NULL)) == RMEDIA_OK) {
+            with.id[PIPELINE] = pipeline.id;
+            TRY(call_pipeline_pull(&with));
+            TRY(call_pipeline_next_event(&with));
+        }
     } else if (roll < 960) {
         atomic_store(&w->at, "reset");
         TRY(rmedia_pipeline_reset(pipeline, NULL, NULL));

@@ -2,7 +2,9 @@
 //! made up: none may crash, hang or leave a handle that can't be released.
 
 use rmedia_capi::abi::*;
-use rmedia_capi::{control, engine, error, flow, host, job, library, packet, pipeline, string};
+use rmedia_capi::{
+    control, engine, error, flow, host, job, library, packet, pipeline, ready, string,
+};
 use std::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 
@@ -95,7 +97,7 @@ impl Player<'_> {
         // SAFETY (all of the block): `error`, `string` and the other variables may be written, texts
         // end with a zero byte, and samples are as many as is said.
         unsafe {
-            match call % 36 {
+            match call % 39 {
                 0 | 1 => {
                     let manifest = MANIFESTS[self.number() as usize % MANIFESTS.len()];
                     let struct_size = size_of::<rmedia_pipeline_options_t>() as u32;
@@ -179,6 +181,12 @@ impl Player<'_> {
                     let (of, port) = (self.pipeline(), self.port());
                     let until = i64::from(self.number()) * 1_000_000;
                     control::rmedia_pipeline_gap(of, port, until, error);
+                }
+                35 => drop(ready::rmedia_pipeline_watch(self.pipeline(), 1)),
+                36 => drop(ready::rmedia_pipeline_unwatch(self.pipeline())),
+                37 => {
+                    let (mut found, mut tag) = (rmedia_pipeline_t::default(), 0);
+                    ready::rmedia_engine_next_ready(self.engine(), &mut found, &mut tag);
                 }
                 _ => {
                     let id = self.handle();

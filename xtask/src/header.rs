@@ -9,7 +9,7 @@ pub(crate) const HEADER: &str = "include/rmedia.h";
 /// Files with exported functions, in the order in which a reader of the header wants them.
 const SOURCES: &[&str] = &[
     "abi", "status", "library", "error", "string", "pipeline", "ports", "flow", "control",
-    "packet", "engine", "node", "host", "job",
+    "packet", "engine", "ready", "node", "host", "job",
 ];
 
 /// Constants that are compared and combined with `uint32_t`.

@@ -431,6 +431,20 @@ inline bool check_abi(error &e) noexcept {
     return false;
 }
 
+/// Hands a function to a call of the library that keeps it until another one is set.
+template <class Handle, class Set>
+status set_wakeup(Handle handle, Set set, std::function<void()> wakeup, error &e) noexcept {
+    if (!wakeup) return e.keep(set(handle, nullptr, nullptr, nullptr));
+    using function = std::function<void()>;
+    auto boxed = std::unique_ptr<function>(new (std::nothrow) function(std::move(wakeup)));
+    if (boxed == nullptr) return e.set(status::limit, "there is no memory for a wakeup");
+    const auto call = [](void *user) noexcept { (*static_cast<function *>(user))(); };
+    const auto free = [](void *user) noexcept { delete static_cast<function *>(user); };
+    const status answer = e.keep(set(handle, call, boxed.get(), free));
+    if (answer == status::ok) boxed.release();
+    return answer;
+}
+
 /// The sample format of a C++ type.
 template <class T> struct sample_of;
 template <> struct sample_of<float> {
@@ -1070,11 +1084,24 @@ class engine {
         rmedia_engine_run_releases(get(), max, &count);
         return count;
     }
-    /// A descriptor that is readable while jobs or releases wait. It belongs to the engine.
+    /// The tag of the next pipeline that has something to do, of those that are watched
+    /// (pipeline::watch): pull and take events until there are none. Empty: no pipeline has.
+    std::optional<std::uint64_t> next_ready() const noexcept {
+        rmedia_pipeline_t found{};
+        std::uint64_t tag = 0;
+        if (rmedia_engine_next_ready(get(), &found, &tag) != RMEDIA_OK) return std::nullopt;
+        return tag;
+    }
+    /// A descriptor that is readable while jobs, releases or ready pipelines wait. It belongs to the
+    /// engine.
     int wait_handle(error &e) const noexcept {
         std::int32_t fd = -1;
         e.keep(rmedia_engine_wait_handle(get(), &fd));
         return fd;
+    }
+    /// Has a function called when that descriptor would become readable; as pipeline::on_wakeup.
+    status on_wakeup(std::function<void()> wakeup, error &e) noexcept {
+        return detail::set_wakeup(get(), rmedia_engine_set_wakeup, std::move(wakeup), e);
     }
     /// The node types, as JSON.
     string nodes() const noexcept {
@@ -1125,6 +1152,9 @@ class engine {
     }
     int wait_handle() const {
         return detail::throwing([&](error &e) { return wait_handle(e); });
+    }
+    void on_wakeup(std::function<void()> wakeup) {
+        detail::throwing([&](error &e) { return on_wakeup(std::move(wakeup), e); });
     }
     string validate(detail::cstr manifest) const {
         return detail::throwing([&](error &e) { return validate(manifest, e); });
@@ -1325,16 +1355,15 @@ class pipeline {
     /// the pipeline: it may only poke the program's own loop. An empty one takes the former away.
     /// When this returns, no call of the former runs or will begin.
     status on_wakeup(std::function<void()> wakeup, error &e) noexcept {
-        if (!wakeup) return e.keep(rmedia_pipeline_set_wakeup(get(), nullptr, nullptr, nullptr));
-        using function = std::function<void()>;
-        auto boxed = std::unique_ptr<function>(new (std::nothrow) function(std::move(wakeup)));
-        if (boxed == nullptr) return e.set(status::limit, "there is no memory for a wakeup");
-        const auto call = [](void *user) noexcept { (*static_cast<function *>(user))(); };
-        const auto free = [](void *user) noexcept { delete static_cast<function *>(user); };
-        const status set = e.keep(rmedia_pipeline_set_wakeup(get(), call, boxed.get(), free));
-        if (set == status::ok) boxed.release();
-        return set;
+        return detail::set_wakeup(get(), rmedia_pipeline_set_wakeup, std::move(wakeup), e);
     }
+    /// Has the engine tell of it: engine::next_ready gives the tag when the wait handle would become
+    /// readable. One descriptor, the engine's, so serves any number of pipelines.
+    status watch(std::uint64_t tag, error &e) noexcept {
+        return e.keep(rmedia_pipeline_watch(get(), tag));
+    }
+    /// Takes that back. When it returns the engine does not tell of it any more.
+    void unwatch() noexcept { rmedia_pipeline_unwatch(get()); }
 
 #if !defined(RMEDIA_NO_EXCEPTIONS)
     static pipeline from_file(detail::cstr path, const pipeline_options &options = {}) {
@@ -1414,6 +1443,9 @@ class pipeline {
     }
     void on_wakeup(std::function<void()> wakeup) {
         detail::throwing([&](error &e) { return on_wakeup(std::move(wakeup), e); });
+    }
+    void watch(std::uint64_t tag) {
+        detail::throwing([&](error &e) { return watch(tag, e); });
     }
 #endif
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <poll.h>
 #include <thread>
 #include <vector>
@@ -262,6 +263,38 @@ int main() {
         calls = 0;
         CHECK(p.push(silence, 48000) == status::ok);
         CHECK(calls == 1);
+    });
+
+    tests.run("one descriptor of the engine serves many pipelines", [] {
+        if (!has_feature("wait_handle")) return;
+        engine own = engine::create();
+        const pipeline_options options(own);
+        std::vector<pipeline> pipelines;
+        for (std::uint64_t tag = 0; tag < 20; ++tag) {
+            pipelines.push_back(pipeline::from_text(one("PassThrough"), options));
+            pipelines.back().watch(tag);
+        }
+        const int fd = own.wait_handle();
+        CHECK(!is_readable(fd) && !own.next_ready());
+        for (const unsigned n : {7U, 3U, 7U, 11U}) {
+            CHECK(pipelines[n].push(silence, 48000) == status::ok);
+        }
+        pipelines[3].unwatch();
+        CHECK(is_readable(fd));
+        for (const unsigned expected : {7U, 11U}) {
+            const std::optional<std::uint64_t> tag = own.next_ready();
+            CHECK(tag == expected);
+            while (pipelines[*tag].pull()) {}
+            while (pipelines[*tag].next_event()) {}
+        }
+        CHECK(!own.next_ready() && !is_readable(fd));
+        int calls = 0;
+        own.on_wakeup([&calls] { ++calls; });
+        CHECK(pipelines[3].push(silence, 48000) == status::ok && calls == 0);
+        pipelines[3].watch(3);
+        CHECK(calls == 1 && own.next_ready() == 3U);
+        error e;
+        CHECK(pipeline().watch(1, e) == status::bad_handle);
     });
 
     tests.run("a wakeup function is freed once, however it goes", [] {

@@ -682,7 +682,8 @@ class Library:
     def rmedia_pipeline_destroy(self, pipeline: rmedia_pipeline_t) -> int:
         """Cancels a pipeline and lets go of it. Calls of other threads on it return. Its nodes go with the
         last thread that leaves it. No call of its wakeup function begins afterwards; one that is running
-        ends, and then the function's `free` is called. {0} is fine.
+        ends, and then the function's `free` is called. Its engine does not list it any more
+        (rmedia_pipeline_watch). {0} is fine.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
@@ -1043,9 +1044,9 @@ class Library:
     def rmedia_pipeline_wait_handle(self, pipeline: rmedia_pipeline_t, fd: Pointer) -> int:
         """Gives a file descriptor for poll, select or an event loop. It is readable when something has
         changed since a pull or rmedia_pipeline_next_event found nothing (also by the engine's threads, or
-        because a time has come), and while packets or events wait. Then: pull and take events until there
-        are none. It belongs to the pipeline: don't read or close it, and stop watching it before
-        rmedia_pipeline_destroy.
+        because a time has come), and while packets or events wait; once the pipeline is over, until a
+        pull has said why. Then: pull and take events until there are none. It belongs to the pipeline:
+        don't read or close it, and stop watching it before rmedia_pipeline_destroy.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         Errors: UNSUPPORTED where the system has no such thing.
@@ -1213,7 +1214,9 @@ class Library:
     def rmedia_engine_destroy(self, engine: rmedia_engine_t) -> int:
         """Lets go of an engine. Pipelines that run on it go on; deferred releases that wait are made now,
         later ones where their last packet goes. Threads that wait in rmedia_engine_next_job return, and
-        pipelines whose host nodes have jobs that nobody has taken fail. {0} is fine and does nothing.
+        pipelines whose host nodes have jobs that nobody has taken fail. No call of its wakeup function
+        begins afterwards, and nobody is told of its pipelines by rmedia_engine_next_ready any more. {0} is
+        fine and does nothing.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
@@ -1286,11 +1289,73 @@ class Library:
 
     @_function(c_int32, rmedia_engine_t, POINTER(c_int32))
     def rmedia_engine_wait_handle(self, engine: rmedia_engine_t, fd: Pointer) -> int:
-        """Gives a file descriptor that is readable while jobs of host nodes or deferred releases wait.
-        It belongs to the engine: don't read or close it.
+        """Gives a file descriptor for poll, select or an event loop. It is readable while jobs of host nodes,
+        deferred releases or pipelines of rmedia_pipeline_watch wait. Then: take them until there are none,
+        with rmedia_engine_next_job, rmedia_engine_run_releases and rmedia_engine_next_ready. It belongs to
+        the engine: don't read or close it, and stop watching it before rmedia_engine_destroy.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         Errors: UNSUPPORTED where the system has no such thing.
+        """
+        ...
+
+    @_function(c_int32, rmedia_engine_t, c_void_p, c_void_p, c_void_p)
+    def rmedia_engine_set_wakeup(
+        self,
+        engine: rmedia_engine_t,
+        wakeup: int | None,
+        user: int | None,
+        free: int | None,
+    ) -> int:
+        """Sets a function that is called when the engine's wait handle would become readable; it may be
+        called more than once before anything is taken. It is called on whatever thread brings what waits,
+        the engine's or, inside its own calls, the program's, and may only poke the program's loop: it must
+        not take a lock that the program holds while it calls this library. NULL takes the function away.
+        When this returns, no call of the former function is running or will begin (from inside a wakeup it
+        returns at once), and `free` has been or will be called once with its `user`.
+
+        Ownership: takes `user` on success.
+        Thread: any. Blocks: for a call of the former function that is running. Real-time: no. Since: 0.1.
+        """
+        ...
+
+    @_function(c_int32, rmedia_pipeline_t, c_uint64)
+    def rmedia_pipeline_watch(self, pipeline: rmedia_pipeline_t, tag: int) -> int:
+        """Has the engine tell of a pipeline: from now on rmedia_engine_next_ready gives it, with this `tag`,
+        whenever its wait handle would become readable, so that one descriptor (rmedia_engine_wait_handle)
+        serves any number of pipelines, and none of them needs one of its own. It is given at once if
+        something waits already. Watching it again changes the tag.
+
+        Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+        Errors: BAD_HANDLE also when its engine has been destroyed.
+        """
+        ...
+
+    @_function(c_int32, rmedia_pipeline_t)
+    def rmedia_pipeline_unwatch(self, pipeline: rmedia_pipeline_t) -> int:
+        """Takes back rmedia_pipeline_watch: once this has returned the engine does not give the pipeline any
+        more. One that is not watched is fine. rmedia_pipeline_destroy does it, too.
+
+        Thread: any. Blocks: no. Real-time: no. Since: 0.1.
+        """
+        ...
+
+    @_function(c_int32, rmedia_engine_t, POINTER(rmedia_pipeline_t), POINTER(c_uint64))
+    def rmedia_engine_next_ready(
+        self,
+        engine: rmedia_engine_t,
+        pipeline: Pointer,
+        tag: Pointer,
+    ) -> int:
+        """Takes the pipeline that has had something to do for the longest time, of those that are watched, and
+        its tag (may be NULL); RMEDIA_EMPTY when there is none. Then: pull with RMEDIA_TRY and take events
+        until neither gives any. It is given again when there is more after a pull or
+        rmedia_pipeline_next_event has found nothing, and not before; with several threads it may so be one
+        that another thread has just served. The engine has one list: parts of a program that know nothing
+        of each other need an engine each.
+
+        Ownership: the pipeline stays whose it is.
+        Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
         ...
 
@@ -1783,8 +1848,16 @@ class Engine(_Handle):
         _checked(self.library, call(self.handle, most, ctypes.byref(count)))
         return count.value
 
+    def next_ready(self) -> int | None:
+        """The tag of the next pipeline that has something to do, of those that are watched; None when
+        no pipeline has. Pull and take its events until there are none."""
+        pipeline, tag = rmedia_pipeline_t(), c_uint64()
+        call = self.library.rmedia_engine_next_ready
+        status = call(self.handle, ctypes.byref(pipeline), ctypes.byref(tag))
+        return tag.value if _checked(self.library, status) == RMEDIA_OK else None
+
     def wait_handle(self) -> int:
-        """A file descriptor that is readable while jobs or releases wait."""
+        """A file descriptor that is readable while jobs, releases or ready pipelines wait."""
         fd = c_int32()
         call = self.library.rmedia_engine_wait_handle
         _checked(self.library, call(self.handle, ctypes.byref(fd)))
@@ -2040,6 +2113,14 @@ class Pipeline(_Handle):
         call = self.library.rmedia_pipeline_wait_handle
         _checked(self.library, call(self.handle, ctypes.byref(fd)))
         return fd.value
+
+    def watch(self, tag: int) -> None:
+        """Has the engine tell of it: its `next_ready` gives the tag when there is something to do."""
+        _checked(self.library, self.library.rmedia_pipeline_watch(self.handle, tag))
+
+    def unwatch(self) -> None:
+        """Takes that back: the engine does not tell of it any more."""
+        _checked(self.library, self.library.rmedia_pipeline_unwatch(self.handle))
 
 
 def live(library: Library) -> Json:

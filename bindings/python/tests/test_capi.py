@@ -11,6 +11,7 @@ import gc
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -207,6 +208,29 @@ class Pipelines(WithLibrary):
             pulled = pipeline.pull().packet
             assert pulled is not None
             self.assertEqual(pulled.pts_ns, 10**9)
+
+    def test_one_descriptor_serves_many_pipelines(self) -> None:
+        """The engine lists those that have something to do, by their tags."""
+        engine = capi.Engine(self.library)
+        pipelines = [capi.Pipeline(self.library, PASS, engine) for _ in range(20)]
+        for tag, pipeline in enumerate(pipelines):
+            pipeline.watch(tag)
+        descriptor = engine.wait_handle()
+        self.assertEqual(select.select([descriptor], [], [], 0)[0], [])
+        for n in (7, 3, 7, 11):
+            pipelines[n].push(capi.Packet.text(self.library, str(n)))
+        pipelines[3].unwatch()
+        self.assertEqual(select.select([descriptor], [], [], 0)[0], [descriptor])
+        found: dict[int, int] = {}
+        while (tag := engine.next_ready()) is not None:
+            found[tag] = 0
+            while pipelines[tag].pull().packet is not None:
+                found[tag] += 1
+        self.assertEqual(found, {7: 2, 11: 1})
+        self.assertEqual(select.select([descriptor], [], [], 0)[0], [])
+        for pipeline in pipelines:
+            pipeline.release()
+        engine.release()
 
     def test_params_events_and_metrics_are_told(self) -> None:
         text = manifest({"id": "g", "node_type": "Gain"})

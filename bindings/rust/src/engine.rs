@@ -4,14 +4,18 @@ use crate::c_string;
 use crate::error::{Result, call, checked, text};
 use crate::job::Job;
 use crate::pipeline::Timeout;
-use rmedia_capi::abi::{RMEDIA_OK, rmedia_engine_options_t, rmedia_engine_t, rmedia_job_info_t};
+use crate::wakeup::{self, Wakeup};
+use rmedia_capi::abi::{
+    RMEDIA_OK, rmedia_engine_options_t, rmedia_engine_t, rmedia_job_info_t, rmedia_pipeline_t,
+};
 use rmedia_capi::engine::{
     rmedia_engine_create, rmedia_engine_destroy, rmedia_engine_next_log, rmedia_engine_nodes,
-    rmedia_engine_run_releases, rmedia_engine_threads, rmedia_engine_validate,
-    rmedia_engine_wait_handle,
+    rmedia_engine_run_releases, rmedia_engine_set_wakeup, rmedia_engine_threads,
+    rmedia_engine_validate, rmedia_engine_wait_handle,
 };
 use rmedia_capi::host::{rmedia_engine_add_host_node, rmedia_engine_next_job};
 use rmedia_capi::library::rmedia_live;
+use rmedia_capi::ready::rmedia_engine_next_ready;
 use std::mem::MaybeUninit;
 
 /// An engine. The default one is always there; dropping another lets go of it.
@@ -138,7 +142,32 @@ impl Engine {
         Ok(count)
     }
 
-    /// A descriptor that is readable while jobs or deferred releases wait. It is the engine's.
+    /// The tag of the next pipeline that has something to do, of those that are watched
+    /// (`Pipeline::watch`): pull and take events until there are none. `None`: no pipeline has.
+    ///
+    /// # Errors
+    /// In a forked child.
+    pub fn next_ready(&self) -> Result<Option<u64>> {
+        let (mut pipeline, mut tag) = (rmedia_pipeline_t::default(), 0);
+        // SAFETY: both may be written.
+        let status = unsafe { rmedia_engine_next_ready(self.handle, &mut pipeline, &mut tag) };
+        Ok((checked(status)? == RMEDIA_OK).then_some(tag))
+    }
+
+    /// Sets what is called when jobs, deferred releases or ready pipelines wait, on whatever thread;
+    /// `None`: nothing. When this returns the former function is not running and will not be called.
+    ///
+    /// # Errors
+    /// In a forked child.
+    pub fn set_wakeup(&self, wakeup: Option<Wakeup>) -> Result<()> {
+        wakeup::set(wakeup, |call, user, free| {
+            // SAFETY: by `set`.
+            unsafe { rmedia_engine_set_wakeup(self.handle, call, user, free) }
+        })
+    }
+
+    /// A descriptor that is readable while jobs, deferred releases or ready pipelines wait. It is the
+    /// engine's.
     ///
     /// # Errors
     /// Where the system has no such thing.

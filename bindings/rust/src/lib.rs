@@ -20,12 +20,14 @@ mod error;
 mod job;
 mod packet;
 mod pipeline;
+mod wakeup;
 
 pub use engine::{Engine, Releases, live};
 pub use error::{Error, Result, Status};
 pub use job::{Job, JobKind};
 pub use packet::{Info, Kind, Packet, SampleFormat, View};
 pub use pipeline::{Closed, Idle, Options, Pipeline, Pulled, Pushed, State, Timeout};
+pub use wakeup::Wakeup;
 
 /// What the functions of the header are; for a binding that hands out its own function table.
 pub use rmedia_capi as capi;

@@ -4,12 +4,13 @@ use crate::c_string;
 use crate::engine::Engine;
 use crate::error::{Result, call, checked, text};
 use crate::packet::Packet;
+use crate::wakeup::{self, Wakeup};
 use rmedia_capi::abi::*;
 use rmedia_capi::control::*;
 use rmedia_capi::flow::*;
 use rmedia_capi::pipeline::*;
 use rmedia_capi::ports::*;
-use std::ffi::c_void;
+use rmedia_capi::ready::{rmedia_pipeline_unwatch, rmedia_pipeline_watch};
 
 /// How long a call may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -440,35 +441,27 @@ impl Pipeline {
     ///
     /// # Errors
     /// In a forked child.
-    pub fn set_wakeup(&self, wakeup: Option<Box<dyn Fn() + Send + Sync>>) -> Result<()> {
-        type Boxed = Box<dyn Fn() + Send + Sync>;
-        unsafe extern "C" fn call_it(user: *mut c_void) {
-            // SAFETY: the box that was leaked below, alive until `free`.
-            let wakeup = unsafe { &*user.cast::<Boxed>() };
-            // A panic must not cross into the library's caller.
-            let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(wakeup));
-        }
-        unsafe extern "C" fn free(user: *mut c_void) {
-            // SAFETY: the box that was leaked below, given back once.
-            drop(unsafe { Box::from_raw(user.cast::<Boxed>()) });
-        }
-        let Some(wakeup) = wakeup else {
-            // SAFETY: no function.
-            let status = unsafe {
-                rmedia_pipeline_set_wakeup(self.handle, None, std::ptr::null_mut(), None)
-            };
-            return checked(status).map(|_| ());
-        };
-        let user = Box::into_raw(Box::new(wakeup));
-        // SAFETY: the box may be called from any thread and lives until `free`.
-        let status = unsafe {
-            rmedia_pipeline_set_wakeup(self.handle, Some(call_it), user.cast(), Some(free))
-        };
-        if status < 0 {
-            // SAFETY: after a failure nothing was taken.
-            drop(unsafe { Box::from_raw(user) });
-        }
-        checked(status).map(|_| ())
+    pub fn set_wakeup(&self, wakeup: Option<Wakeup>) -> Result<()> {
+        wakeup::set(wakeup, |call, user, free| {
+            // SAFETY: by `set`.
+            unsafe { rmedia_pipeline_set_wakeup(self.handle, call, user, free) }
+        })
+    }
+
+    /// Has the engine tell of it: `Engine::next_ready` gives the tag when there is something to do.
+    ///
+    /// # Errors
+    /// When its engine is gone.
+    pub fn watch(&self, tag: u64) -> Result<()> {
+        checked(rmedia_pipeline_watch(self.handle, tag)).map(|_| ())
+    }
+
+    /// Takes that back: the engine does not tell of it any more.
+    ///
+    /// # Errors
+    /// In a forked child.
+    pub fn unwatch(&self) -> Result<()> {
+        checked(rmedia_pipeline_unwatch(self.handle)).map(|_| ())
     }
 }
 
