@@ -138,9 +138,9 @@ pub fn run(
 }
 
 /// Median of each quarter.
-fn quarters(samples: &[Sample], of: impl Fn(&Sample) -> i64) -> Vec<f64> {
+pub fn quarters<T>(samples: &[T], of: impl Fn(&T) -> i64) -> Vec<f64> {
     let quarter = samples.len().div_ceil(4).max(1);
-    let values = |samples: &[Sample]| samples.iter().map(|s| of(s) as f64).collect::<Vec<_>>();
+    let values = |samples: &[T]| samples.iter().map(|s| of(s) as f64).collect::<Vec<_>>();
     samples.chunks(quarter).map(|samples| median(&mut values(samples))).collect()
 }
 
