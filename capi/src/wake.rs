@@ -134,8 +134,8 @@ impl Wake {
         drop(former);
     }
 
-    /// Changes who is to be told. What the change gives is dropped outside the lock: it may be the
-    /// program's.
+    /// Changes who is to be told. What the change gives is dropped outside the lock: a wakeup is the
+    /// program's. A watch is the library's own, and may go under it.
     fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();
         let changed = change(&mut state);

@@ -212,6 +212,22 @@ fn pair(join: &str, placement: &str) -> Value {
 }
 
 #[test]
+fn a_partner_that_comes_before_anybody_has_given_up_is_one_however_long_it_took() {
+    let mut manifest = pair("exact", "inline");
+    manifest["nodes"][0]["max_wait_ms"] = json!(1);
+    let run = on(&Engine::new(registry()), manifest);
+    for t in [10, 20, 30] {
+        run.push_to("a", at(t)).unwrap();
+        // Nobody runs the pipeline meanwhile.
+        std::thread::sleep(Duration::from_millis(5));
+        run.push_to("b", at(t)).unwrap();
+    }
+    run.end().unwrap();
+    assert_eq!(rest(&run), [json!([10, 10]), json!([20, 20]), json!([30, 30])]);
+    assert_conserved(&run);
+}
+
+#[test]
 fn partners_are_found_by_time_wherever_the_join_runs() {
     for (engine, placement) in ways() {
         for (join, a, b, want) in [

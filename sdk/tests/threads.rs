@@ -6,7 +6,7 @@ mod common;
 use common::{assert_conserved, assert_conserved_soon, pipeline};
 use remotemedia::engine::State;
 use remotemedia::node::{Caps, Context, Descriptor, Flow, NoParams, Node, Port};
-use remotemedia::{Engine, Packet, Pipeline, Pull, PushError, Result};
+use remotemedia::{Audio, Engine, Packet, Pipeline, Pull, PushError, Result};
 use serde_json::{Value, json};
 use std::pin::pin;
 use std::sync::Arc;
@@ -89,6 +89,34 @@ fn a_push_that_waits_is_not_refused_where_workers_make_room() {
         run.push_within(0, json!(n).into(), LONG).expect("only the workers hold it up");
     }
     assert_conserved_soon(&run);
+}
+
+#[test]
+fn no_time_that_is_told_of_is_longer_than_the_pipeline_has_been_there() {
+    let nodes = json!([{"id": "n", "node_type": "PassThrough"}]);
+    let outputs = json!({"out": {"port": "n.out", "queue": {"policy": "keep_latest"}}});
+    let run = pipeline(json!({"version": "v1", "nodes": nodes, "outputs": outputs}));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..5000).for_each(|n| _ = run.push(json!(n))));
+        }
+    });
+    let metrics = run.metrics();
+    let waits = metrics["links"].as_array().unwrap().iter().map(|link| &link["wait_us"]);
+    for times in waits.chain([&metrics["latency_us"]["out"]]).filter(|times| !times.is_null()) {
+        assert!(times["max"].as_f64() <= metrics["uptime_us"].as_f64(), "{times}");
+    }
+}
+
+#[test]
+fn who_waits_is_told_when_a_node_has_kept_a_packet() {
+    let nodes = json!([{"id": "n", "node_type": "Buffer", "params": {"buffer_size": 1000}}]);
+    let run = pipeline(json!({"version": "v1", "nodes": nodes}));
+    for _ in 0..3 {
+        let before = run.changes();
+        run.push(Audio::from_f32(vec![0.0; 10], 16_000, 1).unwrap()).expect("there is room");
+        assert!(run.changes() != before);
+    }
 }
 
 /// Polls a future on this thread, which sleeps until it is woken.

@@ -9,6 +9,7 @@ use super::runner::{Leaving, Runner};
 use super::shared::{Outputs, Shared};
 use super::slot::{Pace, Stage};
 use super::stats::DropReason;
+use super::ticks;
 use crate::graph::QueuePolicy;
 use crate::node::Emission;
 use crate::packet::Packet;
@@ -229,7 +230,7 @@ impl Runner {
         let closing = state == State::Closing;
         let link = shared.output_link(output);
         if self.timing {
-            let taken = self.tick.wrapping_sub(stamp);
+            let taken = ticks::between(stamp, self.tick);
             shared.latency[output].record(taken);
         }
         let queue = &mut list[output].queue;

@@ -1,8 +1,9 @@
 //! The footprint of a segment: which lines of memory a packet needs on its way through.
 //!
 //! With thousands of pipelines the memory of each is gone from the processor's caches when its next
-//! packet comes. Walked node by node, line after line is waited for. So a segment that has rested asks
-//! for all of its lines at once, before it begins, and they come while the packet is being looked at.
+//! packet comes. Walked node by node, line after line is waited for. So a segment whose thread has run
+//! many others since asks for all of its lines at once, before it begins, and they come while the packet
+//! is being looked at.
 //! Addresses are noted, never followed: a line that has moved costs a request for nothing. Where the
 //! processor has no such request that Rust can make (only x86-64 has), nothing is asked for.
 
@@ -10,11 +11,12 @@ use super::runner::Runner;
 use super::shared::Shared;
 use super::slot::NodeSlot;
 use super::stats::Histogram;
-use super::ticks::{self, Ticks};
 use crate::node::Emission;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::mem::offset_of;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 /// Bytes of a line.
 const LINE: usize = 64;
@@ -27,32 +29,42 @@ const BASE: usize = 40;
 /// Runs after which the lines are noted: what grows with the first packets has its place by then.
 const SETTLED: [u32; 2] = [4, 64];
 
+/// After so many runs of others on a thread, lines of a segment may be gone.
+const FAR: u32 = 16;
+
+thread_local! {
+    /// Runs on this thread.
+    static RUNS: Cell<u32> = const { Cell::new(0) };
+}
+
 /// The lines. Any thread asks for them, whoever has the turn notes them.
+#[derive(Default)]
 pub(crate) struct Footprint {
-    /// When they were last asked for, in ticks.
-    last: AtomicU64,
+    /// Number of the last run among those of its thread.
+    last: AtomicU32,
     count: AtomicUsize,
-    /// Numbers of lines: address by size.
-    lines: Box<[AtomicUsize]>,
+    /// Numbers of lines: address by size. Made when they are first noted.
+    lines: OnceLock<Box<[AtomicUsize]>>,
 }
 
 impl Footprint {
-    /// Of a segment with so many nodes.
-    pub(crate) fn new(nodes: usize) -> Self {
-        let most = BASE + nodes * (PER_NODE + STATE);
-        let lines = (0..most).map(|_| AtomicUsize::new(0)).collect();
-        Self { last: AtomicU64::new(0), count: AtomicUsize::new(0), lines }
+    /// Asks for the lines, if the thread has run many others since. On another thread than last time the
+    /// numbers mean nothing: then it may ask for what is there, or not for what is gone.
+    #[inline]
+    pub(crate) fn call(&self) {
+        let run = RUNS.get().wrapping_add(1);
+        RUNS.set(run);
+        let others = run.wrapping_sub(self.last.load(Ordering::Relaxed));
+        self.last.store(run, Ordering::Relaxed);
+        if others > FAR {
+            self.fetch();
+        }
     }
 
-    /// Asks for the lines, if the segment has rested for so long that they may be gone.
-    #[inline]
-    pub(crate) fn call(&self, now: Ticks) {
-        let rested = now.wrapping_sub(self.last.load(Ordering::Relaxed));
-        self.last.store(now, Ordering::Relaxed);
-        if rested > ticks::millisecond() / 8 {
-            for line in &self.lines[..self.count.load(Ordering::Relaxed)] {
-                prefetch(line.load(Ordering::Relaxed) * LINE);
-            }
+    fn fetch(&self) {
+        let lines = self.lines.get().map_or(&[][..], |lines| lines);
+        for line in lines.iter().take(self.count.load(Ordering::Relaxed)) {
+            prefetch(line.load(Ordering::Relaxed) * LINE);
         }
     }
 }
@@ -73,7 +85,7 @@ fn prefetch(address: usize) {
 
 /// Notes lines.
 struct Notes<'a> {
-    of: &'a Footprint,
+    lines: &'a [AtomicUsize],
     count: usize,
     /// The last one noted.
     last: usize,
@@ -91,7 +103,7 @@ impl Notes<'_> {
         }
         for line in address / LINE..=(address + bytes - 1) / LINE {
             if line != self.last
-                && let Some(place) = self.of.lines.get(self.count)
+                && let Some(place) = self.lines.get(self.count)
             {
                 place.store(line, Ordering::Relaxed);
                 self.count += 1;
@@ -136,7 +148,10 @@ impl Runner {
     #[cold]
     fn note_lines(&self, shared: &Shared) {
         let segment = &shared.segments[self.segment];
-        let mut notes = Notes { of: &segment.footprint, count: 0, last: 0 };
+        let most = BASE + self.nodes.len() * (PER_NODE + STATE);
+        let none = || (0..most).map(|_| AtomicUsize::new(0)).collect();
+        let lines = segment.footprint.lines.get_or_init(none);
+        let mut notes = Notes { lines, count: 0, last: 0 };
         notes.add(shared, offset_of!(Shared, graph));
         notes.add(segment, offset_of!(Runner, feeders));
         notes.add(&*shared.wait, LINE);
@@ -197,7 +212,8 @@ mod tests {
     fn lines(pipeline: &Pipeline) -> Vec<usize> {
         let footprint = &pipeline.shared.segments[0].footprint;
         let count = footprint.count.load(Ordering::Relaxed);
-        footprint.lines[..count].iter().map(|line| line.load(Ordering::Relaxed)).collect()
+        let lines = footprint.lines.get().into_iter().flat_map(|lines| lines.iter());
+        lines.take(count).map(|line| line.load(Ordering::Relaxed)).collect()
     }
 
     fn run(pipeline: &Pipeline, packets: usize) {

@@ -6,7 +6,7 @@ use super::queue::Queued;
 use super::runner::{Runner, Way};
 use super::shared::Shared;
 use super::slot::Step;
-use super::ticks::Ticks;
+use super::ticks::{self, Ticks};
 use crate::error::Result;
 use crate::packet::{MediaTime, Packet};
 use std::sync::atomic::Ordering;
@@ -36,9 +36,15 @@ impl Runner {
 
     /// Takes a packet that comes straight from a push; see `can_take`.
     #[inline]
-    pub(crate) fn take(&mut self, nth: usize, packet: Packet, stamp: Ticks) {
-        self.coming = Some((self.entries[nth], packet));
+    pub(crate) fn take(&mut self, shared: &Shared, nth: usize, packet: Packet, stamp: Ticks) {
+        let way = self.entries[nth];
         (self.tick, self.stamp) = (stamp, stamp);
+        if self.nodes[way.node].direct {
+            self.coming = Some((way, packet));
+        } else {
+            // It is there before a join looks whether it has waited long enough.
+            self.enter(shared, way, packet, stamp);
+        }
     }
 
     /// Works on the packet that came straight from a push: at once, if its node takes it as it is.
@@ -119,7 +125,7 @@ impl Runner {
                 if self.timing && since > 0 {
                     shared.links[shared.ways[index].link]
                         .waits
-                        .record(self.tick.wrapping_sub(since));
+                        .record(ticks::between(since, self.tick));
                 }
                 shared.freed(index, &entry);
                 self.enter(shared, way, packet, stamp);

@@ -119,9 +119,9 @@ impl Pipeline {
         if let Err(error) = inside::check(shared) {
             return Err(PushError::Refused(packet, error));
         }
-        let (way, stamp) = (shared.ways[index], ticks::now());
+        let way = shared.ways[index];
         if shared.inline == Some(way.to) {
-            shared.segments[way.to].footprint.call(stamp);
+            shared.segments[way.to].footprint.call();
         }
         let mut made_room = shared.inline != Some(way.to);
         let mut entry = loop {
@@ -171,7 +171,7 @@ impl Pipeline {
             }
             Err(error) => return Err(PushError::Refused(packet, error)),
         }
-        let epochs = entry.epochs;
+        let (stamp, epochs) = (ticks::now(), entry.epochs);
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
         if shared.inline == Some(way.to)
             && entry.queue.is_empty()
@@ -180,7 +180,7 @@ impl Pipeline {
             if let Some(nth) = guard.with(|runner| runner.can_take(shared, index, epochs)) {
                 entry.queue.pass(&packet, stats);
                 drop(entry);
-                guard.with(|runner| runner.take(nth, packet, stamp));
+                guard.with(|runner| runner.take(shared, nth, packet, stamp));
                 shared.run_with(guard, Drive::Pushed);
                 return self.pushed();
             }

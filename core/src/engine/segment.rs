@@ -53,9 +53,8 @@ impl Segment {
         mail: Arc<Mail>,
         watch: Option<Arc<Watch>>,
     ) -> Self {
-        let footprint = Footprint::new(runner.nodes.len());
         Self {
-            footprint,
+            footprint: Footprint::default(),
             lane,
             turn: Turn::new(runner),
             backlog: AtomicUsize::new(0),

@@ -379,7 +379,7 @@ impl Shared {
         let until = begin.wrapping_add(super::ticks::millisecond());
         let drive = Drive::Worker { until, packets };
         let Segment { lane, turn, footprint, .. } = &self.segments[segment];
-        footprint.call(begin);
+        footprint.call();
         let mut guard = turn.start();
         let more = inside::within(self, || {
             loop {

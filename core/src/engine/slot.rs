@@ -167,6 +167,8 @@ pub(crate) struct NodeSlot {
     pub(crate) pace: Pace,
 }
 
+const _: () = assert!(std::mem::offset_of!(NodeSlot, waiting) <= 3 * 64);
+
 /// What a call of a node needs from the pipeline.
 pub(crate) struct Desk<'a> {
     pub(crate) out: &'a mut Vec<Emission>,

@@ -47,6 +47,13 @@ pub(crate) fn is_after(now: Ticks, until: Ticks) -> bool {
     now.wrapping_sub(until) as i64 > 0
 }
 
+/// Ticks from one time to another; none if that lies before it, as when a thread has read the clock
+/// before it was handed what another has read it for.
+#[inline]
+pub(crate) fn between(from: Ticks, to: Ticks) -> Ticks {
+    if is_after(to, from) { to.wrapping_sub(from) } else { 0 }
+}
+
 /// Name of the clock, for the metrics.
 pub(crate) fn name() -> &'static str {
     if origin().raw { "tsc" } else { "os" }
@@ -112,6 +119,12 @@ mod tests {
         let nanos = (now() - ticks) as f64 * nanos_per_tick();
         let truth = instant.elapsed().as_nanos() as f64;
         assert!((nanos / truth - 1.0).abs() < 0.05, "{nanos} ns by ticks, {truth} ns by the OS");
+    }
+
+    #[test]
+    fn a_time_before_another_is_no_time_after_it() {
+        assert_eq!((between(5, 12), between(12, 5), between(7, 7)), (7, 0, 0));
+        assert_eq!(between(u64::MAX - 1, 3), 5);
     }
 
     #[test]
