@@ -280,9 +280,7 @@ pub unsafe extern "C" fn rmedia_engine_set_wakeup(
 ) -> i32 {
     call(|| {
         let entry = find(engine)?;
-        // Without a function there is still a `user` to be freed.
-        let given = Wakeup::new(wakeup, user, free);
-        entry.wake.set_wakeup(wakeup.is_some().then_some(given));
+        entry.wake.set_wakeup(Wakeup::new(wakeup, user, free));
         entry.look_again();
         Ok(RMEDIA_OK)
     })

@@ -26,8 +26,14 @@ unsafe impl Send for Wakeup {}
 unsafe impl Sync for Wakeup {}
 
 impl Wakeup {
-    pub(crate) fn new(function: rmedia_wakeup_fn, user: *mut c_void, free: rmedia_free_fn) -> Self {
-        Self { function, user, free }
+    /// `None` without a function; also then there is a `user` to be freed.
+    pub(crate) fn new(
+        function: rmedia_wakeup_fn,
+        user: *mut c_void,
+        free: rmedia_free_fn,
+    ) -> Option<Self> {
+        let given = Self { function, user, free };
+        function.is_some().then_some(given)
     }
 }
 
@@ -298,7 +304,7 @@ mod tests {
         for _ in 0..200 {
             let wake = Arc::new(Wake::default());
             let before = FREED.load(Ordering::SeqCst);
-            wake.set_wakeup(Some(Wakeup::new(Some(count), ptr::null_mut(), Some(freed))));
+            wake.set_wakeup(Wakeup::new(Some(count), ptr::null_mut(), Some(freed)));
             let signals = wake.clone();
             let thread = std::thread::spawn(move || (0..200).for_each(|_| signals.signal()));
             wake.set_wakeup(None);

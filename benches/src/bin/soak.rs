@@ -47,13 +47,14 @@ fn main() -> ExitCode {
     let (pipelines, seed) = (args.number(1, 200) as usize, args.number(2, 1));
     let mut allocated = Vec::new();
     let tell = |sample: &soak::Sample| {
-        allocated.push(ALLOCATED.load(Ordering::Relaxed));
+        let bytes = ALLOCATED.load(Ordering::Relaxed);
+        allocated.push(bytes);
         if sample.seconds.is_multiple_of(30) {
             println!(
                 "{:>5} s  {:>7.1} MB resident  {:>7.2} MB allocated  {} threads  {} descriptors",
                 sample.seconds,
                 sample.resident as f64 / 1e6,
-                ALLOCATED.load(Ordering::Relaxed) as f64 / 1e6,
+                bytes as f64 / 1e6,
                 sample.threads,
                 sample.descriptors
             );

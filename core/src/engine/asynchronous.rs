@@ -2,6 +2,7 @@
 
 use super::answer::{Pull, PushError, Reason, interrupted};
 use super::pipeline::Pipeline;
+use super::push::Room;
 use super::time::Instant;
 use crate::error::Result;
 use crate::packet::Packet;
@@ -87,14 +88,13 @@ impl Pipeline {
                     Err(PushError::Full(packet)) => packet,
                     pushed => return Poll::Ready(pushed),
                 };
-                match self.why_full() {
-                    Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
+                match self.room(seen) {
+                    Room::MayCome => {
                         waiting = Some(packet);
                         return Poll::Pending;
                     }
-                    // Nothing is at work any more, and what was has made room.
-                    Ok(Reason::Need(_)) if self.shared.wait.seen() != seen => {}
-                    _ => return Poll::Ready(Err(PushError::Full(packet))),
+                    Room::HasCome => {}
+                    Room::None => return Poll::Ready(Err(PushError::Full(packet))),
                 }
             }
         })

@@ -5,7 +5,6 @@ use super::life::Epochs;
 use super::queue::Queued;
 use super::runner::{Runner, Way};
 use super::shared::Shared;
-use super::slot::Step;
 use super::ticks::{self, Ticks};
 use crate::error::Result;
 use crate::packet::{MediaTime, Packet};
@@ -56,15 +55,11 @@ impl Runner {
             self.enter(shared, way, packet, self.stamp);
             return Ok(());
         }
-        (self.current, self.worked) = (node, true);
-        let (slot, mut desk) = self.desk(shared, node);
-        slot.reach(&packet);
-        match slot.pass(&mut desk, lane, packet)? {
-            Step::More => {
-                self.paused.insert(node);
-                self.dispatch(shared, node);
-            }
-            _ => self.express(shared, node)?,
+        self.worked = true;
+        if self.pass(shared, node, lane, packet)? {
+            self.express(shared, node)?;
+        } else {
+            self.dispatch(shared, node);
         }
         if !std::mem::take(&mut self.booked) {
             self.time(node);

@@ -15,6 +15,16 @@ use crate::packet::{MediaTime, Packet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+/// Whether an input that was full takes more without the caller's help.
+pub(super) enum Room {
+    /// Something is at work that may make room.
+    MayCome,
+    /// Something has been at work since.
+    HasCome,
+    /// Only the caller can help.
+    None,
+}
+
 impl Pipeline {
     /// Pushes a packet into the only input.
     ///
@@ -83,13 +93,10 @@ impl Pipeline {
                 Err(PushError::Full(packet)) => packet,
                 pushed => return pushed,
             };
-            let waited = match self.why_full() {
-                Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => {
-                    self.shared.wait_until(seen, deadline)
-                }
-                // Nothing is at work any more, and what was has made room.
-                Ok(Reason::Need(_)) => !timeout.is_zero() && self.shared.wait.seen() != seen,
-                _ => false,
+            let waited = match self.room(seen) {
+                Room::MayCome => self.shared.wait_until(seen, deadline),
+                Room::HasCome => !timeout.is_zero(),
+                Room::None => false,
             };
             // Before it is pushed again: what an interrupt has made room for is the new epoch's.
             if self.has_forgotten(input, epoch) {
@@ -98,6 +105,16 @@ impl Pipeline {
             if !waited {
                 return Err(PushError::Full(packet));
             }
+        }
+    }
+
+    /// What becomes of an input that was full; so many changes had there been before that was seen.
+    pub(super) fn room(&self, seen: u64) -> Room {
+        match self.why_full() {
+            Ok(Reason::InFlight(_) | Reason::Due(_) | Reason::Busy) => Room::MayCome,
+            // Nothing is at work any more, and what was has made room.
+            Ok(Reason::Need(_)) if self.shared.wait.seen() != seen => Room::HasCome,
+            _ => Room::None,
         }
     }
 
@@ -120,10 +137,11 @@ impl Pipeline {
             return Err(PushError::Refused(packet, error));
         }
         let way = shared.ways[index];
-        if shared.inline == Some(way.to) {
+        let inline = shared.inline == Some(way.to);
+        if inline {
             shared.segments[way.to].footprint.call();
         }
-        let mut made_room = shared.inline != Some(way.to);
+        let mut made_room = !inline;
         let mut entry = loop {
             if let Some(error) = shared.over(shared.life.state()) {
                 return Err(PushError::Refused(packet, error));
@@ -173,7 +191,7 @@ impl Pipeline {
         }
         let (stamp, epochs) = (ticks::now(), entry.epochs);
         // The direct way: nothing waits here and nobody has the turn, so the packet need not queue.
-        if shared.inline == Some(way.to)
+        if inline
             && entry.queue.is_empty()
             && let Some(mut guard) = shared.segments[way.to].turn.enter()
         {
@@ -194,7 +212,7 @@ impl Pipeline {
         if let Some(reason) = dropped {
             shared.drop_event(way.link, reason, 1);
         }
-        if shared.inline == Some(way.to) {
+        if inline {
             shared.run(Drive::Pushed);
         } else {
             shared.wake(way.to);

@@ -229,8 +229,8 @@ impl NodeSlot {
 
     /// The warning that they hold the node up, once until some have come back.
     #[cold]
-    pub(super) fn held_up(&mut self) -> Option<Event> {
-        if !self.has_too_many_zombies() || std::mem::replace(&mut self.held_up, true) {
+    pub(super) fn warn_of_zombies(&mut self) -> Option<Event> {
+        if !self.has_too_many_zombies() || std::mem::replace(&mut self.warned, true) {
             return None;
         }
         let count = self.zombies.len();
@@ -244,8 +244,7 @@ impl NodeSlot {
 
     /// Whether it may open no further ticket.
     pub(super) fn is_full(&self) -> bool {
-        self.max_in_flight > 0
-            && (self.waiting.len() >= self.max_in_flight || self.has_too_many_zombies())
+        self.opens && (self.waiting.len() >= self.max_in_flight || self.has_too_many_zombies())
     }
 
     /// Whether results of tickets may go out.

@@ -295,8 +295,9 @@ impl Runner {
             if slot.waits && (item.is_work() || slot.join.is_some()) {
                 let no_room = !self.has_room(shared, index);
                 if no_room || (slot.is_full() && item.is_work()) {
-                    let warning = self.nodes[index].held_up();
-                    warning.into_iter().for_each(|event| shared.event(event));
+                    if let Some(warning) = self.nodes[index].warn_of_zombies() {
+                        shared.event(warning);
+                    }
                     self.nodes[index].no_room = no_room;
                     self.blocked.insert(index);
                     return Ok(());
@@ -350,20 +351,16 @@ impl Runner {
             {
                 break;
             }
-            let slot = &mut self.nodes[node];
             let (ns, stats) = (duration_ns(packet), &shared.links[link]);
             stats.enter(ns);
             stats.take(ns);
             stats.high_water.raise(1);
-            slot.reach(packet);
             self.nodes[index].stats.emitted.add(1);
             self.time(index);
             self.booked = true;
             let Some(Emission { packet, .. }) = self.collector.pop() else { break };
-            (index, self.current) = (node, node);
-            let (slot, mut desk) = self.desk(shared, node);
-            if let Step::More = slot.pass(&mut desk, to, packet)? {
-                self.paused.insert(node);
+            index = node;
+            if !self.pass(shared, node, to, packet)? {
                 break;
             }
         }
@@ -372,6 +369,25 @@ impl Runner {
             self.time(index);
         }
         Ok(())
+    }
+
+    /// Calls a node with a packet that it is open to. False: it has more to come, and is paused.
+    #[inline]
+    pub(super) fn pass(
+        &mut self,
+        shared: &Shared,
+        node: usize,
+        lane: u16,
+        packet: Packet,
+    ) -> Result<bool> {
+        self.current = node;
+        let (slot, mut desk) = self.desk(shared, node);
+        slot.reach(&packet);
+        let done = !matches!(slot.pass(&mut desk, lane, packet)?, Step::More);
+        if !done {
+            self.paused.insert(node);
+        }
+        Ok(done)
     }
 
     /// Whether something has come that has to be seen before the next packet.

@@ -135,8 +135,8 @@ pub(crate) struct NodeSlot {
     pub(super) deadline: Option<Duration>,
     /// Tickets that were given up, or forgotten, and have not come back.
     pub(super) zombies: Vec<TicketId>,
-    /// It has been told that they hold the node up.
-    pub(super) held_up: bool,
+    /// It has been warned of that they hold the node up.
+    pub(super) warned: bool,
     /// Per input port: links that have not ended.
     pub(crate) open: Vec<usize>,
     /// Per input port: links in all.
@@ -229,7 +229,7 @@ impl NodeSlot {
             news: false,
             deadline: spec.on_error.deadline,
             zombies: Vec::new(),
-            held_up: false,
+            warned: false,
             waiting: VecDeque::new(),
             open: vec![0; descriptor.inputs.len()],
             links_in: vec![0; descriptor.inputs.len()],

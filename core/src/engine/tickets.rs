@@ -21,7 +21,7 @@ impl Runner {
                 let given_up = |n: &NodeSlot| n.zombies.contains(&ticket);
                 let Some(index) = self.nodes.iter().position(given_up) else { continue };
                 self.nodes[index].zombies.retain(|zombie| *zombie != ticket);
-                self.nodes[index].held_up = false;
+                self.nodes[index].warned = false;
                 // What it had to hold up may be all that there is to do.
                 self.blocked.remove(index);
                 self.active.insert(index);
