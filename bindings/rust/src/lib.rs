@@ -25,7 +25,7 @@ mod wakeup;
 pub use engine::{Engine, Releases, live};
 pub use error::{Error, Result, Status};
 pub use job::{Job, JobKind};
-pub use packet::{Info, Kind, Packet, SampleFormat, View};
+pub use packet::{DType, Info, Kind, MAX_RANK, Packet, PixelFormat, SampleFormat, View};
 pub use pipeline::{Closed, Idle, Options, Pipeline, Pulled, Pushed, State, Timeout};
 pub use wakeup::Wakeup;
 

@@ -7,7 +7,7 @@ use rmedia_capi::packet::{
     rmedia_packet_create, rmedia_packet_data, rmedia_packet_json, rmedia_packet_release,
     rmedia_packet_share, rmedia_packet_slice, rmedia_packet_view, rmedia_packet_wrap,
 };
-use std::ffi::c_void;
+use std::ffi::{CStr, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -83,19 +83,110 @@ impl SampleFormat {
     }
 }
 
+/// How a pixel is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u32)]
+#[non_exhaustive]
+pub enum PixelFormat {
+    /// 8 bits of red, green, blue.
+    Rgb24 = RMEDIA_PIXEL_RGB24,
+    /// 8 bits of blue, green, red.
+    Bgr24 = RMEDIA_PIXEL_BGR24,
+    /// 8 bits of red, green, blue, alpha.
+    Rgba = RMEDIA_PIXEL_RGBA,
+    /// 8 bits of blue, green, red, alpha.
+    Bgra = RMEDIA_PIXEL_BGRA,
+    /// 8 bits of luma.
+    Gray8 = RMEDIA_PIXEL_GRAY8,
+    /// Planes Y, U, V; U and V at half the width and height.
+    I420 = RMEDIA_PIXEL_I420,
+    /// Planes Y and UV; UV at half the width and height.
+    Nv12 = RMEDIA_PIXEL_NV12,
+}
+
+impl PixelFormat {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Rgb24, Self::Bgr24, Self::Rgba, Self::Bgra, Self::Gray8, Self::I420, Self::Nv12];
+}
+
+/// How an element of a tensor is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u32)]
+#[non_exhaustive]
+pub enum DType {
+    /// 32-bit float.
+    F32 = RMEDIA_DTYPE_F32,
+    /// 64-bit float.
+    F64 = RMEDIA_DTYPE_F64,
+    /// 16-bit float.
+    F16 = RMEDIA_DTYPE_F16,
+    /// Signed 8-bit.
+    I8 = RMEDIA_DTYPE_I8,
+    /// Signed 16-bit.
+    I16 = RMEDIA_DTYPE_I16,
+    /// Signed 32-bit.
+    I32 = RMEDIA_DTYPE_I32,
+    /// Signed 64-bit.
+    I64 = RMEDIA_DTYPE_I64,
+    /// Unsigned 8-bit.
+    U8 = RMEDIA_DTYPE_U8,
+    /// One byte, 0 or 1.
+    Bool = RMEDIA_DTYPE_BOOL,
+}
+
+impl DType {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::F32,
+        Self::F64,
+        Self::F16,
+        Self::I8,
+        Self::I16,
+        Self::I32,
+        Self::I64,
+        Self::U8,
+        Self::Bool,
+    ];
+
+    /// Bytes of an element.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::F64 | Self::I64 => 8,
+            Self::F32 | Self::I32 => 4,
+            Self::F16 | Self::I16 => 2,
+            Self::I8 | Self::U8 | Self::Bool => 1,
+        }
+    }
+}
+
 /// What a packet is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Info<'a> {
     raw: rmedia_packet_info_t,
+    /// Sizes of a tensor, outermost first.
+    shape: [usize; MAX_RANK],
     _data: PhantomData<&'a [u8]>,
 }
+
+/// Most dimensions of a tensor.
+pub const MAX_RANK: usize = 16;
 
 impl<'a> Info<'a> {
     fn new(kind: Kind, data: &'a [u8]) -> Self {
         let mut raw = empty();
         raw.kind = kind as u32;
         (raw.data, raw.size) = (data.as_ptr().cast(), data.len());
-        Self { raw, _data: PhantomData }
+        Self { raw, shape: [0; MAX_RANK], _data: PhantomData }
+    }
+
+    /// For the library; it points into this.
+    fn raw(&self) -> rmedia_packet_info_t {
+        let mut raw = self.raw;
+        if raw.kind == RMEDIA_KIND_TENSOR {
+            raw.shape = self.shape.as_ptr();
+        }
+        raw
     }
 
     /// Audio: interleaved samples, as bytes.
@@ -106,6 +197,40 @@ impl<'a> Info<'a> {
         let frame = format.bytes().saturating_mul(channels as usize).max(1);
         info.raw.frames = data.len() / frame;
         info
+    }
+
+    /// A picture: all its planes, without gaps.
+    pub fn video(data: &'a [u8], format: PixelFormat, width: u32, height: u32) -> Self {
+        let mut info = Self::new(Kind::Video, data);
+        info.raw.format = format as u32;
+        (info.raw.width, info.raw.height) = (width, height);
+        info
+    }
+
+    /// A tensor: its elements row by row, as bytes; the shape's outermost size first.
+    pub fn tensor(data: &'a [u8], dtype: DType, shape: &[usize]) -> Self {
+        let mut info = Self::new(Kind::Tensor, data);
+        info.raw.format = dtype as u32;
+        // One that has too many is refused before its sizes are looked at.
+        info.raw.rank = u32::try_from(shape.len()).unwrap_or(u32::MAX);
+        let rank = shape.len().min(MAX_RANK);
+        info.shape[..rank].copy_from_slice(&shape[..rank]);
+        info
+    }
+
+    /// A unit of compressed media.
+    pub fn encoded(data: &'a [u8], codec: &'a CStr, is_key: bool) -> Self {
+        let mut info = Self::new(Kind::Encoded, data);
+        info.raw.codec = codec.as_ptr();
+        if is_key {
+            info.raw.flags |= RMEDIA_PACKET_KEY;
+        }
+        info
+    }
+
+    /// A file by its path.
+    pub fn file(path: &'a str) -> Self {
+        Self::new(Kind::File, path.as_bytes())
     }
 
     /// Text.
@@ -121,6 +246,11 @@ impl<'a> Info<'a> {
     /// Bytes.
     pub fn bytes(data: &'a [u8]) -> Self {
         Self::new(Kind::Bytes, data)
+    }
+
+    /// Bytes of the payload that is copied.
+    pub fn size(&self) -> usize {
+        self.raw.size
     }
 
     /// With a time, in nanoseconds.
@@ -182,7 +312,7 @@ impl Packet {
     pub fn new(info: &Info<'_>) -> Result<Self> {
         let mut handle = rmedia_packet_t::default();
         // SAFETY: the info's pointer and size are those of a slice that lives through the call.
-        call(|error| unsafe { rmedia_packet_create(&info.raw, &mut handle, error) })?;
+        call(|error| unsafe { rmedia_packet_create(&info.raw(), &mut handle, error) })?;
         Ok(Self { handle })
     }
 
@@ -208,7 +338,7 @@ impl Packet {
         let wrapped = call(|error| unsafe {
             let info = describe((*owner).as_ref());
             let user = owner.cast();
-            rmedia_packet_wrap(&info.raw, mode, Some(release::<T>), user, &mut handle, error)
+            rmedia_packet_wrap(&info.raw(), mode, Some(release::<T>), user, &mut handle, error)
         });
         if wrapped.is_err() {
             // SAFETY: after a failure nothing was taken.
@@ -324,6 +454,46 @@ impl<'a> View<'a> {
     /// Whether the stream breaks before it.
     pub fn is_discont(&self) -> bool {
         self.info.flags & RMEDIA_PACKET_DISCONT != 0
+    }
+
+    /// Video: how a pixel is stored.
+    pub fn pixel(&self) -> Option<PixelFormat> {
+        PixelFormat::ALL.get(self.info.format as usize).copied()
+    }
+
+    /// Video: pixels a row.
+    pub fn width(&self) -> u32 {
+        self.info.width
+    }
+
+    /// Video: rows.
+    pub fn height(&self) -> u32 {
+        self.info.height
+    }
+
+    /// Tensor: how an element is stored.
+    pub fn dtype(&self) -> Option<DType> {
+        DType::ALL.get(self.info.format as usize).copied()
+    }
+
+    /// Tensor: its sizes, outermost first.
+    pub fn shape(&self) -> &'a [usize] {
+        if self.info.shape.is_null() {
+            return &[];
+        }
+        // SAFETY: the library says that there are so many, and that they live as long as the
+        // reference, which is borrowed.
+        unsafe { std::slice::from_raw_parts(self.info.shape, self.info.rank as usize) }
+    }
+
+    /// Encoded: whether decoding can begin here.
+    pub fn is_key(&self) -> bool {
+        self.info.flags & RMEDIA_PACKET_KEY != 0
+    }
+
+    /// Audio: how long it lasts, in nanoseconds.
+    pub fn duration_ns(&self) -> i64 {
+        self.info.duration_ns
     }
 
     /// Audio: how a sample is stored.

@@ -22,17 +22,19 @@ impl Graph {
     }
 
     /// The graph as JSON: `{nodes: [{id, node_type}], inputs: {name: caps}, outputs: {name: caps},
-    /// adapters: […], determinate, indeterminate: [why]}`. Inputs and outputs are in the order of
-    /// their indices.
+    /// source_rates: {name: Hz}, adapters: […], determinate, indeterminate: [why]}`. Inputs and outputs
+    /// are in the order of their indices.
     pub fn to_json(&self) -> Json {
         let node = |n: &GraphNode| json!({"id": n.id, "node_type": n.type_name});
         let nodes: Vec<Json> = self.nodes.iter().filter(|n| !n.adapter).map(node).collect();
         let inputs = self.inputs.iter().map(|i| named(i, self.takes(i))).collect::<Map<_, _>>();
         let outputs = self.outputs.iter().map(|o| named(o, self.gives(o))).collect::<Map<_, _>>();
+        let rate = |i: &Endpoint| i.source_rate.map(|rate| (i.name.clone(), rate.into()));
         json!({
             "nodes": nodes,
             "inputs": inputs,
             "outputs": outputs,
+            "source_rates": self.inputs.iter().filter_map(rate).collect::<Map<_, _>>(),
             "adapters": self.adapters().collect::<Vec<_>>(),
             "determinate": self.indeterminate.is_empty(),
             "indeterminate": self.indeterminate,

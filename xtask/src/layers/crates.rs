@@ -13,6 +13,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("remotemedia", &["remotemedia-core"]),
     ("remotemedia-capi", &["remotemedia"]),
     ("remotemedia-binding", &["remotemedia-capi"]),
+    ("remotemedia-python", &["remotemedia-binding"]),
     ("rmedia", &["remotemedia"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,212 @@
+//! Arrays that come from Python: whatever has the buffer protocol, else DLPack, on the CPU.
+
+use crate::dlpack;
+use crate::error::own;
+use crate::keep::Borrowed;
+use pyo3::buffer::{ElementType, PyUntypedBuffer};
+use pyo3::intern;
+use pyo3::prelude::*;
+use remotemedia_binding::DType;
+
+/// Most dimensions of an array.
+pub(crate) const MAX_RANK: usize = 16;
+
+/// What keeps an array's memory.
+#[allow(dead_code, reason = "what it holds is only dropped")]
+pub(crate) enum Owner {
+    Buffer(PyUntypedBuffer),
+    Tensor(dlpack::Import),
+}
+
+/// An array: where its elements lie.
+pub(crate) struct Array {
+    owner: Owner,
+    data: *const u8,
+    dtype: DType,
+    rank: usize,
+    shape: [usize; MAX_RANK],
+    /// From one element to the next, in bytes.
+    strides: [isize; MAX_RANK],
+    readonly: bool,
+}
+
+impl Array {
+    /// The array in a Python object; `None` when it holds none.
+    pub(crate) fn of(object: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        if let Ok(buffer) = PyUntypedBuffer::get(object) {
+            return Self::from_buffer(object.py(), buffer).map(Some);
+        }
+        if object.hasattr(intern!(object.py(), "__dlpack__"))? {
+            return dlpack::import(object).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn from_buffer(py: Python<'_>, buffer: PyUntypedBuffer) -> PyResult<Self> {
+        let dtype = match ElementType::from_format(buffer.format()) {
+            ElementType::Float { bytes: 2 } => DType::F16,
+            ElementType::Float { bytes: 4 } => DType::F32,
+            ElementType::Float { bytes: 8 } => DType::F64,
+            ElementType::SignedInteger { bytes: 1 } => DType::I8,
+            ElementType::SignedInteger { bytes: 2 } => DType::I16,
+            ElementType::SignedInteger { bytes: 4 } => DType::I32,
+            ElementType::SignedInteger { bytes: 8 } => DType::I64,
+            ElementType::UnsignedInteger { bytes: 1 } => DType::U8,
+            ElementType::Bool => DType::Bool,
+            _ => {
+                let format = buffer.format().to_string_lossy();
+                return Err(own(
+                    py,
+                    "FormatError",
+                    format!("arrays with elements of format {format:?} are not taken; {TAKEN}"),
+                ));
+            }
+        };
+        if buffer.suboffsets().is_some_and(|offsets| offsets.iter().any(|n| *n >= 0)) {
+            return Err(own(py, "FormatError", "arrays of pointers are not taken".to_owned()));
+        }
+        let (data, readonly) = (buffer.buf_ptr().cast::<u8>().cast_const(), buffer.readonly());
+        let (shape, strides) = (buffer.shape().to_vec(), buffer.strides().to_vec());
+        Self::new(py, Owner::Buffer(buffer), data, dtype, &shape, &strides, readonly)
+    }
+
+    pub(crate) fn new(
+        py: Python<'_>,
+        owner: Owner,
+        data: *const u8,
+        dtype: DType,
+        sizes: &[usize],
+        steps: &[isize],
+        readonly: bool,
+    ) -> PyResult<Self> {
+        let rank = sizes.len();
+        if rank > MAX_RANK {
+            let message = format!("an array has {rank} dimensions; at most {MAX_RANK} are taken");
+            return Err(own(py, "FormatError", message));
+        }
+        let (mut shape, mut strides) = ([1; MAX_RANK], [0; MAX_RANK]);
+        shape[..rank].copy_from_slice(sizes);
+        strides[..rank].copy_from_slice(steps);
+        Ok(Self { owner, data, dtype, rank, shape, strides, readonly })
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape[..self.rank]
+    }
+
+    pub(crate) fn is_readonly(&self) -> bool {
+        self.readonly
+    }
+
+    /// Elements.
+    pub(crate) fn len(&self) -> usize {
+        self.shape().iter().product()
+    }
+
+    /// Whether the elements lie row by row without gaps.
+    pub(crate) fn is_contiguous(&self) -> bool {
+        let mut step = self.dtype.bytes() as isize;
+        for n in (0..self.rank).rev() {
+            if self.shape[n] != 1 && self.strides[n] != step {
+                return self.len() == 0;
+            }
+            step *= self.shape[n] as isize;
+        }
+        true
+    }
+
+    /// Its bytes where they lie, for the time that Python is not let go of; `None` if they have gaps.
+    pub(crate) fn bytes<'a>(&'a self, _attached: Python<'a>) -> Option<&'a [u8]> {
+        let size = self.len() * self.dtype.bytes();
+        if size == 0 {
+            return Some(&[]);
+        }
+        // SAFETY: the owner keeps so many bytes there. They may be changed by others only while this
+        // thread lets go of Python, or by threads that race on the caller's own array.
+        self.is_contiguous().then(|| unsafe { std::slice::from_raw_parts(self.data, size) })
+    }
+
+    /// Its bytes row by row, whatever lies where.
+    pub(crate) fn gather(&self, _attached: Python<'_>) -> Vec<u8> {
+        let size = self.dtype.bytes();
+        let mut out = Vec::with_capacity(self.len() * size);
+        self.each(|at| {
+            // SAFETY: `each` gives places of elements.
+            out.extend_from_slice(unsafe { std::slice::from_raw_parts(at, size) });
+        });
+        out
+    }
+
+    /// Its elements, 64-bit floats, as 32-bit ones.
+    pub(crate) fn narrowed(&self, _attached: Python<'_>) -> Vec<u8> {
+        debug_assert_eq!(self.dtype, DType::F64, "others are not narrowed");
+        let mut out = Vec::with_capacity(self.len() * 4);
+        self.each(|at| {
+            // SAFETY: `each` gives places of elements, which have eight bytes.
+            let value = unsafe { at.cast::<f64>().read_unaligned() };
+            #[allow(clippy::cast_possible_truncation, reason = "the engine's floats have 32 bits")]
+            out.extend_from_slice(&(value as f32).to_ne_bytes());
+        });
+        out
+    }
+
+    /// Calls `visit` with the place of each element, row by row.
+    fn each(&self, mut visit: impl FnMut(*const u8)) {
+        if self.len() == 0 {
+            return;
+        }
+        let (last, outer) = match self.rank {
+            0 => (1, 0),
+            rank => (self.shape[rank - 1], rank - 1),
+        };
+        let step = if self.rank == 0 { 0 } else { self.strides[outer] };
+        let mut index = [0_usize; MAX_RANK];
+        loop {
+            let offset: isize = (0..outer).map(|n| index[n] as isize * self.strides[n]).sum();
+            for n in 0..last {
+                visit(self.data.wrapping_offset(offset + n as isize * step));
+            }
+            let Some(n) = (0..outer).rev().find(|n| index[*n] + 1 < self.shape[*n]) else { return };
+            index[n] += 1;
+            index[n + 1..outer].fill(0);
+        }
+    }
+
+    /// Lends its memory out. The array must be contiguous.
+    pub(crate) fn lend(self) -> Borrowed<Owner> {
+        let size = self.len() * self.dtype.bytes();
+        // SAFETY: the owner keeps so many bytes there; whoever lends has seen that it is read-only.
+        unsafe { Borrowed::new(self.owner, self.data, size) }
+    }
+
+    /// `float32 array of shape (2, 48000)`, for messages.
+    pub(crate) fn describe(&self) -> String {
+        let shape = self.shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let comma = if self.rank == 1 { "," } else { "" };
+        format!("{} array of shape ({shape}{comma})", name(self.dtype))
+    }
+}
+
+/// What arrays may be, for messages.
+const TAKEN: &str = "taken are float16, float32, float64, int8, int16, int32, int64, uint8 and bool, \
+                     in the machine's byte order: use `array.astype(...)`";
+
+/// The name of an element's type, as NumPy has it.
+pub(crate) fn name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F16 => "float16",
+        DType::F32 => "float32",
+        DType::F64 => "float64",
+        DType::I8 => "int8",
+        DType::I16 => "int16",
+        DType::I32 => "int32",
+        DType::I64 => "int64",
+        DType::U8 => "uint8",
+        DType::Bool => "bool",
+        _ => "unknown",
+    }
+}
