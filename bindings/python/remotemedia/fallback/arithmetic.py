@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import operator
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from .errors import unfit
 from .node import Emissions, Node
-from .values import Item, Json, kind
+from .values import Item, Json, Value, kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,9 @@ class Arithmetic(Node):
         self._whole = int(operand) if whole else None
 
     def process(self, item: Item) -> Emissions:
-        if kind(item) != "json":
+        if not isinstance(item, Value) or item.kind != "json":
             raise _no_number(kind(item))
-        return [(0, self._map(cast("Json", item)))]
+        return [(0, replace(item, payload=self._map(cast("Json", item.payload))))]
 
     def _map(self, value: Json) -> Json:
         if isinstance(value, list):

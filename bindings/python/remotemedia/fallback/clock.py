@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .errors import FallbackError
-from .values import Audio, Item
+
+if TYPE_CHECKING:
+    from .values import Audio
 
 SECOND = 1_000_000_000
 #: Times within this of the count are jitter; beyond it the stream has jumped. In nanoseconds.
@@ -61,11 +64,8 @@ class Input:
         self.late = late
         self.clock: SampleClock | None = None
 
-    def place(self, item: Item) -> Item | None:
-        """The item at its time, or None where it came too late and is dropped. Only audio has
-        times; everything else passes as it is."""
-        if not isinstance(item, Audio):
-            return item
+    def place(self, item: Audio) -> Audio | None:
+        """The block at its time, or None where it came too late and is dropped."""
         clock, pts, discont = self.clock, item.pts_ns, item.discont
         if clock is None:
             self.clock = SampleClock(pts or 0, item.rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .clock import whole_frames
 from .errors import unfit
 from .node import Emissions, Node
-from .values import Audio, Format, Item, Json, Stream, kind
+from .values import Audio, Format, Item, Json, Stream, Value
 
 if TYPE_CHECKING:
     from .params import Values
@@ -64,8 +65,9 @@ class Buffer(Node):
         if not held:
             return []
         first = held[0]
-        if kind(first) == "json":
-            return [(0, cast("list[Json]", held))]
+        if isinstance(first, Value) and first.kind == "json":
+            values = [cast("Json", item.payload) for item in held if isinstance(item, Value)]
+            return [(0, replace(first, payload=values))]
         if isinstance(first, Audio):
             blocks = [item.table for item in held if isinstance(item, Audio)]
             return [(0, first.holding(np.concatenate(blocks)) if len(held) > 1 else first)]

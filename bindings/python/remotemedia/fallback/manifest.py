@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .catalog import NodeType, find
 from .errors import FallbackError, unfit, unsupported
 from .params import check
-from .values import MAX_RATE, admitted
+from .values import MAX_RATE, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -247,7 +247,7 @@ def _only(value: Mapping[str, Json], known: set[str], what: str, node: str = "")
 
 
 def _object(value: object, what: str) -> dict[str, Json]:
-    found = admitted(value)
+    found = json_value(value)
     if isinstance(found, dict):
         return found
     raise unfit(f"{what} is an object, not {value!r}")

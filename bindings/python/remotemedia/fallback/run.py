@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import caps, manifest
 from .audio import AudioAdapter
 from .clock import Input
 from .errors import FallbackError, unfit
-from .values import Audio, Item, Stream, admitted, is_broken, kind, marked, stream
+from .values import Audio, Item, Result, Stream, admitted, kind, result, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .node import Node
 
 #: What comes out: the name of the output, and the item.
-Outputs = list[tuple[str, Item]]
+Outputs = list[tuple[str, Result]]
 
 
 class _Slot:
@@ -85,7 +86,7 @@ class _Slot:
 
     def _border(self, item: Item) -> list[tuple[int, Item]]:
         """Makes the node ready for a stream that breaks or changes its format."""
-        came, broken = stream(item), is_broken(item)
+        came, broken = stream(item), item.discont
         if not broken and came == self._stream:
             return []
         out = [] if self._clean else self._marked(self._node.drain())
@@ -104,7 +105,7 @@ class _Slot:
             return out
         seen: list[tuple[int, Item]] = []
         for port, item in out:
-            seen.append((port, marked(item) if port in self._broken else item))
+            seen.append((port, replace(item, discont=True) if port in self._broken else item))
             self._broken.discard(port)
         return seen
 
@@ -135,8 +136,8 @@ class LinearPipeline:
         self._alive()
         good = admitted(item)
         self._slots[0].check(good)
-        placed = self._input.place(good)
-        if placed is None and isinstance(good, Audio):
+        placed = self._input.place(good) if isinstance(good, Audio) else good
+        if placed is None:
             return []
         return self._guarded(lambda out: self._into(0, placed, out))
 
@@ -188,7 +189,7 @@ class LinearPipeline:
         slot = self._slots[index]
         for port, item in emissions:
             if port in slot.names:
-                out.append((slot.names[port], item))
+                out.append((slot.names[port], result(item)))
             if port == slot.next_port:
                 self._into(index + 1, item, out)
 

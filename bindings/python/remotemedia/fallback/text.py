@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from .errors import FallbackError, unfit, unsupported
 from .node import Emissions, Node
 from .params import Choice, Misfit
-from .values import Item, Json, kind
+from .values import Item, Json, Value, kind
 
 if TYPE_CHECKING:
     from .params import Values
@@ -45,14 +46,16 @@ class TextProcessor(Node):
         self._operations = params.names("operations")
 
     def process(self, item: Item) -> Emissions:
-        if isinstance(item, str):
-            return [(0, self._answer(item, self._operations))]
-        if kind(item) != "json":
+        if not isinstance(item, Value) or item.kind == "bytes":
             raise unfit(f"the node takes text, not {kind(item)}", "push text or an object")
-        value = cast("Json", item)
-        if isinstance(value, list):
-            return [(0, [self._request(one) for one in value])]
-        return [(0, self._request(value))]
+        value = cast("Json", item.payload)
+        if item.kind == "text":
+            answer = self._answer(cast("str", value), self._operations)
+        elif isinstance(value, list):
+            answer = [self._request(one) for one in value]
+        else:
+            answer = self._request(value)
+        return [(0, replace(item, kind="json", payload=answer))]
 
     def _request(self, value: Json) -> Json:
         text = value.get("text") if isinstance(value, dict) else None

@@ -113,7 +113,19 @@ class Record:
     discont: bool = False
 
 
-Item = Union[Audio, Record, Json, bytes]
+@dataclass(frozen=True)
+class Value:
+    """Text, bytes or a JSON value on its way; outside it stands for itself."""
+
+    kind: str
+    payload: Union[Json, bytes]
+    discont: bool = False
+
+
+#: What flows from node to node.
+Item = Union[Audio, Record, Value]
+#: What comes out of a pipeline.
+Result = Union[Audio, Record, Json, bytes]
 #: What a node is told of a stream: an audio format, or the kind of everything else.
 Stream = Union[Format, str]
 
@@ -125,13 +137,9 @@ def flat(table: NDArray[Any]) -> NDArray[Any]:
 
 def kind(item: Item) -> str:
     """The engine's name for the kind of an item: audio, record, text, bytes or json."""
-    if isinstance(item, Audio):
-        return "audio"
-    if isinstance(item, Record):
-        return "record"
-    if isinstance(item, str):
-        return "text"
-    return "bytes" if isinstance(item, bytes) else "json"
+    if isinstance(item, Value):
+        return item.kind
+    return "audio" if isinstance(item, Audio) else "record"
 
 
 def stream(item: Item) -> Stream:
@@ -139,30 +147,25 @@ def stream(item: Item) -> Stream:
     return item.format if isinstance(item, Audio) else kind(item)
 
 
-def is_broken(item: Item) -> bool:
-    """Whether the stream breaks before the item."""
-    return isinstance(item, (Audio, Record)) and item.discont
-
-
-def marked(item: Item) -> Item:
-    """The item with a break before it, where its kind can say so."""
-    return replace(item, discont=True) if isinstance(item, (Audio, Record)) else item
+def result(item: Item) -> Result:
+    """The item as it leaves the pipeline."""
+    return item.payload if isinstance(item, Value) else item
 
 
 def admitted(item: object) -> Item:
     """The item that a caller gave, checked through: what is no item is refused, not guessed."""
-    if isinstance(item, (Audio, bytes)):
+    if isinstance(item, Audio):
         return item
-    if isinstance(item, (bytearray, memoryview)):
-        return bytes(cast("bytes", item))
+    if isinstance(item, (bytes, bytearray, memoryview)):
+        return Value("bytes", bytes(cast("bytes", item)))
     if isinstance(item, np.ndarray):
         raise unfit("a bare array has no sample rate", "wrap it: Audio(samples, rate)")
     if isinstance(item, Record):
         raise unsupported("pushing records")
-    return _json(item, 0)
+    return Value("text" if isinstance(item, str) else "json", json_value(item))
 
 
-def _json(value: object, depth: int) -> Json:
+def json_value(value: object, depth: int = 0) -> Json:
     """The value with whole numbers as the engine holds them: 64 bits, larger ones as floats."""
     if value is None or isinstance(value, bool):
         return value
@@ -184,14 +187,14 @@ def _json(value: object, depth: int) -> Json:
     if depth == MAX_DEPTH:
         raise unfit(f"a value nested deeper than {MAX_DEPTH} levels", "give a flatter one")
     if isinstance(value, list):
-        return [_json(v, depth + 1) for v in cast("list[object]", value)]
+        return [json_value(v, depth + 1) for v in cast("list[object]", value)]
     if isinstance(value, dict):
         found: dict[str, Json] = {}
         for key, inner in cast("dict[object, object]", value).items():
             if not isinstance(key, str):
                 raise unfit(f"an object with the key {key!r}", "JSON's keys are text")
-            _json(key, 0)
-            found[key] = _json(inner, depth + 1)
+            json_value(key)
+            found[key] = json_value(inner, depth + 1)
         return found
     raise FallbackError(
         f"a {type(value).__name__} is no item",
