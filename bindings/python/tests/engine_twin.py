@@ -6,21 +6,24 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "remotemedia")]
 
-import capi  # noqa: E402
-
 from remotemedia.fallback import Audio, FallbackError, LinearPipeline, Record  # noqa: E402
+
+import capi  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+#: An item, or what is made of one.
+Thing = Any
 
 _TYPES = {
     capi.RMEDIA_SAMPLE_F32: np.float32,
@@ -112,8 +115,8 @@ def worst(one: Ran, other: Ran) -> tuple[float, float]:
                 apart[np.isclose(_wide(a), _wide(b), 0, 0, equal_nan=True)] = 0
                 samples = max(samples, float(np.nan_to_num(apart, nan=np.inf).max()))
             if isinstance(a, Record):
-                pair = [float(r.fields["speech_probability"]) for r in (a, b)]
-                scores = max(scores, abs(pair[0] - pair[1]))
+                one_score, other_score = (r.fields["speech_probability"] for r in (a, b))
+                scores = max(scores, abs(cast("float", one_score) - cast("float", other_score)))
     return samples, scores
 
 
@@ -136,7 +139,7 @@ def _wide(audio: Audio) -> NDArray[np.float64]:
     return audio.table.astype(np.float64)
 
 
-def _shape(item: Any) -> Any:
+def _shape(item: Thing) -> Thing:
     if isinstance(item, Audio):
         return item.format, item.frames, item.pts_ns, item.discont
     if isinstance(item, Record):
@@ -145,10 +148,10 @@ def _shape(item: Any) -> Any:
     return type(item).__name__, item
 
 
-def _packet(library: capi.Library, item: Any) -> capi.Packet:
+def _packet(library: capi.Library, item: Thing) -> capi.Packet:
     if isinstance(item, Audio):
         data, sample = np.ascontiguousarray(item.samples), _NAMES[str(item.samples.dtype)]
-        more = {"pts_ns": item.pts_ns, "discont": item.discont}
+        more: dict[str, Any] = {"pts_ns": item.pts_ns, "discont": item.discont}
         return capi.Packet.audio(library, data, item.rate, item.channels, sample, **more)
     if isinstance(item, str):
         return capi.Packet.text(library, item)
@@ -157,7 +160,7 @@ def _packet(library: capi.Library, item: Any) -> capi.Packet:
     return capi.Packet.value(library, item)
 
 
-def _taken(packet: capi.Packet) -> Any:
+def _taken(packet: capi.Packet) -> Thing:
     info = packet.info
     discont = bool(info.flags & capi.RMEDIA_PACKET_DISCONT)
     if info.kind == capi.RMEDIA_KIND_RECORD:

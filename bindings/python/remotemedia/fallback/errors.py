@@ -13,7 +13,7 @@ class FallbackError(Exception):
     do about it.
     """
 
-    def __init__(self, message: str, *, node: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, node: str = "", hint: str = "") -> None:
         super().__init__(message, node, hint)
         self.message = message
         self.node = node

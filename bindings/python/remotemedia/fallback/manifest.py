@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -19,12 +20,23 @@ if TYPE_CHECKING:
     from .values import Json
 
 _ID = re.compile(r"[A-Za-z0-9_-]+\Z")
-# Fields that change no result here: threads, timing, where it was made, hints of other engines.
-_DOCUMENT = {"timing", "placement", "runtime", "untrusted", "defaults"}
-_NODE = {"is_streaming", "fast_path", "lane"}
-_NODE_READ = {"id", "node_type", "params", "is_output_node", "source_rate"}
-#: Fields that are good with these values.
-_NODE_VALUES: dict[str, tuple[str, ...]] = {
+_DOCUMENT_READ = {"version", "metadata", "nodes", "connections", "inputs", "outputs", "queue"}
+#: What it was made for, and defaults of an earlier tool: the engine ignores them, too.
+_DOCUMENT_IGNORED = {"runtime", "defaults"}
+_FLAG = ("true", "false")
+#: Fields of the document that change no result here, with the values that they take.
+_DOCUMENT_VALUES = {
+    "timing": ("all", "sampled", "none"),
+    "placement": ("inline", "thread"),
+    "untrusted": _FLAG,
+}
+_NODE_READ = {"id", "node_type", "params", "source_rate", "capabilities", "execution"}
+#: Fields of a node that change no result here with these values.
+_NODE_VALUES = {
+    "is_output_node": _FLAG,
+    "is_streaming": _FLAG,
+    "fast_path": _FLAG,
+    "lane": ("pool", "blocking", "realtime"),
     "placement": ("inline", "thread"),
     "runtime_hint": ("auto", "rust_python"),
     "on_error": ("fail",),
@@ -74,16 +86,13 @@ class Chain:
 def read(document: Mapping[str, Any]) -> Chain:
     """The chain of a manifest, checked through."""
     doc = _object(document, "the manifest")
-    _only(
-        doc,
-        _DOCUMENT | {"version", "metadata", "nodes", "connections", "inputs", "outputs", "queue"},
-        "the manifest",
-    )
+    _only(doc, _DOCUMENT_READ | _DOCUMENT_IGNORED | set(_DOCUMENT_VALUES), "the manifest")
+    _values(doc, _DOCUMENT_VALUES)
     if doc.get("version") != "v1":
         found = repr(doc.get("version"))
         raise unfit(f"unsupported manifest version: {found}", 'write "version": "v1"')
     _queue(doc.get("queue"))
-    metadata = _object(doc.get("metadata") or {}, "'metadata'")
+    metadata = _optional(doc.get("metadata"), "'metadata'")
     auto = metadata.get("auto_negotiate")
     if auto is not None and not isinstance(auto, bool):
         raise unfit("'auto_negotiate' is true or false")
@@ -93,8 +102,8 @@ def read(document: Mapping[str, Any]) -> Chain:
     if len({step.id for step in steps}) < len(steps):
         raise unfit("two nodes have the same id", "ids are unique")
     steps = _connected(steps, _list(doc.get("connections"), "'connections'"))
-    input_name, late = _input(_object(doc.get("inputs") or {}, "'inputs'"), steps)
-    names = _outputs(_object(doc.get("outputs") or {}, "'outputs'"), steps)
+    input_name, late = _input(_optional(doc.get("inputs"), "'inputs'"), steps)
+    names = _outputs(_optional(doc.get("outputs"), "'outputs'"), steps)
     name = metadata.get("name")
     return Chain(
         name if isinstance(name, str) else "", steps, input_name, late, names, auto is not False
@@ -105,22 +114,19 @@ def _step(node: dict[str, Json]) -> Step:
     name = _text(node.get("id"), "the 'id' of a node")
     if not _ID.match(name):
         raise unfit(f"the node id '{name}'", "ids have letters, digits, '_' and '-'")
-    _only(
-        node, _NODE | _NODE_READ | set(_NODE_VALUES) | {"capabilities", "execution"}, "a node", name
-    )
-    for key, good in _NODE_VALUES.items():
-        value = node.get(key)
-        if value is not None and value not in good:
-            raise unsupported(f"{key}: {value!r}", name)
-    if _object(node.get("capabilities") or {}, "'capabilities'").get("gpu") is not None:
+    _only(node, _NODE_READ | set(_NODE_VALUES), "a node", name)
+    _values(node, _NODE_VALUES, name)
+    if node.get("lane") is not None and node.get("placement") != "thread":
+        raise unfit("'lane' without placement: thread", 'add "placement": "thread"', name)
+    if _optional(node.get("capabilities"), "'capabilities'").get("gpu") is not None:
         raise unsupported("'capabilities' with a gpu", name)
-    execution = _object(node.get("execution") or {}, "'execution'")
+    execution = _optional(node.get("execution"), "'execution'")
     if execution.get("placement") not in (None, "auto", "local", "prefer_local", "prefer_remote"):
         raise unsupported(f"execution.placement: {execution.get('placement')!r}", name)
     node_type = find(_text(node.get("node_type"), f"the 'node_type' of '{name}'"), name)
     try:
         _source_rate(node)
-        given = _object(node.get("params") or {}, "'params'")
+        given = _optional(node.get("params"), "'params'")
         params = check(node_type.params, given, node_type.name)
         ports = node_type.ports(params)
     except FallbackError as error:
@@ -226,7 +232,7 @@ def _check_input(step: Step, port: str | None) -> None:
 
 def _queue(value: Json) -> None:
     """Nothing ever waits here, so that limits are kept; but nothing is dropped either."""
-    queue = _object(value or {}, "a queue")
+    queue = _optional(value, "a queue")
     _only(queue, {"items", "bytes", "ms", "policy"}, "a queue")
     if queue.get("policy") not in (None, "block"):
         raise unsupported(f"a queue with policy: {queue.get('policy')!r}")
@@ -240,6 +246,16 @@ def _source_rate(value: Mapping[str, Json]) -> None:
         raise unfit(f"source_rate: {rate!r}", f"it is a whole number from 1 to {MAX_RATE}, in Hz")
 
 
+def _values(
+    value: Mapping[str, Json], known: Mapping[str, tuple[str, ...]], node: str = ""
+) -> None:
+    for key, good in known.items():
+        found = value.get(key)
+        named = found if isinstance(found, str) and good is not _FLAG else json.dumps(found)
+        if found is not None and named not in good:
+            raise unsupported(f"{key}: {named}", node)
+
+
 def _only(value: Mapping[str, Json], known: set[str], what: str, node: str = "") -> None:
     for key, inner in value.items():
         if key not in known and inner is not None:
@@ -251,6 +267,10 @@ def _object(value: object, what: str) -> dict[str, Json]:
     if isinstance(found, dict):
         return found
     raise unfit(f"{what} is an object, not {value!r}")
+
+
+def _optional(value: Json, what: str) -> dict[str, Json]:
+    return {} if value is None else _object(value, what)
 
 
 def _list(value: Json, what: str) -> list[Json]:
