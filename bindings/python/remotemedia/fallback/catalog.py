@@ -36,7 +36,7 @@ class NodeType:
     make: Callable[[Values], Node]
 
 
-def find(name: str, node: str) -> NodeType:
+def find(name: str) -> NodeType:
     """The type of that name or alias, with or without its namespace."""
     namespace, _, bare = name.rpartition("/")
     if namespace in ("", NAMESPACE):
@@ -44,9 +44,9 @@ def find(name: str, node: str) -> NodeType:
             if bare == node_type.name or bare in node_type.aliases:
                 return node_type
     if not name:
-        raise unfit("the node names no type", "give it a node_type", node)
+        raise unfit("the node names no type", "give it a node_type")
     known = ", ".join(t.name for t in TYPES)
-    raise unsupported(f"the node type '{name}' (supported are {known})", node)
+    raise unsupported(f"the node type '{name}' (supported are {known})")
 
 
 def _ports(takes: Caps, gives: Caps, like_input: bool = True) -> Callable[[Values], Ports]:
