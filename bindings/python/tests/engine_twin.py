@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -97,7 +98,7 @@ def differences(one: Ran, other: Ran) -> list[str]:
     for name, items in one.outputs.items():
         shapes = [[_shape(item) for item in items] for items in (items, other.outputs[name])]
         if shapes[0] != shapes[1]:
-            pairs = enumerate(zip(*shapes, strict=False))
+            pairs = enumerate(zip_longest(*shapes))
             first = next((f"{i}: {a} and {b}" for i, (a, b) in pairs if a != b), "their number")
             found.append(f"'{name}' differs in {first} ({[*map(len, shapes)]})")
     return found
@@ -107,7 +108,8 @@ def worst(one: Ran, other: Ran) -> tuple[float, float]:
     """Largest difference of samples (full scale: 1, for integers in LSB), and of scores."""
     samples, scores = 0.0, 0.0
     for name, items in one.outputs.items():
-        for a, b in zip(items, other.outputs[name], strict=True):
+        for place, a in enumerate(items):
+            b = other.outputs[name][place]
             if isinstance(a, Audio) and a.frames:
                 with np.errstate(invalid="ignore"):
                     apart = np.abs(_wide(a) - _wide(b))

@@ -4,8 +4,8 @@ The filter is that of the crate rubato 5 (a sinc under a squared Blackman-Harris
 a block), computed in float32 as there. The transforms themselves are computed in float64, which
 the engine does in float32.
 
-Measured against the engine: -135 dB of full scale on recordings, -129 dB on noise (peaks at 0 dB; the
-error grows with the level). Promised: -110.
+Measured against the engine: -135 dB of full scale on recordings, -129 dB on noise (peaks at 0 dB;
+the error grows with the level). Promised: -110.
 """
 
 from __future__ import annotations
