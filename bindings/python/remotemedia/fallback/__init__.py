@@ -14,8 +14,8 @@ that are no chain, queues that drop, `on_error` other than fail, `media_capabili
 and the combination of `planar: true` before another node with `auto_negotiate: false`.
 
 How near it is to the engine, as measured by tests/test_fallback_engine.py (recordings of speech and
-music, cut at random) and by runs of thousands of random chains over noise, with jumps in time,
-breaks and changes of format:
+music, cut at random) and test_fallback_random.py (chains at random over noise, with jumps in time,
+breaks and changes of format):
 
 =====================================  ==========================  ===============================
 what                                   measured                    promised
