@@ -1,0 +1,170 @@
+"""What async pipelines do: try, and wait for the engine's descriptor where that gives nothing.
+
+A packet is taken in the last step of a wait, with nothing awaited after it, so that a call that is
+cancelled has taken none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from . import _loop
+from ._base import Base
+from ._host import Host
+from ._native import Job, Packet
+from .errors import BackpressureError, Interrupted, PullTimeout, StateError
+
+#: Seconds between two tries of a push that finds no room: at first, and at most.
+_SHORTEST, _LONGEST = 0.0005, 0.02
+
+
+class Server:
+    """Takes the jobs of a pipeline's Python nodes on an event loop."""
+
+    def __init__(self, host: Host, loop: _loop.Loop) -> None:
+        self._host = host
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="remotemedia-node")
+        self._stop = loop.watch(host.engine.fileno(), self._look)
+
+    async def start(self) -> None:
+        """Initializes the nodes that were given as objects."""
+        for hosted in self._host.given():
+            await self._call(hosted.is_async, lambda hosted=hosted: self._host.initialize(hosted))
+
+    async def stop(self) -> None:
+        """Takes no more jobs, and cleans the nodes up, last one first."""
+        self._look()
+        self._stop()
+        failure: BaseException | None = None
+        for hosted in self._host.living():
+            try:
+                await self._call(hosted.is_async, lambda hosted=hosted: self._host.cleanup(hosted))
+            except Exception as error:
+                failure = failure or error
+        self._pool.shutdown(wait=False)
+        if failure is not None:
+            raise failure
+
+    async def _call(self, on_loop: bool, work: Callable[[], Awaitable[Any] | None]) -> None:
+        """Runs something of a node: coroutines on the loop, plain functions on a thread."""
+        rest = work() if on_loop else await self._loop.in_thread(self._pool, work)
+        if rest is not None:
+            await rest
+
+    def _look(self) -> None:
+        while (job := self._host.take()) is not None:
+            self._loop.spawn(self._do(job))
+
+    async def _do(self, job: Job) -> None:
+        await self._call(self._host.is_async(job), lambda: self._host.run(job))
+
+
+class Async(Base):
+    """A pipeline's calls for event loops."""
+
+    _server: Server | None = None
+    _on: _loop.Loop | None = None
+
+    def _loop_here(self) -> _loop.Loop:
+        """The loop that this pipeline lives on."""
+        if self._on is None:
+            self._on = _loop.current()
+        return self._on
+
+    async def _open_async(self) -> None:
+        if self._is_open:
+            return
+        self._make()
+        if self._host is None:
+            return
+        self._server = Server(self._host, self._loop_here())
+        try:
+            await self._server.start()
+        except BaseException:
+            await self._shut_async()
+            raise
+
+    async def _wait(self, deadline: float | None) -> bool:
+        """Waits until something has changed since a pull found nothing. False: time was up."""
+        # Events that nobody takes would keep the descriptor readable.
+        self._collect()
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            return False
+        return await self._loop_here().readable(self.fileno(), left)
+
+    async def _push_async(
+        self, data: Any, port: str | None, timeout: float | None, options: dict[str, Any]
+    ) -> None:
+        await self._open_async()
+        packet = self._packet(data, port, **options)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = _SHORTEST
+        while (reason := self._offer(packet, port)) is not None:
+            if reason == "interrupted":
+                raise Interrupted("an interrupt came while the packet waited for room; push it again")
+            if deadline is not None and time.monotonic() >= deadline:
+                raise BackpressureError(
+                    "the input stayed full for as long as the push was to wait: pull what has come "
+                    "to the outputs, or give a longer timeout"
+                )
+            # Room comes by pulls of other tasks, which no descriptor tells of.
+            await self._loop_here().sleep(pause)
+            pause = min(2 * pause, _LONGEST)
+
+    async def _pull_async(self, port: str | None, timeout: float | None) -> Packet | None:
+        await self._open_async()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            taken = self._take(port)
+            if isinstance(taken, Packet):
+                return taken
+            if taken == "end":
+                return None
+            if taken == "full":
+                raise BackpressureError(
+                    "another output is full, and nothing more comes here before it is pulled"
+                )
+            if not await self._wait(deadline):
+                if timeout == 0:
+                    return None
+                raise PullTimeout("no packet came within the timeout; pull again")
+
+    async def _close_async(self, timeout: float | None) -> str:
+        if not self._is_open:
+            return "drained"
+        deadline = None if timeout is None else time.monotonic() + timeout
+        try:
+            if self.state not in ("running", "closing"):
+                return self._close(0)
+            self.end()
+            while True:
+                taken = self._take()
+                if isinstance(taken, Packet):
+                    continue
+                if taken == "end":
+                    return self._close(0)
+                if not await self._wait(deadline):
+                    return self._close(0)
+        finally:
+            await self._shut_async()
+
+    async def _shut_async(self) -> None:
+        """Lets go of the engine's pipeline and cleans the nodes up."""
+        self._before_drop()
+        self._drop()
+        host, self._host = self._host, None
+        server, self._server = self._server, None
+        self._on = None
+        if server is not None:
+            await server.stop()
+        elif host is not None:
+            raise StateError("the pipeline was opened without an event loop: close() it without one")
+
+    def _start(self) -> None:
+        raise StateError("the pipeline is not open: `async with` it, or await a call of it first")
+

@@ -1,0 +1,201 @@
+"""What sync and async pipelines have in common: what they are made of, events, metrics, life."""
+
+from __future__ import annotations
+
+import atexit
+import collections
+import json
+import logging
+import warnings
+import weakref
+from typing import Any
+
+from . import _manifest, _native
+from ._host import Host
+from .errors import PipelineError, RateAssumedWarning
+from ._node import Node
+
+_LOG = logging.getLogger("remotemedia")
+# What nobody listens to is not printed.
+_LOG.addHandler(logging.NullHandler())
+_LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
+#: Pipelines that are open, to be cancelled when the interpreter goes.
+_open: weakref.WeakSet[Base] = weakref.WeakSet()
+
+
+@atexit.register
+def _at_exit() -> None:
+    """Threads that wait in pipelines must be out of the engine before the interpreter is gone."""
+    for pipeline in list(_open):
+        pipeline.cancel()
+
+
+class Base(_native.Pipeline):
+    """See Pipeline and AsyncPipeline."""
+
+    def __init__(
+        self,
+        *source: Any,
+        name: str | None = None,
+        enable_metrics: bool = False,
+        engine: _native.Engine | None = None,
+        untrusted: bool = False,
+    ) -> None:
+        self._source = _manifest.source(source, name)
+        self.name = name or self._source.name or "pipeline"
+        self.enable_metrics = enable_metrics
+        self._engine = engine
+        self._untrusted = untrusted
+        self._host: Host | None = None
+        #: The newest; those before them were in the log.
+        self._events: collections.deque[dict[str, Any]] = collections.deque(maxlen=1024)
+        self._metrics: dict[str, Any] | None = None
+
+    # -- what it is made of --
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes that were given as objects."""
+        return list(self._source.nodes)
+
+    def add_node(self, node: Any) -> Any:
+        """Adds a node behind the last one, before the pipeline runs. Gives the pipeline."""
+        if not self._source.is_nodes:
+            raise PipelineError("nodes can be added to a pipeline of nodes, not to a manifest")
+        if self._is_open:
+            raise PipelineError("the pipeline runs: add nodes before")
+        self._source.nodes.append(_manifest.as_node(node))
+        return self
+
+    def remove_node(self, name: str) -> bool:
+        """Removes a node by its name. Whether there was one."""
+        if self._is_open:
+            raise PipelineError("the pipeline runs: remove nodes before")
+        for n, node in enumerate(self._source.nodes):
+            if node.name == name:
+                del self._source.nodes[n]
+                return True
+        return False
+
+    def get_node(self, name: str) -> Node | None:
+        """The node of that name."""
+        return next((node for node in self._source.nodes if node.name == name), None)
+
+    @property
+    def node_count(self) -> int:
+        """How many nodes there are."""
+        if self._source.is_nodes:
+            return len(self._source.nodes)
+        return len(self.describe()["nodes"])
+
+    @property
+    def is_initialized(self) -> bool:
+        """Whether it is open."""
+        return self._is_open
+
+    def __len__(self) -> int:
+        return self.node_count
+
+    def __bool__(self) -> bool:
+        return True
+
+    def export_definition(self, description: str | None = None) -> dict[str, Any]:
+        """The manifest, as a dict."""
+        if self._source.is_nodes:
+            return _manifest.definition(self._source.nodes, self.name, description)
+        return _manifest.as_dict(self._source.text or _manifest.read(self._source.path or ""))
+
+    get_config = export_definition
+
+    def serialize(self, include_capabilities: bool = True, description: str | None = None) -> str:
+        """The manifest, as JSON."""
+        definition = self.export_definition(description)
+        if not include_capabilities:
+            for node in definition.get("nodes", ()):
+                node.pop("capabilities", None)
+        return json.dumps(definition, ensure_ascii=False)
+
+    # -- its life; `_start` is called by the native part when something needs it open --
+
+    def _plan(self) -> tuple[Host | None, str | None]:
+        """The host of its Python nodes, and its manifest's text; None where it is a file."""
+        source = self._source
+        if source.is_nodes:
+            plan = _manifest.plan(source.nodes, self.name)
+            host = Host(plan.types) if plan.types else None
+            for name, node in plan.given.items():
+                assert host is not None
+                host.give(name, node)
+            return host, json.dumps(plan.manifest)
+        # Whatever is wrong with a file, the engine says.
+        text = source.text
+        try:
+            known = text if text is not None else _manifest.read(source.path or "")
+        except (OSError, UnicodeDecodeError):
+            known = ""
+        types = _manifest.registered_in(known)
+        return (Host(types) if types else None), text
+
+    def _make(self) -> None:
+        self._host, text = self._plan()
+        engine = self._host.engine if self._host is not None else self._engine
+        if text is not None:
+            self._open(text, engine, self._untrusted)
+        else:
+            self._open_file(self._source.path or "", engine, self._untrusted)
+        _open.add(self)
+
+    def _explain(self, error: BaseException) -> None:
+        if self._host is not None:
+            self._host.explain(error)
+
+    def _rate_assumed(self, port: str | None) -> None:
+        where = f" into '{port}'" if port else ""
+        message = f"audio was pushed{where} without a rate: 48000 Hz was taken; give rate="
+        event = {"event": "warning", "warning": "audio.rate_assumed", "rate": 48_000, "port": port}
+        self._events.append(event)
+        warnings.warn(message, RateAssumedWarning, stacklevel=3)
+
+    # -- what there is to see --
+
+    def events(self) -> list[dict[str, Any]]:
+        """Takes what has happened since the last call: state, errors, drops, params, warnings, …"""
+        self._collect()
+        taken = list(self._events)
+        self._events.clear()
+        return taken
+
+    def _collect(self) -> None:
+        """Takes the engine's events, into the log, too."""
+        while self._is_open and (event := self._next_event()) is not None:
+            self._events.append(event)
+            level = _LEVELS.get(event.get("event", ""), logging.DEBUG)
+            if _LOG.isEnabledFor(level):
+                _LOG.log(level, "%s: %s", self.name, event)
+
+    def _before_drop(self) -> None:
+        """Keeps what is to be seen of a pipeline that goes."""
+        if self._is_open:
+            self._collect()
+            if self.enable_metrics:
+                self._metrics = self.metrics()
+
+    def get_metrics(self) -> dict[str, Any] | None:
+        """What the last run took: `{pipeline_id, total_executions, total_duration_us, node_metrics:
+        [{node_id, execution_count, …}], …}`. None without `enable_metrics`, and before a run."""
+        if not self.enable_metrics:
+            return None
+        metrics = self.metrics() if self._is_open else self._metrics
+        return metrics and {**metrics, "pipeline_id": metrics["pipeline_id"] or self.name}
+
+    def set(self, node: str, *, at_ns: int | None = None, **params: Any) -> int:
+        """Sets live params of a node, from that time of its input on. Gives a number: exactly one
+        `params` event with it says what became of it."""
+        return self._set(node, params, at_ns)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name!r} {self.state}>"
+
+    def __getstate__(self) -> Any:
+        raise TypeError("a pipeline can't be pickled: pickle its manifest (export_definition)")
+

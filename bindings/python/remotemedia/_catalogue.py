@@ -1,0 +1,35 @@
+"""What node types there are, and what is wrong with a manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from . import _manifest
+from ._host import Host
+from ._native import Engine
+from .errors import Problem
+
+
+def _engine(text: str) -> Engine:
+    """An engine that knows the registered types of which a manifest may speak."""
+    types = _manifest.registered_in(text)
+    return Host(types).engine if types else Engine.default()
+
+
+def node_types() -> list[dict[str, Any]]:
+    """The node types of the engine and those registered by `remotemedia.node`: name, ports, params
+    with types, ranges, defaults and units."""
+    from ._node import registered
+
+    kinds = list(registered().values())
+    return (Host(kinds).engine if kinds else Engine.default()).nodes()
+
+
+def validate(manifest: Mapping[str, Any] | str | os.PathLike[str]) -> list[Problem]:
+    """Everything that is wrong in a manifest: a dict, the text, or the path of a file."""
+    source = _manifest.source([manifest], None)
+    text = source.text if source.text is not None else _manifest.read(source.path or source.name or "")
+    report = _engine(text).validate(text)
+    return [Problem.of(problem) for problem in report["problems"]]

@@ -1,0 +1,199 @@
+"""From what a pipeline is made of to a manifest."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from ._json import dumps
+from .errors import PipelineError
+from ._node import FunctionNode, Node, NodeType, declare, registered
+
+SUFFIXES = (".json", ".yaml", ".yml")
+
+
+@dataclass
+class Source:
+    """What a pipeline is made of: nodes, a manifest's text, or its file."""
+
+    nodes: list[Node] = field(default_factory=list[Node])
+    text: str | None = None
+    path: str | None = None
+    name: str | None = None
+
+    @property
+    def is_nodes(self) -> bool:
+        """Whether nodes are listed, and may be added."""
+        return self.text is None and self.path is None
+
+
+def source(given: Sequence[Any], name: str | None) -> Source:
+    """From the arguments of `Pipeline`."""
+    if len(given) == 1:
+        only = given[0]
+        if isinstance(only, (str, os.PathLike)):
+            return _from_text(os.fspath(cast("Any", only)), isinstance(only, str), name)
+        if isinstance(only, Mapping):
+            return Source(text=dumps(only), name=name)
+        if isinstance(only, Sequence) and not isinstance(only, (bytes, bytearray)):
+            return Source([as_node(each) for each in cast("Sequence[Any]", only)], name=name)
+        if only is None:
+            return Source(name=name)
+    return Source([as_node(each) for each in given], name=name)
+
+
+def _from_text(text: str, may_be_text: bool, name: str | None) -> Source:
+    if may_be_text and (text.lstrip().startswith("{") or "\n" in text):
+        return Source(text=text, name=name)
+    if not may_be_text or text.endswith(SUFFIXES):
+        return Source(path=text, name=name)
+    return Source(name=text)
+
+
+def as_node(given: Any) -> Node:
+    """A node, or a function as one."""
+    if isinstance(given, Node):
+        return given
+    if callable(given) and not isinstance(given, type):
+        return FunctionNode(given, {})
+    if callable(getattr(given, "process", None)) and not isinstance(given, type):
+        return cast("Node", given)
+    what = f"the class {given.__name__}" if isinstance(given, type) else f"a {type(given).__name__}"
+    hint = "; make an instance of it" if isinstance(given, type) else ""
+    raise PipelineError(
+        f"{what} is no node: nodes are remotemedia.Node objects, objects with a process method, "
+        f"and functions{hint}"
+    )
+
+
+class NativeNode(Node):
+    """A node of the engine, by its type: `NativeNode("Gain", gain_db=-6)`."""
+
+    def __init__(
+        self,
+        node_type: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        fields: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(name=name)
+        if name is None:
+            own = type(self).__name__
+            self.name = node_type.rsplit("/", 1)[-1] if own == "NativeNode" else own
+        self.node_type = node_type
+        self.params: dict[str, Any] = {**(params or {}), **more}
+        #: Fields of the manifest's node beside its params, e.g. `placement`.
+        self.fields: dict[str, Any] = dict(fields or {})
+        self.config = self.params
+
+    def process(self, data: Any) -> Any:
+        """Not for callers: the engine runs it."""
+        raise PipelineError(
+            f"the node '{self.name}' is the engine's: put it in a Pipeline, and run that"
+        )
+
+
+@dataclass
+class Plan:
+    """A manifest, and the nodes of Python's in it."""
+
+    manifest: dict[str, Any]
+    types: list[NodeType] = field(default_factory=list[NodeType])
+    given: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def plan(nodes: Sequence[Node], name: str | None) -> Plan:
+    """The chain of these nodes."""
+    if not nodes:
+        raise PipelineError("the pipeline has no nodes: give some, or add them with add_node()")
+    made = Plan({"version": "v1", "metadata": {"name": name or "pipeline"}})
+    ids = identities(nodes)
+    listed: list[dict[str, Any]] = []
+    for node, identity in zip(nodes, ids, strict=True):
+        if isinstance(node, NativeNode):
+            listed.append(
+                {"id": identity, "node_type": node.node_type, "params": node.params, **node.fields}
+            )
+            continue
+        # A type of its own for each object, so that its jobs find it.
+        own = f"python/{_word(type(node).__name__)}-{len(made.types)}"
+        declaration = declare(
+            own,
+            getattr(node, "inputs", None),
+            getattr(node, "outputs", None),
+            int(getattr(node, "max_in_flight", 1)),
+        )
+        made.types.append(NodeType(own, lambda _: None, declaration))
+        made.given[own] = node
+        listed.append({"id": identity, "node_type": own})
+    made.manifest["nodes"] = listed
+    made.manifest["connections"] = [
+        {"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)
+    ]
+    return made
+
+
+def identities(nodes: Sequence[Node]) -> list[str]:
+    """An id for each node: its name, and a number where several have the same."""
+    names = [_word(getattr(node, "name", None) or type(node).__name__) for node in nodes]
+    taken = set(names)
+    ids: list[str] = []
+    for n, name in enumerate(names):
+        if names.count(name) > 1:
+            mine = f"{name}_{n}"
+            while mine in taken:
+                mine += "_"
+            taken.add(mine)
+            name = mine
+        ids.append(name)
+    return ids
+
+
+def _word(name: str) -> str:
+    """A name with only what ids may have."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name) or "node"
+
+
+def registered_in(text: str) -> list[NodeType]:
+    """The registered types that a manifest may name: those whose name is somewhere in it."""
+    return [kind for name, kind in registered().items() if name.rsplit("/", 1)[-1] in text]
+
+
+def definition(nodes: Sequence[Node], name: str | None, description: str | None) -> dict[str, Any]:
+    """The manifest that describes these nodes, with the classes of those written in Python."""
+    ids = identities(nodes)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    metadata: dict[str, Any] = {"name": name or "pipeline", "created_at": now.isoformat()}
+    if description is not None:
+        metadata["description"] = description
+    listed: list[dict[str, Any]] = []
+    for node, identity in zip(nodes, ids, strict=True):
+        if isinstance(node, NativeNode):
+            entry = {"id": identity, "node_type": node.node_type, "params": node.params}
+            listed.append({**entry, **node.fields})
+        else:
+            params = getattr(node, "config", None) or {}
+            listed.append({"id": identity, "node_type": type(node).__name__, "params": params})
+    links = [{"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)]
+    return {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
+
+
+def read(path: str) -> str:
+    """The text of a file."""
+    return Path(path).read_text(encoding="utf-8")
+
+
+def as_dict(text: str) -> dict[str, Any]:
+    """A manifest's text, JSON or YAML, as a dict."""
+    if text.lstrip().startswith("{"):
+        return cast("dict[str, Any]", json.loads(text))
+    from ._yaml import load
+
+    return load(text)

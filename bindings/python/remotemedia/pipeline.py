@@ -1,0 +1,241 @@
+"""Pipelines for code that may wait."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from . import _values
+from ._async import Async
+from ._native import Packet
+from .errors import PipelineError
+from ._run import Managed, Run
+
+
+class Pipeline(Async):
+    """A pipeline: made of a manifest (dict, JSON or YAML text, path of a file) or of nodes.
+
+        with Pipeline("voice.yaml") as pipeline:
+            pipeline.push(samples, rate=48_000)
+            pipeline.end()
+            for packet in pipeline:
+                print(packet, np.asarray(packet))
+
+    Made of nodes it is a chain: `Pipeline(NodeA(), NodeB())`, or `Pipeline([NodeA(), NodeB()])`.
+
+    It opens at its first use. Nodes of the engine run in these calls, unless the manifest places them
+    on threads, without holding Python's lock; nodes written in Python run in these calls, too. Any
+    thread may call any method at any time. For asyncio, trio and anyio there is `aio()`.
+    """
+
+    def _start(self) -> None:
+        self._make()
+        if self._host is not None:
+            try:
+                self._host.start()
+            except BaseException:
+                self._end_nodes(quiet=True)
+                self._drop()
+                raise
+
+    def _serve(self) -> None:
+        if self._host is not None and self._server is None:
+            self._host.serve()
+
+    def open(self) -> Pipeline:
+        """Opens it now: validates the manifest and makes all nodes."""
+        if not self._is_open:
+            self._start()
+        return self
+
+    initialize = open
+
+    def __iter__(self) -> Iterator[Packet]:
+        """Packets as they come, until the pipeline needs input or has ended."""
+        while (packet := self.pull()) is not None:
+            yield packet
+
+    def close(self, timeout: float | None = None) -> str:
+        """Ends all inputs and works everything off, within `timeout` seconds (None: as long as it
+        takes). What nobody has pulled is dropped; to get it, `end()` and pull first. "drained", or
+        "cut" when time was up. Closing again does nothing."""
+        if not self._is_open:
+            return "drained"
+        try:
+            return self._close(timeout)
+        finally:
+            self._shut()
+
+    def _shut(self) -> None:
+        """Lets go of the engine's pipeline and cleans the nodes up."""
+        self._before_drop()
+        self._drop()
+        self._serve()
+        self._end_nodes()
+
+    def _end_nodes(self, quiet: bool = False) -> None:
+        host, self._host = self._host, None
+        if host is None:
+            return
+        try:
+            host.stop()
+        except Exception:
+            if not quiet:
+                raise
+
+    cleanup = close
+
+    def __enter__(self) -> Pipeline:
+        return self.open()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.cancel()
+            self._shut()
+
+    # -- the whole way at once --
+
+    def run(self, input_data: Any = None, use_rust: bool = True, **options: Any) -> Run:
+        """Runs a whole input through: pushes it, ends, pulls everything.
+
+        `input_data`: None where the pipeline reads by itself; one item; a list or an iterator of
+        items; a dict of what is for each input, or `{"audio": …}` for the only one. Items: arrays
+        (`rate=` in `options`), `(array, rate)`, audio dicts, text, bytes, JSON values, packets.
+
+        Where an event loop runs in this thread, `await` the result. Where none does, everything has
+        been done when this returns: the value is `.value`; awaiting the result gives it, too, so that
+        `asyncio.run(pipeline.run(x))` works: the work was then done before the loop began.
+
+        The value: None, the only result, or the list of results; a dict by name where there are
+        several outputs. Audio that follows on each other is one array; text is str, json its value.
+        """
+        return Run(self, input_data, use_rust, options)
+
+    def _run_now(self, input_data: Any, options: dict[str, Any], use_rust: bool) -> Any:
+        if not use_rust:
+            return self._twin().run(input_data, **options).value
+        results = self._begin_run()
+        try:
+            for item in _values.items(input_data, self.inputs):
+                self._push_and_pull(item, options, results)
+            self.end()
+            for packet in self:
+                results.add(packet)
+            return results.value()
+        finally:
+            self._finish_run()
+
+    async def _run_async(self, input_data: Any, options: dict[str, Any], use_rust: bool) -> Any:
+        if not use_rust:
+            return self._twin().calculate(input_data, options)
+        await self._open_async()
+        results = self._begin_run()
+        try:
+            if _values.is_async(input_data):
+                async for each in input_data:
+                    item = _values.item(each)
+                    await self._push_and_pull_async(item, options, results)
+            else:
+                for item in _values.items(input_data, self.inputs):
+                    await self._push_and_pull_async(item, options, results)
+            self.end()
+            while (packet := await self._pull_async(None, None)) is not None:
+                results.add(packet)
+            return results.value()
+        finally:
+            if not self._held:
+                await self._shut_async()
+            elif self._is_open and self.ended:
+                self.rewind()
+
+    async def _push_and_pull_async(
+        self, item: _values.Item, options: dict[str, Any], results: _values.Results
+    ) -> None:
+        packet = self._packet(item.data, item.port, **{**options, **item.options})
+        while (reason := self._offer(packet, item.port)) is not None:
+            taken = self._take()
+            if isinstance(taken, Packet):
+                results.add(taken)
+            elif reason != "full":
+                await self._wait(None)
+
+    def _twin(self) -> Any:
+        """The same in the NumPy fallback."""
+        from . import _fallback
+
+        return _fallback.twin(self)
+
+    def _begin_run(self) -> _values.Results:
+        if not self._is_open:
+            self._start()
+        elif self.state != "running":
+            raise PipelineError(f"the pipeline is {self.state}: make another one")
+        return _values.Results(self.outputs)
+
+    def _push_and_pull(
+        self, item: _values.Item, options: dict[str, Any], results: _values.Results
+    ) -> None:
+        packet = self._packet(item.data, item.port, **{**options, **item.options})
+        while True:
+            reason = self._offer(packet, item.port)
+            if reason is None:
+                self._serve()
+                return
+            if reason == "host":
+                self._serve()
+            pulled = self.pull(timeout=0.0 if reason == "full" else 0.05)
+            if pulled is not None:
+                results.add(pulled)
+
+    def _finish_run(self) -> None:
+        if not self._held:
+            self._shut()
+        elif self._is_open and self.ended:
+            self.rewind()
+
+    #: In `managed_execution`.
+    _held = False
+    def managed_execution(self) -> Managed:
+        """A context, sync or async, in which nodes are initialized once for all runs."""
+        return Managed(self)
+
+    # -- other ways to make one --
+
+    @classmethod
+    def from_file(cls, path: Any, **options: Any) -> Pipeline:
+        """From a manifest's file: .json, .yaml or .yml."""
+        import pathlib
+
+        return cls(pathlib.Path(path), **options)
+
+    @classmethod
+    def from_yaml(
+        cls, path: Any, enable_metrics: bool = False, runtime_hint: str = "auto"
+    ) -> Pipeline:
+        """From a manifest's file. `runtime_hint`: "rust" for the native engine; "python" for the
+        fallback, which runs a few nodes in NumPy and has only `run`; "auto": the native engine, and
+        the fallback, with a warning, where that can't be imported."""
+        from . import _fallback
+
+        return _fallback.choose(cls, path, enable_metrics, runtime_hint)
+
+    @classmethod
+    async def from_definition(cls, definition: dict[str, Any]) -> Pipeline:
+        """From a manifest that is a dict."""
+        return cls(definition)
+
+    @classmethod
+    def from_json(cls, text: str, **options: Any) -> Pipeline:
+        """From a manifest's JSON."""
+        return cls(json.loads(text), **options)
+
+    def aio(self) -> Any:
+        """The pipeline for asyncio, trio and anyio."""
+        from .aio import AsyncPipeline
+
+        if self._is_open:
+            raise PipelineError("the pipeline is open: make its async form before")
+        return AsyncPipeline._of(self)  # pyright: ignore[reportPrivateUsage]

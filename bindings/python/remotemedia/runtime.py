@@ -1,0 +1,1 @@
+"""Runs a manifest at once, by one call."""
