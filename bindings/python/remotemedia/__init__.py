@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ._catalogue import node_types, validate
     from ._detect import get_rust_runtime, is_rust_runtime_available, try_load_rust_runtime
-    from ._native import Engine, Packet
+    from ._native import Packet
     from ._native import __version__ as __version__
     from .aio import AsyncPipeline
     from .errors import (
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "_detect": ("get_rust_runtime", "is_rust_runtime_available", "try_load_rust_runtime"),
-    "_native": ("Engine", "Packet", "__version__"),
+    "_native": ("Packet", "__version__"),
     "aio": ("AsyncPipeline",),
     "errors": (
         "ArgumentError",

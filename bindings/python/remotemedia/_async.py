@@ -75,8 +75,11 @@ class Async(Base):
             self._on = _loop.current()
         return self._on
 
-    async def _open_async(self) -> None:
-        if self._is_open:
+    async def _open_async(self, again: bool = False) -> None:
+        if self.is_initialized:
+            return
+        if self._is_open and not again:
+            # What it came to is told by the call that asks.
             return
         self._make()
         if self._host is None:
@@ -123,11 +126,12 @@ class Async(Base):
             taken = self._take(port)
             if isinstance(taken, Packet):
                 return taken
-            if taken == "end":
+            reason, about = taken
+            if reason == "end":
                 return None
-            if taken == "full":
+            if reason == "full":
                 raise BackpressureError(
-                    "another output is full, and nothing more comes here before it is pulled"
+                    f"the output '{about}' is full, and nothing more comes here before it is pulled"
                 )
             if not await self._wait(deadline):
                 if timeout == 0:
@@ -135,18 +139,18 @@ class Async(Base):
                 raise PullTimeout("no packet came within the timeout; pull again")
 
     async def _close_async(self, timeout: float | None) -> str:
-        if not self._is_open:
-            return "drained"
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            if self.state not in ("running", "closing"):
+            if (closed := self._closed_before()) is not None:
+                return closed
+            if self.state == "failed":
                 return self._close(0)
             self.end()
             while True:
                 taken = self._take()
                 if isinstance(taken, Packet):
                     continue
-                if taken == "end":
+                if taken[0] == "end":
                     return self._close(0)
                 if not await self._wait(deadline):
                     return self._close(0)
@@ -154,9 +158,8 @@ class Async(Base):
             await self._shut_async()
 
     async def _shut_async(self) -> None:
-        """Lets go of the engine's pipeline and cleans the nodes up."""
-        self._before_drop()
-        self._drop()
+        """Keeps what is to be seen, and cleans the nodes up."""
+        self._before_end()
         host, self._host = self._host, None
         server, self._server = self._server, None
         self._on = None

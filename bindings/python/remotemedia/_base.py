@@ -12,8 +12,8 @@ from typing import Any
 
 from . import _manifest, _native
 from ._host import Host
-from .errors import PipelineError, RateAssumedWarning
-from ._node import Node
+from ._node import Node, registered
+from .errors import ManifestError, PipelineError, RateAssumedWarning
 
 _LOG = logging.getLogger("remotemedia")
 # What nobody listens to is not printed.
@@ -38,13 +38,13 @@ class Base(_native.Pipeline):
         *source: Any,
         name: str | None = None,
         enable_metrics: bool = False,
-        engine: _native.Engine | None = None,
+        memory_limit: int = 0,
         untrusted: bool = False,
     ) -> None:
         self._source = _manifest.source(source, name)
         self.name = name or self._source.name or "pipeline"
         self.enable_metrics = enable_metrics
-        self._engine = engine
+        self._memory_limit = memory_limit
         self._untrusted = untrusted
         self._host: Host | None = None
         #: The newest; those before them were in the log.
@@ -62,14 +62,14 @@ class Base(_native.Pipeline):
         """Adds a node behind the last one, before the pipeline runs. Gives the pipeline."""
         if not self._source.is_nodes:
             raise PipelineError("nodes can be added to a pipeline of nodes, not to a manifest")
-        if self._is_open:
+        if self.is_initialized:
             raise PipelineError("the pipeline runs: add nodes before")
         self._source.nodes.append(_manifest.as_node(node))
         return self
 
     def remove_node(self, name: str) -> bool:
         """Removes a node by its name. Whether there was one."""
-        if self._is_open:
+        if self.is_initialized:
             raise PipelineError("the pipeline runs: remove nodes before")
         for n, node in enumerate(self._source.nodes):
             if node.name == name:
@@ -90,8 +90,8 @@ class Base(_native.Pipeline):
 
     @property
     def is_initialized(self) -> bool:
-        """Whether it is open."""
-        return self._is_open
+        """Whether it is open, and not over."""
+        return self._is_open and self.state in ("running", "closing")
 
     def __len__(self) -> int:
         return self.node_count
@@ -122,7 +122,7 @@ class Base(_native.Pipeline):
         source = self._source
         if source.is_nodes:
             plan = _manifest.plan(source.nodes, self.name)
-            host = Host(plan.types) if plan.types else None
+            host = Host(plan.types, self._memory_limit) if plan.types else None
             for name, node in plan.given.items():
                 assert host is not None
                 host.give(name, node)
@@ -134,16 +134,29 @@ class Base(_native.Pipeline):
         except (OSError, UnicodeDecodeError):
             known = ""
         types = _manifest.registered_in(known)
-        return (Host(types) if types else None), text
+        return (Host(types, self._memory_limit) if types else None), text
 
     def _make(self) -> None:
-        self._host, text = self._plan()
-        engine = self._host.engine if self._host is not None else self._engine
+        try:
+            self._make_with(*self._plan())
+        except ManifestError as error:
+            # An engine that knows the registered types can say which of them is meant.
+            unknown = any(p.detail == "manifest.unknown_type" for p in error.problems)
+            types = list(registered().values())
+            if not unknown or not types or self._source.is_nodes:
+                raise
+            self._make_with(Host(types, self._memory_limit), self._source.text)
+        _open.add(self)
+
+    def _make_with(self, host: Host | None, text: str | None) -> None:
+        engine = host.engine if host is not None else None
+        if engine is None and self._memory_limit:
+            engine = _native.Engine(self._memory_limit)
         if text is not None:
             self._open(text, engine, self._untrusted)
         else:
             self._open_file(self._source.path or "", engine, self._untrusted)
-        _open.add(self)
+        self._host = host
 
     def _explain(self, error: BaseException) -> None:
         if self._host is not None:
@@ -173,8 +186,14 @@ class Base(_native.Pipeline):
             if _LOG.isEnabledFor(level):
                 _LOG.log(level, "%s: %s", self.name, event)
 
-    def _before_drop(self) -> None:
-        """Keeps what is to be seen of a pipeline that goes."""
+    def _closed_before(self) -> str | None:
+        """What a close gives that has nothing to do. One that has failed is to be asked why."""
+        if not self._is_open or self.state == "closed":
+            return "drained"
+        return "cut" if self.state == "cancelled" else None
+
+    def _before_end(self) -> None:
+        """Keeps what is to be seen of a run that is over."""
         if self._is_open:
             self._collect()
             if self.enable_metrics:

@@ -9,27 +9,29 @@ from typing import Any
 from . import _manifest
 from ._host import Host
 from ._native import Engine
-from .errors import Problem
+from ._node import registered
+from .errors import ManifestError, Problem
 
 
-def _engine(text: str) -> Engine:
-    """An engine that knows the registered types of which a manifest may speak."""
-    types = _manifest.registered_in(text)
+def _engine() -> Engine:
+    """An engine that knows the registered types."""
+    types = list(registered().values())
     return Host(types).engine if types else Engine.default()
 
 
 def node_types() -> list[dict[str, Any]]:
     """The node types of the engine and those registered by `remotemedia.node`: name, ports, params
     with types, ranges, defaults and units."""
-    from ._node import registered
-
-    kinds = list(registered().values())
-    return (Host(kinds).engine if kinds else Engine.default()).nodes()
+    return _engine().nodes()
 
 
 def validate(manifest: Mapping[str, Any] | str | os.PathLike[str]) -> list[Problem]:
     """Everything that is wrong in a manifest: a dict, the text, or the path of a file."""
     source = _manifest.source([manifest], None)
     text = source.text if source.text is not None else _manifest.read(source.path or source.name or "")
-    report = _engine(text).validate(text)
+    try:
+        report = _engine().validate(text)
+    except ManifestError as error:
+        # It is no JSON or YAML at all.
+        return list(error.problems)
     return [Problem.of(problem) for problem in report["problems"]]

@@ -13,6 +13,7 @@ import asyncio
 import inspect
 import json
 import threading
+from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, cast
 
@@ -194,8 +195,8 @@ class Stream:
 class Host:
     """The Python nodes of one pipeline, and the engine whose jobs they are."""
 
-    def __init__(self, types: list[NodeType]) -> None:
-        self.engine = Engine()
+    def __init__(self, types: list[NodeType], memory_limit: int = 0) -> None:
+        self.engine = Engine(memory_limit)
         self._types = {kind.name: kind for kind in types}
         for kind in types:
             self.engine.add_host_node(kind.declaration)
@@ -323,7 +324,9 @@ class Host:
         return found
 
     def _fail(self, job: Job, error: BaseException) -> None:
-        message = f"{type(error).__name__}: {error}"
+        # A node that raises NodeError has said it as it is to be read.
+        named = "" if isinstance(error, NodeError) else f"{type(error).__name__}: "
+        message = f"{named}{error}"
         with self._lock:
             self._failures[message] = error
             while len(self._failures) > 64:
@@ -469,6 +472,7 @@ class _Emitter:
         self._source = job.packet
         self._next_pts = self._source.pts_ns if self._source is not None else None
         self.ports: list[str] = ["out"]
+        self._emitted = False
 
     def __call__(self, given: Any) -> None:
         if given is None:
@@ -499,10 +503,11 @@ class _Emitter:
             pair = cast("tuple[Any, ...]", given)
             if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], int):
                 given, options = pair[0], {"rate": pair[1], **options}
-        source, is_array = self._source, hasattr(given, "__array__") or hasattr(given, "__dlpack__")
-        if is_array and source is not None and "kind" not in options:
-            if source.kind == "audio" and "rate" not in options and getattr(given, "ndim", 0):
+        source = self._source
+        if _is_array(given) and source is not None and "kind" not in options:
+            if source.kind == "audio" and "rate" not in options:
                 options["rate"] = source.rate
+                options.setdefault("discont", source.discont and not self._emitted)
             elif source.kind == "video" and str(getattr(given, "dtype", "")) == "uint8":
                 options["kind"] = "video"
                 if len(given.shape) == 3 and "pixel_format" not in options:
@@ -510,10 +515,18 @@ class _Emitter:
         if "pts_ns" not in options and self._next_pts is not None:
             options["pts_ns"] = self._next_pts
         packet = Packet(given, **options)
+        self._emitted = True
         if packet.kind == "audio" and packet.pts_ns is not None:
             # What follows in the same call goes on where this ends.
             self._next_pts = packet.pts_ns + packet.frames * _NS // packet.rate
         return packet
+
+
+def _is_array(given: Any) -> bool:
+    if isinstance(given, (memoryview, array)):
+        return True
+    has_array = hasattr(given, "__array__") or hasattr(given, "__dlpack__")
+    return has_array and getattr(given, "ndim", 1) > 0
 
 
 def _like(pixel_format: str, channels: int) -> str:

@@ -112,7 +112,7 @@ class Managed:
         self._pipeline.close()
 
     async def __aenter__(self) -> Pipeline:
-        await self._pipeline._open_async()
+        await self._pipeline._open_async(again=True)
         self._pipeline._held = True
         return self._pipeline
 

@@ -29,7 +29,7 @@ class AsyncPipeline(Async):
         """The async form of a pipeline that is not open."""
         made = cls(name=other.name, enable_metrics=other.enable_metrics)
         made._source = other._source
-        made._engine, made._untrusted = other._engine, other._untrusted
+        made._memory_limit, made._untrusted = other._memory_limit, other._untrusted
         return made
 
     def _serve(self) -> None:
@@ -37,7 +37,7 @@ class AsyncPipeline(Async):
 
     async def open(self) -> AsyncPipeline:
         """Opens it now: validates the manifest, makes and initializes all nodes."""
-        await self._open_async()
+        await self._open_async(again=True)
         return self
 
     async def push(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -8,7 +8,7 @@ manifest, and what to do. Text that helps is also a note (`__notes__`) of the ex
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
@@ -51,13 +51,16 @@ class Problem:
     line: int | None = None
     column: int | None = None
     severity: str = "error"
+    #: Everything about it, as the engine says it.
+    report: dict[str, Any] = field(default_factory=dict[str, Any], compare=False, repr=False)
 
     @classmethod
     def of(cls, problem: dict[str, Any]) -> Problem:
         """From the engine's JSON."""
         known = {name: problem.get(name) for name in ("pointer", "node", "hint", "line", "column")}
         detail, message = problem.get("detail", ""), problem.get("message", "")
-        return cls(detail, message, severity=problem.get("severity", "error"), **known)
+        severity = problem.get("severity", "error")
+        return cls(detail, message, severity=severity, report=problem, **known)
 
     def __str__(self) -> str:
         place = f"{self.line}:{self.column}: " if self.line else ""

@@ -29,14 +29,14 @@ class Pipeline(Async):
     thread may call any method at any time. For asyncio, trio and anyio there is `aio()`.
     """
 
-    def _start(self) -> None:
+    def _open_now(self) -> None:
         self._make()
         if self._host is not None:
             try:
                 self._host.start()
             except BaseException:
+                self.cancel()
                 self._end_nodes(quiet=True)
-                self._drop()
                 raise
 
     def _serve(self) -> None:
@@ -45,9 +45,13 @@ class Pipeline(Async):
 
     def open(self) -> Pipeline:
         """Opens it now: validates the manifest and makes all nodes."""
-        if not self._is_open:
-            self._start()
+        if not self.is_initialized:
+            self._open_now()
         return self
+
+    def _start(self) -> None:
+        # Called where something needs it open: only a new one opens by itself.
+        self._open_now()
 
     initialize = open
 
@@ -60,18 +64,14 @@ class Pipeline(Async):
         """Ends all inputs and works everything off, within `timeout` seconds (None: as long as it
         takes). What nobody has pulled is dropped; to get it, `end()` and pull first. "drained", or
         "cut" when time was up. Closing again does nothing."""
-        if not self._is_open:
-            return "drained"
         try:
-            return self._close(timeout)
+            return self._closed_before() or self._close(timeout)
         finally:
             self._shut()
 
     def _shut(self) -> None:
-        """Lets go of the engine's pipeline and cleans the nodes up."""
-        self._before_drop()
-        self._drop()
-        self._serve()
+        """Keeps what is to be seen, and cleans the nodes up."""
+        self._before_end()
         self._end_nodes()
 
     def _end_nodes(self, quiet: bool = False) -> None:
@@ -131,8 +131,8 @@ class Pipeline(Async):
     async def _run_async(self, input_data: Any, options: dict[str, Any], use_rust: bool) -> Any:
         if not use_rust:
             return self._twin().calculate(input_data, options)
-        await self._open_async()
-        results = self._begin_run()
+        await self._open_async(again=True)
+        results = _values.Results(self.outputs)
         try:
             if _values.is_async(input_data):
                 async for each in input_data:
@@ -146,10 +146,11 @@ class Pipeline(Async):
                 results.add(packet)
             return results.value()
         finally:
-            if not self._held:
-                await self._shut_async()
-            elif self._is_open and self.ended:
+            if self._held and self.ended:
                 self.rewind()
+            elif not self._held:
+                self.cancel() if not self.ended else self._close(0)
+                await self._shut_async()
 
     async def _push_and_pull_async(
         self, item: _values.Item, options: dict[str, Any], results: _values.Results
@@ -169,10 +170,8 @@ class Pipeline(Async):
         return _fallback.twin(self)
 
     def _begin_run(self) -> _values.Results:
-        if not self._is_open:
-            self._start()
-        elif self.state != "running":
-            raise PipelineError(f"the pipeline is {self.state}: make another one")
+        if not self.is_initialized:
+            self._open_now()
         return _values.Results(self.outputs)
 
     def _push_and_pull(
@@ -191,10 +190,13 @@ class Pipeline(Async):
                 results.add(pulled)
 
     def _finish_run(self) -> None:
+        if self._held and self.ended:
+            self.rewind()
+            return
+        if self.is_initialized and not self._held:
+            self.cancel() if not self.ended else self._close(0)
         if not self._held:
             self._shut()
-        elif self._is_open and self.ended:
-            self.rewind()
 
     #: In `managed_execution`.
     _held = False

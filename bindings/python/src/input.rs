@@ -29,6 +29,9 @@ pub(crate) struct Spec<'a> {
     pub(crate) kind: Option<&'a str>,
     pub(crate) rate: Option<u32>,
     pub(crate) channels: Option<u32>,
+    /// Of samples that are given as bytes.
+    pub(crate) sample_format: Option<&'a str>,
+    pub(crate) planar: bool,
     pub(crate) pts_ns: Option<i64>,
     pub(crate) discont: bool,
     pub(crate) pixel_format: Option<&'a str>,
@@ -124,7 +127,7 @@ fn numbers(
 ) -> PyResult<Packet> {
     let kind = match spec.kind {
         Some(kind) => kind,
-        None if spec.rate.is_some() => "audio",
+        None if spec.rate.is_some() || spec.sample_format.is_some() => "audio",
         None if plain => "bytes",
         // A number of NumPy's.
         None if array.shape().is_empty() => "json",
@@ -166,6 +169,9 @@ fn audio(
     let wrong = |why: &str, hint: &str| {
         own(py, "FormatError", format!("a {} is no audio: {why}; {hint}", array.describe()))
     };
+    if let Some(name) = spec.sample_format {
+        return pcm(py, array, name, spec, takes, copies);
+    }
     let sample = match array.dtype() {
         DType::F32 | DType::F64 => SampleFormat::F32,
         DType::I16 => SampleFormat::I16,
@@ -179,31 +185,31 @@ fn audio(
     };
     let channels = match (array.shape(), spec.channels) {
         ([_], None) => 1,
-        ([samples], Some(channels)) if channels > 0 && samples % channels as usize == 0 => channels,
-        ([_], Some(channels)) => {
-            return Err(wrong(
-                &format!("its length is no multiple of {channels} channels"),
-                "give whole frames",
-            ));
+        ([samples], Some(n)) if n > 0 && samples.is_multiple_of(n as usize) => n,
+        ([_], Some(n)) => {
+            let why = format!("its length is no multiple of {n} channels");
+            return Err(wrong(&why, "give whole frames"));
         }
-        ([_, channels], said) => match u32::try_from(*channels) {
-            Ok(n) if said.is_none_or(|said| said == n) && (1..=64).contains(&n) => n,
-            _ => {
-                let why = format!("its last size, {channels}, is taken for the channels");
-                return Err(wrong(&why, "the shape is (frames, channels): use array.T"));
+        (&[first, last], said) => {
+            let channels = if spec.planar { first } else { last };
+            match u32::try_from(channels) {
+                Ok(n) if said.is_none_or(|said| said == n) && (1..=64).contains(&n) => n,
+                _ => {
+                    let why = format!("its size {channels} is taken for the channels");
+                    let hint = match spec.planar {
+                        true => "the shape of planes is (channels, frames)",
+                        false => "the shape is (frames, channels): use array.T",
+                    };
+                    return Err(wrong(&why, hint));
+                }
             }
-        },
+        }
         _ => {
-            return Err(wrong(
-                "it has neither one nor two dimensions",
-                "give (frames,) or (frames, channels)",
-            ));
+            let hint = "give (frames,) or (frames, channels)";
+            return Err(wrong("it has neither one nor two dimensions", hint));
         }
     };
-    let rate = spec.rate.or(takes.source_rate).unwrap_or_else(|| {
-        copies.assumed_rate.fetch_add(1, Ordering::Relaxed);
-        ASSUMED_RATE
-    });
+    let rate = rate(spec, takes, copies);
     if array.dtype() == DType::F64 {
         if spec.borrow {
             return Err(wrong(
@@ -213,9 +219,59 @@ fn audio(
         }
         copies.narrowed.fetch_add(1, Ordering::Relaxed);
         let samples = array.narrowed(py);
-        return made(py, Info::audio(&samples, sample, rate, channels), spec, copies);
+        let info = Info::audio(&samples, sample, rate, channels).planar(spec.planar);
+        return made(py, info, spec, copies);
     }
-    put(py, array, spec, copies, |bytes| Info::audio(bytes, sample, rate, channels))
+    let planar = spec.planar;
+    put(py, array, spec, copies, |bytes| Info::audio(bytes, sample, rate, channels).planar(planar))
+}
+
+fn rate(spec: &Spec<'_>, takes: Takes, copies: &Copies) -> u32 {
+    spec.rate.or(takes.source_rate).unwrap_or_else(|| {
+        copies.assumed_rate.fetch_add(1, Ordering::Relaxed);
+        ASSUMED_RATE
+    })
+}
+
+/// Names of sample formats.
+pub(crate) const SAMPLES: [(&str, SampleFormat); 5] = [
+    ("f32", SampleFormat::F32),
+    ("i16", SampleFormat::I16),
+    ("i24", SampleFormat::I24),
+    ("i32", SampleFormat::I32),
+    ("u8", SampleFormat::U8),
+];
+
+/// Samples that are given as bytes.
+fn pcm(
+    py: Python<'_>,
+    array: Array,
+    name: &str,
+    spec: &Spec<'_>,
+    takes: Takes,
+    copies: &Copies,
+) -> PyResult<Packet> {
+    let wrong = |why: String| own(py, "FormatError", why);
+    let Some((_, sample)) = SAMPLES.iter().find(|(known, _)| *known == name) else {
+        let names = SAMPLES.map(|(name, _)| name).join(", ");
+        return Err(wrong(format!("sample_format {name:?} is none of {names}")));
+    };
+    if array.dtype() != DType::U8 || array.shape().len() != 1 {
+        let what = array.describe();
+        return Err(wrong(format!(
+            "sample_format is for bytes; a {what} says what its samples are"
+        )));
+    }
+    let channels = spec.channels.unwrap_or(1);
+    let frame = sample.bytes().saturating_mul(channels as usize);
+    if frame == 0 || !array.len().is_multiple_of(frame) {
+        let bytes = array.len();
+        return Err(wrong(format!(
+            "{bytes} bytes are no whole frames of {channels} channels of {name}"
+        )));
+    }
+    let (sample, planar, rate) = (*sample, spec.planar, rate(spec, takes, copies));
+    put(py, array, spec, copies, |bytes| Info::audio(bytes, sample, rate, channels).planar(planar))
 }
 
 /// Names of pixel formats, and the last size of their arrays; 0: two dimensions.

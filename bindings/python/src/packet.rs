@@ -61,7 +61,7 @@ impl Packet {
 impl Packet {
     #[new]
     #[pyo3(signature = (data, *, kind=None, rate=None, channels=None, pts_ns=None, discont=false,
-                        pixel_format=None, codec=None, key=false, copy=true))]
+                        sample_format=None, planar=false, pixel_format=None, codec=None, key=false, copy=true))]
     #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn from_python(
         data: &Bound<'_, PyAny>,
@@ -70,6 +70,8 @@ impl Packet {
         channels: Option<u32>,
         pts_ns: Option<i64>,
         discont: bool,
+        sample_format: Option<&str>,
+        planar: bool,
         pixel_format: Option<&str>,
         codec: Option<&str>,
         key: bool,
@@ -83,6 +85,8 @@ impl Packet {
             channels,
             pts_ns,
             discont,
+            sample_format,
+            planar,
             pixel_format,
             codec,
             key,
@@ -143,6 +147,11 @@ impl Packet {
             Some(SampleFormat::I32) => "i32",
             _ => "u8",
         })
+    }
+
+    #[getter]
+    fn planar(&self, py: Python<'_>) -> PyResult<bool> {
+        self.of(py, Kind::Audio, "planar", |view| view.is_planar())
     }
 
     #[getter]

@@ -133,16 +133,6 @@ impl Pipeline {
         self.now().is_some()
     }
 
-    /// Lets go of the engine's pipeline, which cancels it.
-    fn _drop(&self, py: Python<'_>) {
-        let running = {
-            let mut place = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            place.take()
-        };
-        py.detach(|| drop(running));
-        keep::give_back(py);
-    }
-
     #[getter]
     fn inputs<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyTuple>> {
         let running = Self::running(slf)?;
@@ -156,7 +146,7 @@ impl Pipeline {
     }
 
     #[pyo3(signature = (data, port=None, *, rate=None, channels=None, pts_ns=None, discont=false,
-                        kind=None, pixel_format=None, copy=true, timeout=None))]
+                        kind=None, sample_format=None, planar=false, pixel_format=None, copy=true, timeout=None))]
     #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn push(
         slf: &Bound<'_, Self>,
@@ -167,14 +157,26 @@ impl Pipeline {
         pts_ns: Option<i64>,
         discont: bool,
         kind: Option<&str>,
+        sample_format: Option<&str>,
+        planar: bool,
         pixel_format: Option<&str>,
         copy: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
         let (py, borrow) = (slf.py(), !copy);
         let running = Self::running(slf)?;
-        let spec =
-            Spec { kind, rate, channels, pts_ns, discont, pixel_format, borrow, ..Spec::default() };
+        let spec = Spec {
+            kind,
+            rate,
+            channels,
+            sample_format,
+            planar,
+            pts_ns,
+            discont,
+            pixel_format,
+            borrow,
+            ..Spec::default()
+        };
         let (index, mut packet) = Self::make(slf, &running, data, port, spec)?;
         let deadline = Deadline::new(timeout)?;
         loop {
@@ -199,7 +201,7 @@ impl Pipeline {
 
     /// A packet for an input, to be offered.
     #[pyo3(signature = (data, port=None, *, rate=None, channels=None, pts_ns=None, discont=false,
-                        kind=None, pixel_format=None, copy=true))]
+                        kind=None, sample_format=None, planar=false, pixel_format=None, copy=true))]
     #[allow(clippy::too_many_arguments, reason = "they are keywords")]
     fn _packet(
         slf: &Bound<'_, Self>,
@@ -210,12 +212,24 @@ impl Pipeline {
         pts_ns: Option<i64>,
         discont: bool,
         kind: Option<&str>,
+        sample_format: Option<&str>,
+        planar: bool,
         pixel_format: Option<&str>,
         copy: bool,
     ) -> PyResult<Packet> {
         let (running, borrow) = (Self::running(slf)?, !copy);
-        let spec =
-            Spec { kind, rate, channels, pts_ns, discont, pixel_format, borrow, ..Spec::default() };
+        let spec = Spec {
+            kind,
+            rate,
+            channels,
+            sample_format,
+            planar,
+            pts_ns,
+            discont,
+            pixel_format,
+            borrow,
+            ..Spec::default()
+        };
         let (_, packet) = Self::make(slf, &running, data, port, spec)?;
         Ok(Packet::new(packet, None))
     }
@@ -280,23 +294,33 @@ impl Pipeline {
         }
     }
 
-    /// Pulls without waiting: a packet, or why there is none.
+    /// Pulls without waiting: a packet, or why there is none, and the input or output it is about.
     #[pyo3(signature = (port=None))]
     fn _take<'py>(slf: &Bound<'py, Self>, port: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let (py, me, running) = (slf.py(), slf.get(), Self::running(slf)?);
         keep::give_back(py);
         let output = running.output(py, port)?;
         let pulled = py.detach(|| running.pipeline.pull(output, Timeout::TRY));
-        Ok(match pulled.map_err(|error| Self::raised(slf, &error))? {
+        match pulled.map_err(|error| Self::raised(slf, &error))? {
             Pulled::Packet { output, packet } => {
-                Bound::new(py, me.pulled(py, &running, output, packet))?.into_any()
+                Ok(Bound::new(py, me.pulled(py, &running, output, packet))?.into_any())
             }
             Pulled::End => {
                 me.ended.store(output.is_none(), Ordering::Relaxed);
-                intern!(py, "end").clone().into_any()
+                Ok(("end", None::<&str>).into_pyobject(py)?.into_any())
             }
-            Pulled::Idle { reason: idle, .. } => reason(idle).into_pyobject(py)?.into_any(),
-        })
+            Pulled::Idle { reason: idle, about } => {
+                let about = match idle {
+                    Idle::NeedInput => running.inputs().nth(about as usize).map(str::to_owned),
+                    Idle::Full => {
+                        let name = running.output_name(py, about);
+                        name.map(|name| name.bind(py).to_str().map(str::to_owned)).transpose()?
+                    }
+                    _ => None,
+                };
+                Ok((reason(idle), about).into_pyobject(py)?.into_any())
+            }
+        }
     }
 
     /// Whether everything was pulled.
@@ -324,8 +348,13 @@ impl Pipeline {
 
     fn advance(slf: &Bound<'_, Self>) -> PyResult<&'static str> {
         let (py, running) = (slf.py(), Self::running(slf)?);
-        let done = py.detach(|| running.pipeline.advance());
-        done.map(reason).map_err(|error| Self::raised(slf, &error))
+        loop {
+            let done = py.detach(|| running.pipeline.advance());
+            match done.map_err(|error| Self::raised(slf, &error))? {
+                Idle::Host => Self::serve(slf, &running)?,
+                idle => return Ok(reason(idle)),
+            }
+        }
     }
 
     fn interrupt(slf: &Bound<'_, Self>) -> PyResult<u32> {
@@ -361,6 +390,10 @@ impl Pipeline {
             match wait::close(py, &running, deadline)?.map_err(|error| Self::raised(slf, &error))? {
                 Closed::Drained => return Ok("drained"),
                 Closed::Cut => return Ok("cut"),
+                Closed::Host if deadline.is_now() => {
+                    running.pipeline.cancel();
+                    return Ok("cut");
+                }
                 Closed::Host => Self::serve(slf, &running)?,
             }
         }
