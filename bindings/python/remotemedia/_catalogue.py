@@ -10,7 +10,7 @@ from . import _manifest
 from ._host import Host
 from ._native import Engine
 from ._node import registered
-from .errors import ManifestError, Problem
+from .errors import Problem, RemoteMediaError
 
 
 def _engine() -> Engine:
@@ -31,7 +31,9 @@ def validate(manifest: Mapping[str, Any] | str | os.PathLike[str]) -> list[Probl
     text = source.text if source.text is not None else _manifest.read(source.path or source.name or "")
     try:
         report = _engine().validate(text)
-    except ManifestError as error:
+    except RemoteMediaError as error:
         # It is no JSON or YAML at all.
-        return list(error.problems)
+        if not error.report.get("problems"):
+            raise
+        report = error.report
     return [Problem.of(problem) for problem in report["problems"]]

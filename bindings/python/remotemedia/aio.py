@@ -32,8 +32,9 @@ class AsyncPipeline(Async):
         made._memory_limit, made._untrusted = other._memory_limit, other._untrusted
         return made
 
-    def _serve(self) -> None:
-        """Jobs are taken on the loop."""
+    def _serve(self) -> bool:
+        # Jobs are taken on the loop.
+        return False
 
     async def open(self) -> AsyncPipeline:
         """Opens it now: validates the manifest, makes and initializes all nodes."""

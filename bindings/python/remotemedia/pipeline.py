@@ -39,9 +39,11 @@ class Pipeline(Async):
                 self._end_nodes(quiet=True)
                 raise
 
-    def _serve(self) -> None:
-        if self._host is not None and self._server is None:
-            self._host.serve()
+    def _serve(self) -> bool:
+        if self._host is None or self._server is not None:
+            return False
+        self._host.serve()
+        return True
 
     def open(self) -> Pipeline:
         """Opens it now: validates the manifest and makes all nodes."""

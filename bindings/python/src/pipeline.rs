@@ -59,10 +59,21 @@ impl Pipeline {
         exception
     }
 
-    /// Runs jobs of nodes written in Python that wait, on this thread.
-    fn serve(slf: &Bound<'_, Self>, running: &Running) -> PyResult<()> {
-        if running.engine.is_some() {
-            slf.call_method0(intern!(slf.py(), "_serve"))?;
+    /// Runs jobs of nodes written in Python that wait, on this thread. False: that is another's work.
+    fn serve(slf: &Bound<'_, Self>, running: &Running) -> PyResult<bool> {
+        if running.engine.is_none() {
+            return Ok(false);
+        }
+        slf.call_method0(intern!(slf.py(), "_serve"))?.is_truthy()
+    }
+
+    /// The same, and what comes of them goes on: a node that fails fails the call that fed it.
+    fn work_off(slf: &Bound<'_, Self>, running: &Running) -> PyResult<()> {
+        while Self::serve(slf, running)? {
+            let done = slf.py().detach(|| running.pipeline.advance());
+            if done.map_err(|error| Self::raised(slf, &error))? != Idle::Host {
+                break;
+            }
         }
         Ok(())
     }
@@ -183,14 +194,14 @@ impl Pipeline {
             let slice = deadline.slice();
             let pushed = py.detach(|| running.pipeline.push(index, packet, slice));
             let reason = match pushed.map_err(|error| Self::raised(slf, &error))? {
-                Pushed::Taken => return Self::serve(slf, &running),
+                Pushed::Taken => return Self::work_off(slf, &running),
                 Pushed::Back(back, reason) => {
                     packet = back;
                     reason
                 }
             };
             match reason {
-                Idle::Host => Self::serve(slf, &running)?,
+                Idle::Host => drop(Self::serve(slf, &running)?),
                 Idle::InFlight | Idle::Due | Idle::Busy if !deadline.has_passed() => {
                     py.check_signals()?
                 }
@@ -282,7 +293,7 @@ impl Pipeline {
                     );
                     return Err(own(py, "BackpressureError", message));
                 }
-                Pulled::Idle { reason: Idle::Host, .. } => Self::serve(slf, &running)?,
+                Pulled::Idle { reason: Idle::Host, .. } => drop(Self::serve(slf, &running)?),
                 Pulled::Idle { .. } if deadline.is_now() => return Ok(None),
                 Pulled::Idle { .. } if deadline.has_passed() => {
                     let message =
@@ -335,7 +346,7 @@ impl Pipeline {
         let (index, _) = running.input(py, port)?;
         let ended = py.detach(|| running.pipeline.end(index));
         ended.map_err(|error| Self::raised(slf, &error))?;
-        Self::serve(slf, &running)
+        Self::work_off(slf, &running)
     }
 
     #[pyo3(signature = (until_ns, port=None))]
@@ -351,7 +362,7 @@ impl Pipeline {
         loop {
             let done = py.detach(|| running.pipeline.advance());
             match done.map_err(|error| Self::raised(slf, &error))? {
-                Idle::Host => Self::serve(slf, &running)?,
+                Idle::Host if Self::serve(slf, &running)? => {}
                 idle => return Ok(reason(idle)),
             }
         }
@@ -394,7 +405,7 @@ impl Pipeline {
                     running.pipeline.cancel();
                     return Ok("cut");
                 }
-                Closed::Host => Self::serve(slf, &running)?,
+                Closed::Host => drop(Self::serve(slf, &running)?),
             }
         }
     }

@@ -84,12 +84,10 @@ class Player:
         file, *said = rest.split()
         memory = next((int(word[7:]) for word in said if word.startswith("memory=")), 0)
         text = Path(file).read_text(encoding="utf-8")
-        # A text of one line is no path.
-        self.made(
-            remotemedia.Pipeline(
-                text + "\n", memory_limit=memory, untrusted="untrusted" in said
-            )
+        pipeline = remotemedia.Pipeline(
+            as_text(text), memory_limit=memory, untrusted="untrusted" in said
         )
+        self.made(pipeline)
 
     def create_file(self, rest: str) -> None:
         """Makes the pipeline from a file that the library reads."""
@@ -103,7 +101,7 @@ class Player:
     def validate(self, rest: str) -> None:
         """Notes what is wrong in a manifest."""
         text = Path(rest).read_text(encoding="utf-8")
-        problems = remotemedia.validate(text + "\n")
+        problems = remotemedia.validate(as_text(text))
         wrong = any(problem.severity == "error" for problem in problems)
         self.note("invalid" if wrong else "ok", problems=[problem.report for problem in problems])
 
@@ -318,6 +316,11 @@ class Player:
             line["metrics"] = metrics
             line["state"] = self.pipeline.state
         return line
+
+
+def as_text(text: str) -> str:
+    """A text of one line that could be a path is made one that can't."""
+    return text if "\n" in text or text.startswith("{") else text + "\n"
 
 
 def main() -> None:
