@@ -14,45 +14,7 @@ Everything is imported when it is first used.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._catalogue import node_types, validate
-    from ._detect import get_rust_runtime, is_rust_runtime_available, try_load_rust_runtime
-    from ._native import Packet
-    from ._native import __version__ as __version__
-    from .aio import AsyncPipeline
-    from .errors import (
-        ArgumentError,
-        BackpressureError,
-        ConfigurationError,
-        ForkError,
-        FormatError,
-        InternalError,
-        Interrupted,
-        LateError,
-        LimitError,
-        ManifestError,
-        MediaFileError,
-        NodeError,
-        NotFoundError,
-        PipelineCancelled,
-        PipelineError,
-        Problem,
-        PullTimeout,
-        RateAssumedWarning,
-        RemoteExecutionError,
-        RemoteMediaError,
-        SerializationError,
-        StateError,
-        UnsupportedError,
-        WebRTCError,
-    )
-    from ._node import Node, Output, node
-    from .pipeline import Pipeline
-    from .remote import RemoteExecutorConfig
-    from ._run import Run
-    from .runtime import execute_pipeline, execute_pipeline_with_input
+from typing import Any
 
 _PLACES = {
     "_detect": ("get_rust_runtime", "is_rust_runtime_available", "try_load_rust_runtime"),
@@ -93,7 +55,7 @@ _PLACES = {
 }
 _WHERE = {name: place for place, names in _PLACES.items() for name in names}
 
-__all__ = sorted(_WHERE)
+__all__ = sorted(_WHERE)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

@@ -109,7 +109,9 @@ class Async(Base):
         pause = _SHORTEST
         while (reason := self._offer(packet, port)) is not None:
             if reason == "interrupted":
-                raise Interrupted("an interrupt came while the packet waited for room; push it again")
+                raise Interrupted(
+                    "an interrupt came while the packet waited for room; push it again"
+                )
             if deadline is not None and time.monotonic() >= deadline:
                 raise BackpressureError(
                     "the input stayed full for as long as the push was to wait: pull what has come "
@@ -166,8 +168,9 @@ class Async(Base):
         if server is not None:
             await server.stop()
         elif host is not None:
-            raise StateError("the pipeline was opened without an event loop: close() it without one")
+            raise StateError(
+                "the pipeline was opened without an event loop: close() it without one"
+            )
 
     def _start(self) -> None:
         raise StateError("the pipeline is not open: `async with` it, or await a call of it first")
-

@@ -23,11 +23,13 @@ _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 _open: weakref.WeakSet[Base] = weakref.WeakSet()
 
 
-@atexit.register
 def _at_exit() -> None:
     """Threads that wait in pipelines must be out of the engine before the interpreter is gone."""
     for pipeline in list(_open):
         pipeline.cancel()
+
+
+atexit.register(_at_exit)
 
 
 class Base(_native.Pipeline):
@@ -217,4 +219,3 @@ class Base(_native.Pipeline):
 
     def __getstate__(self) -> Any:
         raise TypeError("a pipeline can't be pickled: pickle its manifest (export_definition)")
-

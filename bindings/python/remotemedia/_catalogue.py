@@ -28,7 +28,9 @@ def node_types() -> list[dict[str, Any]]:
 def validate(manifest: Mapping[str, Any] | str | os.PathLike[str]) -> list[Problem]:
     """Everything that is wrong in a manifest: a dict, the text, or the path of a file."""
     source = _manifest.source([manifest], None)
-    text = source.text if source.text is not None else _manifest.read(source.path or source.name or "")
+    text = (
+        source.text if source.text is not None else _manifest.read(source.path or source.name or "")
+    )
     try:
         report = _engine().validate(text)
     except RemoteMediaError as error:

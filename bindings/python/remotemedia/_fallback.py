@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 import warnings
-from collections.abc import Mapping
-from string import Template
-from typing import Any
+from typing import Any, cast
 
 from . import _manifest, _values
 from ._detect import try_load_rust_runtime
@@ -19,14 +19,16 @@ def choose(native: Any, path: Any, enable_metrics: bool, hint: str) -> Any:
     """A pipeline for a manifest's file, as `runtime_hint` asks."""
     if hint not in HINTS:
         raise ConfigurationError(f"runtime_hint={hint!r} is none of {', '.join(HINTS)}")
-    name = os.fspath(path)
+    name = str(os.fspath(cast("os.PathLike[str]", path)))
     if hint == "python":
         return FallbackPipeline.from_path(name, enable_metrics)
     found, _, why = try_load_rust_runtime()
     if found:
         return native.from_file(name, enable_metrics=enable_metrics)
     if hint == "rust":
-        raise UnsupportedError(f"runtime_hint='rust', but the native engine can't be imported: {why}")
+        raise UnsupportedError(
+            f"runtime_hint='rust', but the native engine can't be imported: {why}"
+        )
     warnings.warn(
         f"the native engine can't be imported ({why}): the NumPy fallback runs {name}",
         UserWarning,
@@ -37,38 +39,31 @@ def choose(native: Any, path: Any, enable_metrics: bool, hint: str) -> Any:
 
 def twin(pipeline: Any) -> FallbackPipeline:
     """The fallback for a pipeline of the engine's nodes."""
-    made = FallbackPipeline(pipeline.export_definition(), name=pipeline.name)
-    return made
+    return FallbackPipeline(pipeline.export_definition(), name=pipeline.name)
 
 
-class _Variables(Template):
+_VARIABLE = re.compile(r"\$(\$(?=\{))|\$\{([A-Za-z_][A-Za-z0-9_]*)(:-[^}]*)?\}")
+
+
+def _variable(found: re.Match[str]) -> str:
     """`${NAME}`, `${NAME:-default}` and `$${`, as in manifests."""
-
-    pattern = r"\$(?:(?P<escaped>\$(?=\{))|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?)\}|(?P<named>(?!))|(?P<invalid>(?!)))"
-
-
-class _Environment(Mapping[str, str]):
-    def __getitem__(self, key: str) -> str:
-        name, _, default = key.partition(":-")
-        found = os.environ.get(name, "")
-        if not found and ":-" not in key:
-            raise ConfigurationError(f"the variable {name} is not set: set it, or write ${{{name}:-…}}")
-        return found or default
-
-    def __iter__(self) -> Any:
-        return iter(os.environ)
-
-    def __len__(self) -> int:
-        return len(os.environ)
+    if found[1]:
+        return "$"
+    name, default = found[2], found[3]
+    value = os.environ.get(name, "")
+    if not value and default is None:
+        raise ConfigurationError(f"the variable {name} is not set: set it, or write ${{{name}:-…}}")
+    return value or default[2:]
 
 
 def _replaced(value: Any) -> Any:
+    """A manifest with its variables replaced."""
     if isinstance(value, str):
-        return _Variables(value).substitute(_Environment())
+        return _VARIABLE.sub(_variable, value)
     if isinstance(value, list):
-        return [_replaced(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_replaced(each) for each in cast("list[Any]", value)]
     if isinstance(value, dict):
-        return {key: _replaced(each) for key, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: _replaced(each) for key, each in cast("dict[Any, Any]", value).items()}
     return value
 
 
@@ -85,7 +80,9 @@ class FallbackPipeline:
         self.enable_metrics = enable_metrics
         self._metrics: dict[str, Any] | None = None
         self._make()
-        self.name = name or str((manifest.get("metadata") or {}).get("name") or "pipeline")
+        self.name = name or str(
+            cast("Any", manifest.get("metadata") or {}).get("name") or "pipeline"
+        )
 
     @classmethod
     def from_path(cls, path: str, enable_metrics: bool) -> FallbackPipeline:
@@ -115,8 +112,6 @@ class FallbackPipeline:
 
     def calculate(self, input_data: Any, options: dict[str, Any]) -> Any:
         """Runs an input through."""
-        import time
-
         from .fallback.values import Audio
 
         begin = time.perf_counter_ns()
@@ -156,12 +151,13 @@ class FallbackPipeline:
 
 
 def _source_rate(manifest: dict[str, Any]) -> int:
-    inputs = manifest.get("inputs") or {}
-    for each in inputs.values():
-        if isinstance(each, dict) and each.get("source_rate"):  # pyright: ignore[reportUnknownMemberType]
-            return int(each["source_rate"])  # pyright: ignore[reportUnknownArgumentType]
-    nodes = manifest.get("nodes") or [{}]
-    return int(nodes[0].get("source_rate") or 48_000)
+    """The rate of audio that comes without one."""
+    inputs = cast("dict[str, Any]", manifest.get("inputs") or {})
+    nodes = cast("list[dict[str, Any]]", manifest.get("nodes") or [])
+    for each in [*inputs.values(), *nodes[:1]]:
+        if isinstance(each, dict) and "source_rate" in each:
+            return int(cast("Any", each)["source_rate"])
+    return 48_000
 
 
 def _item(data: Any, told: dict[str, Any], rate: int, audio: Any) -> Any:

@@ -1,10 +1,10 @@
-"""Runs the nodes of a pipeline that are written in Python: takes the engine's jobs, calls the node, and
-hands over what comes of it.
+"""Runs the nodes of a pipeline that are written in Python: takes the engine's jobs, calls the
+node, and hands over what comes of it.
 
 A pipeline with such nodes has an engine of its own, so that its jobs are nobody else's. In a sync
 pipeline they run inside its calls, on the thread that makes them; coroutines there run on a loop of
-the pipeline's own. In an async pipeline coroutines are tasks of the caller's loop, and plain functions
-run on threads, so that none of them holds up the loop or another node.
+the pipeline's own. In an async pipeline coroutines are tasks of the caller's loop, and plain
+functions run on threads, so that none of them holds up the loop or another node.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from typing import Any, cast
 
 from ._native import Engine, Job, Packet
+from ._node import Done, NodeType, Output
 from ._values import value
 from .errors import ConfigurationError, NodeError
-from ._node import Done, NodeType, Output
 
 _NS = 1_000_000_000
 
@@ -88,7 +88,7 @@ def _wants_packets(process: Callable[..., Any]) -> bool:
     except (TypeError, ValueError):
         return False
     said = first.annotation if first else None
-    return said is Packet or isinstance(said, str) and said.split(".")[-1] == "Packet"
+    return said is Packet or (isinstance(said, str) and said.split(".")[-1] == "Packet")
 
 
 def _emitted(result: Any, emit: Callable[[Any], None]) -> Awaitable[None] | None:
@@ -117,8 +117,8 @@ async def _drained(results: AsyncGenerator[Any, Any], emit: Callable[[Any], None
 
 
 class Stream:
-    """The stream of a node whose `process` gets all of it: items go in one by one, and each job waits
-    until the node asks for the next."""
+    """The stream of a node whose `process` gets all of it: items go in one by one, and each job
+    waits until the node asks for the next."""
 
     def __init__(self, hosted: Hosted) -> None:
         self._hosted = hosted
@@ -410,9 +410,7 @@ class Host:
             loop.close()
 
 
-async def _then(
-    done: Awaitable[Any], hosted: Hosted, job: Job, emitter: _Emitter
-) -> None:
+async def _then(done: Awaitable[Any], hosted: Hosted, job: Job, emitter: _Emitter) -> None:
     await done
     emitter.ports = hosted.outputs
     rest = hosted.call(job, emitter)
@@ -492,10 +490,7 @@ class _Emitter:
                 f"there is no output '{port}'; the node declares {', '.join(self.ports)}: "
                 "name it in `outputs`"
             )
-        if isinstance(given, Packet):
-            packet = given
-        else:
-            packet = self._packet(given, options)
+        packet = given if isinstance(given, Packet) else self._packet(given, options)
         self._job.emit(index, packet)
 
     def _packet(self, given: Any, options: dict[str, Any]) -> Packet:
@@ -508,10 +503,13 @@ class _Emitter:
             if source.kind == "audio" and "rate" not in options:
                 options["rate"] = source.rate
                 options.setdefault("discont", source.discont and not self._emitted)
-            elif source.kind == "video" and str(getattr(given, "dtype", "")) == "uint8":
+            elif (
+                source.kind == "video" and str(getattr(cast("Any", given), "dtype", "")) == "uint8"
+            ):
                 options["kind"] = "video"
-                if len(given.shape) == 3 and "pixel_format" not in options:
-                    options["pixel_format"] = _like(source.pixel_format, given.shape[2])
+                shape = cast("tuple[int, ...]", cast("Any", given).shape)
+                if len(shape) == 3 and "pixel_format" not in options:
+                    options["pixel_format"] = _like(source.pixel_format, shape[2])
         if "pts_ns" not in options and self._next_pts is not None:
             options["pts_ns"] = self._next_pts
         packet = Packet(given, **options)

@@ -1,5 +1,5 @@
-"""Waiting for descriptors and running tasks on whatever event loop there is: asyncio (uvloop, too) or
-trio, and with either anyio."""
+"""Waiting for descriptors and running tasks on whatever event loop there is: asyncio (uvloop, too)
+or trio, and with either anyio."""
 
 from __future__ import annotations
 

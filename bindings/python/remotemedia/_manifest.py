@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from ._json import dumps
-from .errors import PipelineError
+from ._jsontext import dumps
 from ._node import FunctionNode, Node, NodeType, declare, registered
+from .errors import PipelineError
 
 SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -37,9 +38,10 @@ def source(given: Sequence[Any], name: str | None) -> Source:
     if len(given) == 1:
         only = given[0]
         if isinstance(only, (str, os.PathLike)):
-            return _from_text(os.fspath(cast("Any", only)), isinstance(only, str), name)
+            path = str(os.fspath(cast("os.PathLike[str]", only)))
+            return _from_text(path, isinstance(only, str), name)
         if isinstance(only, Mapping):
-            return Source(text=dumps(only), name=name)
+            return Source(text=dumps(cast("Any", only)), name=name)
         if isinstance(only, Sequence) and not isinstance(only, (bytes, bytearray)):
             return Source([as_node(each) for each in cast("Sequence[Any]", only)], name=name)
         if only is None:
@@ -134,9 +136,7 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
         made.given[own] = node
         listed.append({"id": identity, "node_type": own})
     made.manifest["nodes"] = listed
-    made.manifest["connections"] = [
-        {"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)
-    ]
+    made.manifest["connections"] = [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
     return made
 
 
@@ -169,7 +169,7 @@ def registered_in(text: str) -> list[NodeType]:
 def definition(nodes: Sequence[Node], name: str | None, description: str | None) -> dict[str, Any]:
     """The manifest that describes these nodes, with the classes of those written in Python."""
     ids = identities(nodes)
-    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     metadata: dict[str, Any] = {"name": name or "pipeline", "created_at": now.isoformat()}
     if description is not None:
         metadata["description"] = description
@@ -179,9 +179,9 @@ def definition(nodes: Sequence[Node], name: str | None, description: str | None)
             entry = {"id": identity, "node_type": node.node_type, "params": node.params}
             listed.append({**entry, **node.fields})
         else:
-            params = getattr(node, "config", None) or {}
+            params = cast("Any", getattr(node, "config", None) or {})
             listed.append({"id": identity, "node_type": type(node).__name__, "params": params})
-    links = [{"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)]
+    links = [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
     return {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
 
 

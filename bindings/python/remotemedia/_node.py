@@ -8,8 +8,9 @@
         def process(self, data):
             return np.asarray(data) * 2
 
-`process` gets what a packet holds: text as str, json as its value, bytes, tensors as arrays; audio and
-video as a `Packet`, which is a read-only array to NumPy and knows its rate, channels and time. It
+`process` gets what a packet holds: text as str, json as its value, bytes, tensors as arrays; audio
+and video as a `Packet`, which is a read-only array to NumPy and knows its rate, channels and time.
+It
 returns or yields the same, `(array, rate)` for audio of another rate, a `Packet`, an `Output` for a
 certain port, or None for nothing. It may be a function, a generator, or one of both with `async`.
 """
@@ -52,9 +53,9 @@ class SessionState(dict[str, Any]):
 class Node:
     """Base class of nodes written in Python.
 
-    `__init__` stores the configuration and nothing more. `initialize` is called once before the first
-    item, `process` for each item, `flush` (if there is one) at the end for what is still inside,
-    `cleanup` once at the end, also after an error. Each of them may be `async`.
+    `__init__` stores the configuration and nothing more. `initialize` is called once before the
+    first item, `process` for each item, `flush` (if there is one) at the end for what is still
+    inside, `cleanup` once at the end, also after an error. Each of them may be `async`.
 
     `is_streaming = True`: `process` is an async generator that gets the whole stream, an async
     iterator, and is called once.
@@ -112,7 +113,9 @@ class Node:
     def get_session_state(self, session_id: str | None = None) -> SessionState:
         """What this node keeps for a session; new ones begin empty, old ones are forgotten."""
         if not self.enable_state:
-            raise ConfigurationError(f"the node '{self.name}' keeps no state: enable_state is False")
+            raise ConfigurationError(
+                f"the node '{self.name}' keeps no state: enable_state is False"
+            )
         key, now = session_id or self._session_id or "default", time.monotonic()
         while self._sessions and now - next(iter(self._sessions.values()))[0] > self._state_ttl:
             self._sessions.popitem(last=False)
@@ -193,8 +196,9 @@ def node(
     Its name is that of the function or class, in the namespace `python`, or the one that is given.
     Arguments of the function behind the first, and of the class's `__init__`, are its params.
 
-    `kind`, `rate`, `channels`, `samples` ("f32", "i16", …) say what the input takes: audio is adapted
-    to it. `inputs` and `outputs` name several ports, each with `kinds`, `rates`, `channels`, `samples`.
+    `kind`, `rate`, `channels`, `samples` ("f32", "i16", …) say what the input takes: audio is
+    adapted to it. `inputs` and `outputs` name several ports, each with `kinds`, `rates`,
+    `channels`, `samples`.
     """
     if target is not None and not isinstance(target, str):
         return node(None)(target)
@@ -250,7 +254,7 @@ def _full(name: str) -> str:
     return name if "/" in name else f"python/{name}"
 
 
-_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "float", str: "text"}
+_KINDS: dict[Any, str] = {bool: "bool", int: "int", float: "float", str: "text"}
 
 
 def _params(made: Any) -> list[dict[str, Any]]:
@@ -267,7 +271,10 @@ def _params(made: Any) -> list[dict[str, Any]]:
         elif p.default is None:
             param |= {"type": "any"}
         else:
-            param |= {"type": _KINDS.get(type(p.default), "any"), "default": p.default}
+            param |= {
+                "type": _KINDS.get(type(p.default), "any"),
+                "default": p.default,
+            }
         params.append(param)
     return params
 

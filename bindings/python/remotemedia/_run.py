@@ -6,7 +6,7 @@ import asyncio
 import sys
 import warnings
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,8 +23,9 @@ def in_a_loop() -> bool:
 
 
 class Run(Coroutine[Any, Any, Any]):
-    """What `Pipeline.run` gives. Made where no event loop runs it is done already, and `value` is what
-    came of it. Made in a loop it is begun by `await`, which gives the value. `asyncio.run` takes both."""
+    """What `Pipeline.run` gives. Made where no event loop runs it is done already, and `value` is
+    what came of it. Made in a loop it is begun by `await`, which gives the value. `asyncio.run`
+    takes both."""
 
     def __init__(
         self, pipeline: Pipeline, input_data: Any, use_rust: bool, options: dict[str, Any]
@@ -73,7 +74,7 @@ class Run(Coroutine[Any, Any, Any]):
         /,
     ) -> Any:
         """Raises in it; see `collections.abc.Coroutine`."""
-        raised = kind if isinstance(kind, BaseException) else error or kind()
+        raised = cast("BaseException", kind if isinstance(kind, BaseException) else error or kind())
         if self._work is None:
             raise raised
         return self._work.throw(raised)

@@ -55,11 +55,15 @@ def value(packet: Packet) -> Any:
 
 def is_audio_dict(data: object) -> bool:
     """Whether it is `{"type": "audio", "samples": …, "sample_rate": …, "channels": …}`."""
-    return isinstance(data, Mapping) and cast("Any", data).get("type") == "audio" and "samples" in data
+    if not isinstance(data, Mapping):
+        return False
+    audio = cast("Mapping[str, Any]", data)
+    return audio.get("type") == "audio" and "samples" in audio
 
 
 def audio_dict_to_numpy(audio: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    """The samples of an audio dict: float32, (samples,) for one channel, else (frames, channels)."""
+    """The samples of an audio dict: float32, (samples,) for one channel, else (frames,
+    channels)."""
     np = numpy()
     channels = int(audio.get("channels", 1))
     samples = np.asarray(audio["samples"], dtype=np.float32)
@@ -70,7 +74,9 @@ def audio_dict_to_numpy(audio: Mapping[str, Any]) -> np.ndarray[Any, Any]:
             raise ValueError(f"samples of shape {samples.shape} have not {channels} channels")
         return samples[:, 0] if channels == 1 else samples
     if samples.ndim != 1 or samples.size % channels:
-        raise ValueError(f"samples of shape {samples.shape} are no whole frames of {channels} channels")
+        raise ValueError(
+            f"samples of shape {samples.shape} are no whole frames of {channels} channels"
+        )
     return samples if channels == 1 else samples.reshape(-1, channels)
 
 
@@ -124,11 +130,12 @@ def items(data: Any, inputs: Sequence[str]) -> Iterator[Item]:
     that names inputs: what is for each of them; else one item."""
     if data is None:
         return
-    if isinstance(data, Mapping) and not is_audio_dict(data):
+    if isinstance(data, Mapping) and not is_audio_dict(cast("Any", data)):
         named = cast("Mapping[str, Any]", data)
         if named and all(key in inputs for key in named):
             for port, each in named.items():
-                yield from (item(one, port) for one in (each if _is_many(each) else (each,)))
+                many = cast("Iterable[Any]", each if _is_many(each) else (each,))
+                yield from (item(one, port) for one in many)
             return
         if len(named) == 1 and len(inputs) == 1:
             ((key, only),) = named.items()
@@ -136,7 +143,7 @@ def items(data: Any, inputs: Sequence[str]) -> Iterator[Item]:
                 yield from items(only, inputs)
                 return
     if _is_many(data):
-        yield from (item(one) for one in data)
+        yield from (item(one) for one in cast("Iterable[Any]", data))
         return
     yield item(data)
 
@@ -159,7 +166,8 @@ class Results:
         self._packets.setdefault(packet.port or "", []).append(packet)
 
     def value(self) -> Any:
-        """None, the only result, or all of them as a list; by name where there are several outputs."""
+        """None, the only result, or all of them as a list; by name where there are several
+        outputs."""
         if len(self._packets) == 1:
             return _bare(self.listed(next(iter(self._packets))))
         return {name: _bare(self.listed(name)) for name in self._packets}

@@ -1,9 +1,10 @@
-"""YAML as the engine reads it: the core schema of YAML 1.2. Needs PyYAML; only the fallback uses it."""
+"""YAML as the engine reads it: the core schema of YAML 1.2. Needs PyYAML; only the fallback uses
+it."""
 
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from .errors import ConfigurationError
 
@@ -20,7 +21,7 @@ def load(text: str) -> dict[str, Any]:
     class Core(plain.SafeLoader):
         """Plain scalars as YAML 1.2 has them, so that `no` and `12:30` are text."""
 
-        yaml_implicit_resolvers: Any = {}
+        yaml_implicit_resolvers: ClassVar[Any] = {}
 
     for tag, pattern, first in (
         ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -29,7 +30,9 @@ def load(text: str) -> dict[str, Any]:
         ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
     ):
         Core.add_implicit_resolver(
-            f"tag:yaml.org,2002:{tag}", re.compile(f"^(?:{pattern})$"), [*first.replace("\0", ""), ""]
+            f"tag:yaml.org,2002:{tag}",
+            re.compile(f"^(?:{pattern})$"),
+            [*first.replace("\0", ""), ""],
         )
     loaded = plain.load(text, Core)
     if not isinstance(loaded, dict):

@@ -18,10 +18,10 @@ class AsyncPipeline(Async):
                 async for packet in pipeline:
                     await websocket.send_bytes(packet)
 
-    It lives on one event loop. A call that is cancelled loses nothing: a packet is taken in the last
-    step of a pull, and a push that has not ended has pushed nothing. Nodes of the engine run in these
-    calls, unless the manifest places them on threads, which is right for all that takes long.
-    Coroutines of Python nodes are tasks of the loop, plain functions run on threads.
+    It lives on one event loop. A call that is cancelled loses nothing: a packet is taken in the
+    last step of a pull, and a push that has not ended has pushed nothing. Nodes of the engine run
+    in these calls, unless the manifest places them on threads, which is right for all that takes
+    long. Coroutines of Python nodes are tasks of the loop, plain functions run on threads.
     """
 
     @classmethod
@@ -44,7 +44,8 @@ class AsyncPipeline(Async):
     async def push(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, data: Any, port: str | None = None, *, timeout: float | None = None, **options: Any
     ) -> None:
-        """As `Pipeline.push`, waiting for room up to `timeout` seconds. For ever, if nobody pulls."""
+        """As `Pipeline.push`, waiting for room up to `timeout` seconds. For ever, if nobody
+        pulls."""
         await self._push_async(data, port, timeout, options)
 
     async def pull(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -166,7 +166,8 @@ class PullTimeout(RemoteMediaError, TimeoutError):
 
 
 class NodeError(RemoteMediaError):
-    """A node failed. `node` is its id; a node written in Python has its exception as `__cause__`."""
+    """A node failed. `node` is its id; a node written in Python has its exception as
+    `__cause__`."""
 
 
 class ForkError(RemoteMediaError, RuntimeError):
@@ -220,22 +221,19 @@ _BY_STATUS: dict[str, type[RemoteMediaError]] = {
     "Forked": ForkError,
 }
 
-_FORK_HINT = (
-    "start processes with multiprocessing's 'spawn' or 'forkserver', or fork before the engine is used"
-)
+_FORK_HINT = "start processes with multiprocessing's 'spawn' or 'forkserver', or fork before the
+engine is used"
 
 
-def from_native(
-    status: int, name: str, detail: str, message: str, report: str
-) -> RemoteMediaError:
+def from_native(status: int, name: str, detail: str, message: str, report: str) -> RemoteMediaError:
     """The exception for an error of the engine: what the native module calls."""
     error = _BY_STATUS.get(name, RemoteMediaError)(message)
     error.code, error.detail = name, detail
     error.report = {"status": status, "code": name, "detail": detail, "message": message}
     if report:
         error.report.update(json.loads(report))
-    for field in ("node", "port", "pointer", "hint"):
-        setattr(error, field, error.report.get(field))
+    for name in ("node", "port", "pointer", "hint"):
+        setattr(error, name, error.report.get(name))
     if isinstance(error, ManifestError):
         problems = error.report.get("problems") or ()
         error.problems = tuple(Problem.of(problem) for problem in problems)

@@ -9,8 +9,8 @@ from typing import Any
 from . import _values
 from ._async import Async
 from ._native import Packet
-from .errors import PipelineError
 from ._run import Managed, Run
+from .errors import PipelineError
 
 
 class Pipeline(Async):
@@ -24,9 +24,9 @@ class Pipeline(Async):
 
     Made of nodes it is a chain: `Pipeline(NodeA(), NodeB())`, or `Pipeline([NodeA(), NodeB()])`.
 
-    It opens at its first use. Nodes of the engine run in these calls, unless the manifest places them
-    on threads, without holding Python's lock; nodes written in Python run in these calls, too. Any
-    thread may call any method at any time. For asyncio, trio and anyio there is `aio()`.
+    It opens at its first use. Nodes of the engine run in these calls, unless the manifest places
+    them on threads, without holding Python's lock; nodes written in Python run in these calls,
+    too. Any thread may call any method at any time. For asyncio, trio and anyio there is `aio()`.
     """
 
     def _open_now(self) -> None:
@@ -108,8 +108,8 @@ class Pipeline(Async):
         (`rate=` in `options`), `(array, rate)`, audio dicts, text, bytes, JSON values, packets.
 
         Where an event loop runs in this thread, `await` the result. Where none does, everything has
-        been done when this returns: the value is `.value`; awaiting the result gives it, too, so that
-        `asyncio.run(pipeline.run(x))` works: the work was then done before the loop began.
+        been done when this returns: the value is `.value`; awaiting the result gives it, too, so
+        that `asyncio.run(pipeline.run(x))` works: the work was then done before the loop began.
 
         The value: None, the only result, or the list of results; a dict by name where there are
         several outputs. Audio that follows on each other is one array; text is str, json its value.
@@ -202,6 +202,7 @@ class Pipeline(Async):
 
     #: In `managed_execution`.
     _held = False
+
     def managed_execution(self) -> Managed:
         """A context, sync or async, in which nodes are initialized once for all runs."""
         return Managed(self)

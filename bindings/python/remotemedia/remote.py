@@ -1,4 +1,5 @@
-"""Where nodes run that don't run here. This build runs none elsewhere: what needs a server says so."""
+"""Where nodes run that don't run here. This build runs none elsewhere: what needs a server says
+so."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ class RemoteExecutorConfig:
         if not 0 < self.port < 65536:
             raise ConfigurationError(f"port {self.port} is not from 1 to 65535")
         if self.protocol not in PROTOCOLS:
-            raise ConfigurationError(f"protocol {self.protocol!r} is none of {', '.join(PROTOCOLS)}")
+            raise ConfigurationError(
+                f"protocol {self.protocol!r} is none of {', '.join(PROTOCOLS)}"
+            )
         if not self.timeout > 0:
             raise ConfigurationError(f"a timeout of {self.timeout} s is none: give more than 0")
         if self.max_retries < 0:

@@ -23,11 +23,30 @@ pub(crate) struct Array {
     owner: Owner,
     data: *const u8,
     dtype: DType,
+    places: Places,
+    readonly: bool,
+}
+
+/// Where elements lie.
+pub(crate) struct Places {
     rank: usize,
     shape: [usize; MAX_RANK],
     /// From one element to the next, in bytes.
     strides: [isize; MAX_RANK],
-    readonly: bool,
+}
+
+impl Places {
+    pub(crate) fn new(py: Python<'_>, sizes: &[usize], steps: &[isize]) -> PyResult<Self> {
+        let rank = sizes.len();
+        if rank > MAX_RANK {
+            let message = format!("an array has {rank} dimensions; at most {MAX_RANK} are taken");
+            return Err(own(py, "FormatError", message));
+        }
+        let (mut shape, mut strides) = ([1; MAX_RANK], [0; MAX_RANK]);
+        shape[..rank].copy_from_slice(sizes);
+        strides[..rank].copy_from_slice(steps);
+        Ok(Self { rank, shape, strides })
+    }
 }
 
 impl Array {
@@ -66,28 +85,18 @@ impl Array {
             return Err(own(py, "FormatError", "arrays of pointers are not taken".to_owned()));
         }
         let (data, readonly) = (buffer.buf_ptr().cast::<u8>().cast_const(), buffer.readonly());
-        let (shape, strides) = (buffer.shape().to_vec(), buffer.strides().to_vec());
-        Self::new(py, Owner::Buffer(buffer), data, dtype, &shape, &strides, readonly)
+        let places = Places::new(py, buffer.shape(), buffer.strides())?;
+        Ok(Self::new(Owner::Buffer(buffer), data, dtype, places, readonly))
     }
 
     pub(crate) fn new(
-        py: Python<'_>,
         owner: Owner,
         data: *const u8,
         dtype: DType,
-        sizes: &[usize],
-        steps: &[isize],
+        places: Places,
         readonly: bool,
-    ) -> PyResult<Self> {
-        let rank = sizes.len();
-        if rank > MAX_RANK {
-            let message = format!("an array has {rank} dimensions; at most {MAX_RANK} are taken");
-            return Err(own(py, "FormatError", message));
-        }
-        let (mut shape, mut strides) = ([1; MAX_RANK], [0; MAX_RANK]);
-        shape[..rank].copy_from_slice(sizes);
-        strides[..rank].copy_from_slice(steps);
-        Ok(Self { owner, data, dtype, rank, shape, strides, readonly })
+    ) -> Self {
+        Self { owner, data, dtype, places, readonly }
     }
 
     pub(crate) fn dtype(&self) -> DType {
@@ -95,7 +104,7 @@ impl Array {
     }
 
     pub(crate) fn shape(&self) -> &[usize] {
-        &self.shape[..self.rank]
+        &self.places.shape[..self.places.rank]
     }
 
     pub(crate) fn is_readonly(&self) -> bool {
@@ -110,11 +119,11 @@ impl Array {
     /// Whether the elements lie row by row without gaps.
     pub(crate) fn is_contiguous(&self) -> bool {
         let mut step = self.dtype.bytes() as isize;
-        for n in (0..self.rank).rev() {
-            if self.shape[n] != 1 && self.strides[n] != step {
+        for n in (0..self.places.rank).rev() {
+            if self.places.shape[n] != 1 && self.places.strides[n] != step {
                 return self.len() == 0;
             }
-            step *= self.shape[n] as isize;
+            step *= self.places.shape[n] as isize;
         }
         true
     }
@@ -159,18 +168,21 @@ impl Array {
         if self.len() == 0 {
             return;
         }
-        let (last, outer) = match self.rank {
+        let (last, outer) = match self.places.rank {
             0 => (1, 0),
-            rank => (self.shape[rank - 1], rank - 1),
+            rank => (self.places.shape[rank - 1], rank - 1),
         };
-        let step = if self.rank == 0 { 0 } else { self.strides[outer] };
+        let step = if self.places.rank == 0 { 0 } else { self.places.strides[outer] };
         let mut index = [0_usize; MAX_RANK];
         loop {
-            let offset: isize = (0..outer).map(|n| index[n] as isize * self.strides[n]).sum();
+            let offset: isize =
+                (0..outer).map(|n| index[n] as isize * self.places.strides[n]).sum();
             for n in 0..last {
                 visit(self.data.wrapping_offset(offset + n as isize * step));
             }
-            let Some(n) = (0..outer).rev().find(|n| index[*n] + 1 < self.shape[*n]) else { return };
+            let Some(n) = (0..outer).rev().find(|n| index[*n] + 1 < self.places.shape[*n]) else {
+                return;
+            };
             index[n] += 1;
             index[n + 1..outer].fill(0);
         }
@@ -186,7 +198,7 @@ impl Array {
     /// `float32 array of shape (2, 48000)`, for messages.
     pub(crate) fn describe(&self) -> String {
         let shape = self.shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let comma = if self.rank == 1 { "," } else { "" };
+        let comma = if self.places.rank == 1 { "," } else { "" };
         format!("{} array of shape ({shape}{comma})", name(self.dtype))
     }
 }

@@ -1,7 +1,7 @@
 //! DLPack, the exchange of tensors between libraries (<https://dmlc.github.io/dlpack/latest/>): in for
 //! what has no buffer protocol, and out of every packet that is an array.
 
-use crate::array::{Array, MAX_RANK, Owner};
+use crate::array::{Array, MAX_RANK, Owner, Places};
 use crate::error::{no_buffer, own};
 use crate::export::Layout;
 use pyo3::exceptions::PyBufferError;
@@ -147,7 +147,8 @@ pub(crate) fn import(object: &Bound<'_, PyAny>) -> PyResult<Array> {
         step *= shape[n] as isize;
     }
     let data = tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset as usize).cast_const();
-    Array::new(py, Owner::Tensor(import), data, dtype, &shape[..rank], &strides[..rank], readonly)
+    let places = Places::new(py, &shape[..rank], &strides[..rank])?;
+    Ok(Array::new(Owner::Tensor(import), data, dtype, places, readonly))
 }
 
 fn dtype(of: &DataType) -> Option<DType> {

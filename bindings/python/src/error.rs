@@ -53,5 +53,5 @@ pub(crate) fn from_json<'py>(py: Python<'py>, text: &str) -> PyResult<Bound<'py,
 /// Python's objects as a JSON text; NumPy's scalars and arrays are taken, too.
 pub(crate) fn to_json(value: &Bound<'_, PyAny>) -> PyResult<String> {
     static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    DUMPS.import(value.py(), "remotemedia._json", "dumps")?.call1((value,))?.extract()
+    DUMPS.import(value.py(), "remotemedia._jsontext", "dumps")?.call1((value,))?.extract()
 }

@@ -24,7 +24,9 @@ SIZES = {"f32": 4, "i16": 2, "i24": 3, "i32": 4, "u8": 1}
 FLOATS = {"kinds": ["audio"], "samples": ["f32"], "planar": False}
 
 
-@remotemedia.node("test/Half", inputs={"in": FLOATS}, outputs={"out": FLOATS | {"like_input": True}})
+@remotemedia.node(
+    "test/Half", inputs={"in": FLOATS}, outputs={"out": FLOATS | {"like_input": True}}
+)
 def half(packet: remotemedia.Packet) -> remotemedia.Output:
     """Halves samples."""
     samples = memoryview(packet.tobytes()).cast("f")
@@ -170,9 +172,8 @@ class Player:
         if not sound.sliced:
             return [call(samples(*piece), kind="audio", **options) for piece in pieces]
         begin = pieces[0][0]
-        whole = remotemedia.Packet(
-            samples(begin, pieces[-1][1]), kind="audio", **options, **place  # pyright: ignore[reportArgumentType]
-        )
+        told = {**options, **place}
+        whole = self.running()._packet(samples(begin, pieces[-1][1]), kind="audio", **told)  # pyright: ignore
         place.clear()
         return [call(whole.slice(first - begin, behind - first)) for first, behind in pieces]
 
@@ -228,7 +229,8 @@ class Player:
         again = self.running()._take(output)  # pyright: ignore[reportPrivateUsage]
         assert isinstance(again, tuple), "nothing comes between two calls"
         reason, about = again
-        self.note(reason, **({"waits_for": [about]} if about is not None else {}))
+        names: list[Json] = [about]
+        self.note(reason, **({"waits_for": names} if about is not None else {}))
         return False
 
     def packet(self, packet: remotemedia.Packet) -> None:
