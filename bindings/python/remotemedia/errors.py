@@ -221,8 +221,10 @@ _BY_STATUS: dict[str, type[RemoteMediaError]] = {
     "Forked": ForkError,
 }
 
-_FORK_HINT = "start processes with multiprocessing's 'spawn' or 'forkserver', or fork before the
-engine is used"
+_FORK_HINT = (
+    "start processes with multiprocessing's 'spawn' or 'forkserver', "
+    "or fork before the engine is used"
+)
 
 
 def from_native(status: int, name: str, detail: str, message: str, report: str) -> RemoteMediaError:
@@ -232,8 +234,8 @@ def from_native(status: int, name: str, detail: str, message: str, report: str) 
     error.report = {"status": status, "code": name, "detail": detail, "message": message}
     if report:
         error.report.update(json.loads(report))
-    for name in ("node", "port", "pointer", "hint"):
-        setattr(error, name, error.report.get(name))
+    for part in ("node", "port", "pointer", "hint"):
+        setattr(error, part, error.report.get(part))
     if isinstance(error, ManifestError):
         problems = error.report.get("problems") or ()
         error.problems = tuple(Problem.of(problem) for problem in problems)
