@@ -28,10 +28,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Plays all cases through all fronts.")
     parser.add_argument("--include", action="append", required=True, type=path, metavar="DIR")
     parser.add_argument("--lib", required=True, type=path, metavar="DIR")
+    parser.add_argument("--python", type=path, metavar="PROGRAM", help="has the package installed")
     given = parser.parse_args()
     include, lib = cast(list[Path], given.include), cast(Path, given.lib)
     wasm = WASM if WASM.exists() else None
-    place = Place(include, lib, TARGET / "conformance", TARGET / "debug", wasm)
+    python = cast(Path | None, given.python)
+    place = Place(include, lib, TARGET / "conformance", TARGET / "debug", wasm, python)
     names = subprocess.run([sys.executable, str(HERE / "parity.py")], check=False)
     words = [f"--front={name}={command}" for name, command in fronts(place).items()]
     cases = subprocess.run([sys.executable, str(HERE / "run.py"), *words], check=False)

@@ -6,7 +6,7 @@
 
 `--include` has rmedia.h, and rmedia.hpp (without it there is no front `cpp`); `--lib` has the
 library; `--programs` is where cargo has put conformance-rust, conformance-binding and rmedia;
-`--wasm` is the driver's WebAssembly module.
+`--wasm` is the driver's WebAssembly module; `--python` is a Python that has the package installed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,15 @@ class Place:
     out: Path
     programs: Path | None = None
     wasm: Path | None = None
+    python: Path | None = None
+
+    def module(self) -> Path:
+        """The native module of the installed package, which is a C library, too."""
+        find = "import remotemedia._native as native; print(native.__file__)"
+        run = subprocess.run([str(self.python), "-c", find], capture_output=True, check=False)
+        if run.returncode != 0:
+            sys.exit(f"{self.python} has no package: {run.stderr.decode()}")
+        return Path(run.stdout.decode().strip())
 
     def library(self) -> Path:
         """The shared library."""
@@ -77,6 +86,9 @@ def fronts(place: Place) -> dict[str, str]:
     else:
         print("no rmedia.hpp: no front 'cpp'", file=sys.stderr)
     found["ctypes"] = [sys.executable, DRIVERS / "ctypes_driver.py", place.library()]
+    if place.python is not None:
+        found["python"] = [place.python, DRIVERS / "python_driver.py"]
+        found["ctypes-wheel"] = [place.python, DRIVERS / "ctypes_driver.py", place.module()]
     return {name: shlex.join(str(word) for word in words) for name, words in found.items()}
 
 
@@ -88,6 +100,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=path, metavar="DIR")
     parser.add_argument("--programs", type=path, metavar="DIR")
     parser.add_argument("--wasm", type=path, metavar="FILE")
+    parser.add_argument("--python", type=path, metavar="PROGRAM")
     place = Place(**vars(parser.parse_args()))
     for name, command in fronts(place).items():
         print(shlex.join(["--front", f"{name}={command}"]))

@@ -3,6 +3,7 @@
 
 use crate::dist::{self, Dist};
 use crate::process::{Run, create_folder, target_dir};
+use crate::python::Package;
 use crate::test::Count;
 use crate::{Failure, abi, tools};
 use std::path::{Path, PathBuf};
@@ -162,7 +163,12 @@ pub(crate) fn script(
 }
 
 /// Every front plays every case.
-pub(crate) fn conformance(root: &Path, dist: &Dist, count: &mut Count) -> Result<(), Failure> {
+pub(crate) fn conformance(
+    root: &Path,
+    dist: &Dist,
+    package: Option<&Package>,
+    count: &mut Count,
+) -> Result<(), Failure> {
     tools::need(root, &[&tools::GCC, &tools::GXX])?;
     Run::cargo(
         root,
@@ -170,14 +176,16 @@ pub(crate) fn conformance(root: &Path, dist: &Dist, count: &mut Count) -> Result
     )
     .go()?;
     Run::new(root, "python3").args(["-m", "unittest", "discover", "tests/conformance"]).go()?;
-    script(root, dist, "tests/conformance/all.py", &[], count)
+    let python = package.map(|package| package.python.to_string_lossy().into_owned());
+    let more: Vec<&str> = python.iter().flat_map(|python| ["--python", python]).collect();
+    script(root, dist, "tests/conformance/all.py", &more, count)
 }
 
 /// The ctypes module is current, and drives the library.
 pub(crate) fn ctypes(root: &Path, dist: &Dist) -> Result<(), Failure> {
     Run::new(root, "python3").args(["bindings/python/generate_capi.py", "--check"]).go()?;
     Run::new(root, "python3")
-        .args(["-m", "unittest", "discover", "-s", "bindings/python/tests"])
+        .args(["-m", "unittest", "bindings/python/tests/test_capi.py"])
         .env("REMOTEMEDIA_LIBRARY", &dist::shared_library(&dist.folder)?.to_string_lossy())
         .env("PYTHONPATH", "bindings/python")
         .go()
@@ -203,5 +211,5 @@ pub(crate) fn python_lints(root: &Path) -> Result<(), Failure> {
     let tool = |name: &str| Run::new(root, venv.join("bin").join(name));
     tool("ruff").args(["format", "--check"]).args(PYTHON).go()?;
     tool("ruff").args(["check"]).args(PYTHON).go()?;
-    tool("basedpyright").args(PYTHON).go()
+    tool("basedpyright").args(["--pythonpath"]).args([&python]).args(PYTHON).go()
 }

@@ -15,6 +15,7 @@ mod header;
 mod languages;
 mod layers;
 mod process;
+mod python;
 mod soak;
 mod test;
 mod tools;
@@ -48,6 +49,7 @@ The project's own commands:
   cargo xtask errors [--check]   write the error table's generated forms, or see if they are current
   cargo xtask dist [--minimal]   make the C library's archive; --minimal: without media files and FFT
   cargo xtask try                build the archive's examples as its README says, and run them
+  cargo xtask python             build and install the Python package in target/python, and test it
   cargo xtask abi [--bless]      compare the ABI with the committed one, or commit what was added
   cargo xtask header [--check]   write the C header, or see if it is current
   cargo xtask tsan [SECONDS]     the C tests with threads under ThreadSanitizer
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         ["dist"] => dist::run(&root, false).map(|_| ()),
         ["dist", "--minimal"] => dist::run(&root, true).map(|_| ()),
         ["try"] => dist::run(&root, false).and_then(|dist| languages::examples(&root, &dist)),
+        ["python"] => python::run(&root),
         ["abi"] => dist::folder(&root).and_then(|dist| abi::check(&root, &dist)),
         ["abi", "--bless"] => abi::bless(&root),
         ["header"] => header::write(&root),

@@ -2,7 +2,7 @@
 //! the last line counts the tests.
 
 use crate::process::{Run, target_dir};
-use crate::{Failure, demo, errors, header, languages, layers, tools, wasm};
+use crate::{Failure, demo, errors, header, languages, layers, python, tools, wasm};
 use std::fmt;
 use std::path::Path;
 use std::time::Instant;
@@ -37,6 +37,14 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         dist = Some(languages::library(root)?);
         Ok(())
     });
+    let mut package = None;
+    report.step("Python package", |_| {
+        package = Some(python::install(root)?);
+        Ok(())
+    });
+    if let Some(package) = &package {
+        report.step("Python package's tests", |count| python::tests(root, package, count));
+    }
     if let Some(dist) = &dist {
         report.step("C and C++ examples", |_| languages::examples(root, dist));
         report.step("C API misused, leaked, raced", |count| {
@@ -48,7 +56,9 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
             languages::script(root, dist, "bindings/cpp/tests/run.py", &[], count)
         });
         report.step("ctypes", |_| languages::ctypes(root, dist));
-        report.step("conformance", |count| languages::conformance(root, dist, count));
+        report.step("conformance", |count| {
+            languages::conformance(root, dist, package.as_ref(), count)
+        });
     }
     report.step("models of threads", |count| loom(root, count));
     report.step("demo against ffmpeg", |_| demo::check(root));
@@ -80,7 +90,7 @@ impl Count {
         if line.starts_with("test ") && line.contains(" ... FAILED") {
             self.named.push(line.trim_end().to_owned());
         }
-        let Some(summary) = line.trim_start().strip_prefix("test result: ") else { return };
+        let Some(summary) = summary(line) else { return };
         let number = |what: &str| {
             let before = summary.split(what).next().unwrap_or_default();
             before.split_whitespace().next_back().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
@@ -93,6 +103,18 @@ impl Count {
     pub(crate) fn is_empty(&self) -> bool {
         self.passed + self.failed == 0
     }
+}
+
+/// What a line says of tests that have run: of Rust's harness and the project's scripts `test result:
+/// …`, of pytest `1 failed, 5 passed in 0.3s`.
+fn summary(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let pytest = || {
+        let line = line.trim_matches(['=', ' ']);
+        let counts = line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" in ");
+        (counts && (line.ends_with('s') || line.ends_with(')'))).then_some(line)
+    };
+    line.strip_prefix("test result: ").or_else(pytest)
 }
 
 impl fmt::Display for Count {
