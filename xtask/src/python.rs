@@ -65,7 +65,7 @@ pub(crate) fn tests(root: &Path, package: &Package, count: &mut Count) -> Result
     let module = Run::new(root, &package.python).args(["-c", find]).text()?;
     Run::new(root, &package.python)
         .args(["-m", "pytest", "bindings/python/tests"])
-        .args(["-q", "-p", "no:cacheprovider", "--import-mode=importlib", "-rs"])
+        .args(["-q", "-p", "no:cacheprovider", "-rs"])
         .env("REMOTEMEDIA_LIBRARY", module.trim())
         .go_watched(|line| count.line(line))
 }
