@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 from . import _loop
@@ -28,6 +28,8 @@ class Server:
         self._host = host
         self._loop = loop
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="remotemedia-node")
+        #: Work of threads that has not ended.
+        self._running: set[Future[None]] = set()
         self._stop = loop.watch(host.engine.fileno(), self._look)
 
     async def start(self) -> None:
@@ -37,8 +39,11 @@ class Server:
 
     async def stop(self) -> None:
         """Takes no more jobs, and cleans the nodes up, last one first."""
-        self._look()
         self._stop()
+        # No node is cleaned up while it is at work.
+        running = set(self._running)
+        await self._loop.in_thread(self._pool, lambda: wait(running))
+        await self._loop.cancel_spawned()
         failure: BaseException | None = None
         for hosted in self._host.living():
             try:
@@ -57,10 +62,28 @@ class Server:
 
     def _look(self) -> None:
         while (job := self._host.take()) is not None:
-            self._loop.spawn(self._do(job))
+            if self._host.is_async(job):
+                self._loop.spawn(self._do(job))
+                continue
+            work = self._pool.submit(self._on_thread, job)
+            self._running.add(work)
+            work.add_done_callback(self._running.discard)
 
     async def _do(self, job: Job) -> None:
-        await self._call(self._host.is_async(job), lambda: self._host.run(job))
+        # Begun here, so that a task that is cancelled before it begins leaves nothing behind.
+        rest = self._host.run(job)
+        if rest is not None:
+            await rest
+
+    def _on_thread(self, job: Job) -> None:
+        rest = self._host.run(job)
+        if rest is not None:
+            # A plain function that gives something to be awaited.
+            self._loop.from_thread(lambda: self._loop.spawn(_awaited(rest)))
+
+
+async def _awaited(rest: Awaitable[Any]) -> None:
+    await rest
 
 
 class Async(Base):

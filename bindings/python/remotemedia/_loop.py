@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -28,6 +28,14 @@ class Loop(Protocol):
 
     async def in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
         """Runs something on a thread."""
+        ...
+
+    def from_thread(self, call: Callable[[], None]) -> None:
+        """Calls something on the loop, from another thread."""
+        ...
+
+    async def cancel_spawned(self) -> None:
+        """Ends what was spawned."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -88,14 +96,34 @@ class Asyncio:
     def watch(self, fd: int, call: Callable[[], None]) -> Callable[[], None]:
         self._loop.add_reader(fd, call)
 
+        async def watching() -> None:
+            # A loop that ends cancels its tasks first: nothing is begun on it after that.
+            try:
+                await self._loop.create_future()
+            finally:
+                self._loop.remove_reader(fd)
+
+        task = self._loop.create_task(watching())
+
         def stop() -> None:
             if not self._loop.is_closed():
+                # What has not begun would not come to its end.
                 self._loop.remove_reader(fd)
+                task.cancel()
 
         return stop
 
     async def in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
         return await self._loop.run_in_executor(pool, work)
+
+    def from_thread(self, call: Callable[[], None]) -> None:
+        self._loop.call_soon_threadsafe(call)
+
+    async def cancel_spawned(self) -> None:
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -106,6 +134,8 @@ class Trio:
 
     def __init__(self, trio: Any) -> None:
         self._trio = trio
+        self._token = trio.lowlevel.current_trio_token()
+        self._scopes: set[Any] = set()
 
     async def readable(self, fd: int, timeout: float | None) -> bool:
         # trio lets one task wait for a descriptor, so each has its own.
@@ -119,7 +149,26 @@ class Trio:
             os.close(mine)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._trio.lowlevel.spawn_system_task(_started, work)
+        scope = self._trio.CancelScope()
+        self._scopes.add(scope)
+
+        async def scoped() -> None:
+            try:
+                with scope:
+                    await work
+            finally:
+                self._scopes.discard(scope)
+
+        self._trio.lowlevel.spawn_system_task(scoped)
+
+    def from_thread(self, call: Callable[[], None]) -> None:
+        self._token.run_sync_soon(call)
+
+    async def cancel_spawned(self) -> None:
+        for scope in list(self._scopes):
+            scope.cancel()
+        while self._scopes:
+            await self._trio.sleep(0)
 
     def watch(self, fd: int, call: Callable[[], None]) -> Callable[[], None]:
         mine = os.dup(fd)
@@ -145,6 +194,3 @@ class Trio:
     async def sleep(self, seconds: float) -> None:
         await self._trio.sleep(seconds)
 
-
-async def _started(work: Awaitable[None]) -> None:
-    await work

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod export;
 mod input;
+mod interpreter;
 mod job;
 mod keep;
 mod packet;
@@ -35,4 +36,9 @@ mod _native {
     #[pymodule_export]
     #[allow(non_upper_case_globals, reason = "the name that Python's users expect")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::interpreter::check(module.py())
+    }
 }
