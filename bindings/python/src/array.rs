@@ -62,7 +62,15 @@ impl Array {
     }
 
     fn from_buffer(py: Python<'_>, buffer: PyUntypedBuffer) -> PyResult<Self> {
+        // What says the other byte order is not looked at by `from_format`.
+        let foreign = if cfg!(target_endian = "little") { b">!".as_slice() } else { b"<" };
+        let swapped = buffer.format().to_bytes().first().is_some_and(|c| foreign.contains(c));
         let dtype = match ElementType::from_format(buffer.format()) {
+            _ if swapped && buffer.item_size() > 1 => {
+                let message = "arrays in the other byte order are not taken: use \
+                               `array.astype(array.dtype.newbyteorder('='))`";
+                return Err(own(py, "FormatError", message.to_owned()));
+            }
             ElementType::Float { bytes: 2 } => DType::F16,
             ElementType::Float { bytes: 4 } => DType::F32,
             ElementType::Float { bytes: 8 } => DType::F64,
