@@ -373,12 +373,7 @@ class Host:
             self._on_loop(_bare(rest))
 
     def _on_loop(self, work: Coroutine[Any, Any, Any]) -> None:
-        if _in_a_loop():
-            # This thread's loop is at work in the very call: another thread runs ours meanwhile.
-            thread = _Thread(lambda: self.loop().run_until_complete(work))
-            thread.finish()
-        else:
-            self.loop().run_until_complete(work)
+        _run_on(self.loop(), work)
 
     def serve(self) -> None:
         """Runs the jobs that wait, on this thread; another thread that does so is left alone."""
@@ -405,9 +400,19 @@ class Host:
     def close_loop(self) -> None:
         """Closes the loop of a sync pipeline."""
         loop, self._loop = self._loop, None
-        if loop is not None and not loop.is_running():
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+        if loop is None or loop.is_running():
+            return
+        _run_on(loop, loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> None:
+    """Runs something on a loop, and waits for it."""
+    if _in_a_loop():
+        # This thread's own loop is at work in the very call: another thread runs the other one.
+        _Thread(lambda: loop.run_until_complete(work)).finish()
+    else:
+        loop.run_until_complete(work)
 
 
 async def _then(done: Awaitable[Any], hosted: Hosted, job: Job, emitter: _Emitter) -> None:

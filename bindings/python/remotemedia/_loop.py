@@ -193,4 +193,3 @@ class Trio:
 
     async def sleep(self, seconds: float) -> None:
         await self._trio.sleep(seconds)
-

@@ -22,7 +22,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ClassVar, TypeVar, cast, overload
 
 from .errors import ConfigurationError
 
@@ -66,8 +66,8 @@ class Node:
 
     is_streaming: bool = False
     max_in_flight: int = 1
-    inputs: Mapping[str, Mapping[str, Any]] | None = None
-    outputs: Mapping[str, Mapping[str, Any]] | None = None
+    inputs: ClassVar[Mapping[str, Mapping[str, Any]] | None] = None
+    outputs: ClassVar[Mapping[str, Mapping[str, Any]] | None] = None
 
     def __init__(
         self,

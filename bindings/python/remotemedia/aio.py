@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Any
+from typing import Any, Self
 
 from ._async import Async
 from ._native import Packet
@@ -36,7 +36,7 @@ class AsyncPipeline(Async):
         # Jobs are taken on the loop.
         return False
 
-    async def open(self) -> AsyncPipeline:
+    async def open(self) -> Self:
         """Opens it now: validates the manifest, makes and initializes all nodes."""
         await self._open_async(again=True)
         return self
@@ -75,7 +75,7 @@ class AsyncPipeline(Async):
         while (packet := await self.pull()) is not None:
             yield packet
 
-    async def __aenter__(self) -> AsyncPipeline:
+    async def __aenter__(self) -> Self:
         return await self.open()
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 from . import _values
 from ._async import Async
@@ -45,7 +45,7 @@ class Pipeline(Async):
         self._host.serve()
         return True
 
-    def open(self) -> Pipeline:
+    def open(self) -> Self:
         """Opens it now: validates the manifest and makes all nodes."""
         if not self.is_initialized:
             self._open_now()
@@ -88,7 +88,7 @@ class Pipeline(Async):
 
     cleanup = close
 
-    def __enter__(self) -> Pipeline:
+    def __enter__(self) -> Self:
         return self.open()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:

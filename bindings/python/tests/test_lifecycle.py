@@ -68,7 +68,14 @@ def test_a_subinterpreter_is_refused_with_words() -> None:
     else:
         pytest.skip("this Python has no module for subinterpreters")
     made = interpreters.create()
-    code = "try:\n import remotemedia._native\nexcept ImportError as e:\n assert 'subinterpreter' in str(e), e\nelse:\n raise AssertionError('it was imported')\n"
+    code = """
+try:
+    import remotemedia._native
+except ImportError as error:
+    assert "subinterpreter" in str(error), error
+else:
+    raise AssertionError("it was imported")
+"""
     path = str(Path(rm.__file__).parents[1])
     failure = interpreters.run_string(made, f"import sys; sys.path.insert(0, {path!r})\n{code}")
     interpreters.destroy(made)
@@ -158,6 +165,11 @@ def test_a_cycle_of_pipeline_and_node_is_collected() -> None:
         gc.set_threshold(*threshold)
 
 
+def entries(what: str) -> int:
+    """How many descriptors or threads this process has."""
+    return len(list(Path("/proc/self", what).iterdir()))
+
+
 def resident() -> int:
     """Resident memory in bytes."""
     with Path("/proc/self/statm").open(encoding="ascii") as file:
@@ -179,14 +191,14 @@ def test_ten_thousand_pipelines_leave_nothing_behind() -> None:
     for n in range(1000):
         use(n)
     gc.collect()
-    before, fds = resident(), len(os.listdir("/proc/self/fd"))
-    threads = len(os.listdir("/proc/self/task"))
+    before, fds = resident(), entries("fd")
+    threads = entries("task")
     for n in range(10_000):
         use(n)
     gc.collect()
     live = _native.live()
-    assert not any(count for kind, count in live.items()), live
-    assert len(os.listdir("/proc/self/fd")) <= fds
-    assert len(os.listdir("/proc/self/task")) <= threads
+    assert not any(live.values()), live
+    assert entries("fd") <= fds
+    assert entries("task") <= threads
     # What malloc keeps grows a little; 10,000 forgotten pipelines would be hundreds of megabytes.
     assert resident() - before < 8_000_000

@@ -16,10 +16,15 @@ import remotemedia as rm
 from remotemedia import _native
 
 PASS = {"version": "v1", "nodes": [{"id": "n", "node_type": "PassThrough"}]}
-GAIN = {"version": "v1", "nodes": [{"id": "g", "node_type": "Gain", "params": {"gain_db": 0}}]}
+GAIN: dict[str, Any] = {
+    "version": "v1",
+    "nodes": [{"id": "g", "node_type": "Gain", "params": {"gain_db": 0}}],
+}
 
 
-def through(data: Any, manifest: dict[str, Any] = PASS, **options: Any) -> tuple[rm.Packet, dict[str, Any]]:
+def through(
+    data: Any, manifest: dict[str, Any] = PASS, **options: Any
+) -> tuple[rm.Packet, dict[str, Any]]:
     """What comes of a push, and how it came in."""
     with rm.Pipeline(manifest) as pipeline:
         pipeline.push(data, **options)
@@ -79,10 +84,15 @@ def test_arrays_with_gaps_are_gathered_and_counted(name: str) -> None:
     assert copies["gathered"] == 1
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Any, dict[str, Any], str, str]] = {
     "int64": (np.zeros(4, np.int64), {}, "int64 array of shape (4,)", "astype('float32')"),
     "channels first": (np.zeros((2, 4800), np.float32), {}, "shape (2, 4800)", "array.T"),
-    "three dimensions": (np.zeros((2, 2, 2), np.float32), {}, "shape (2, 2, 2)", "(frames, channels)"),
+    "three dimensions": (
+        np.zeros((2, 2, 2), np.float32),
+        {},
+        "shape (2, 2, 2)",
+        "(frames, channels)",
+    ),
     "half frames": (np.zeros(5, np.float32), {"channels": 2}, "shape (5,)", "whole frames"),
     "big-endian": (np.zeros(4, ">f4"), {}, "byte order", "newbyteorder"),
     "complex": (np.zeros(4, np.complex64), {}, "format", "astype"),
@@ -325,7 +335,7 @@ def test_properties_of_another_kind_say_whose_they_are() -> None:
     packet = rm.Packet("x")
     with pytest.raises(AttributeError, match="kind text has no rate: that is for audio"):
         _ = packet.rate
-    with pytest.raises(BufferError, match="packet.json|packet.value|values"):
+    with pytest.raises(BufferError, match="are values"):
         memoryview(rm.Packet({"a": 1}))
     assert not hasattr(packet, "channels")
     with pytest.raises(TypeError):
