@@ -261,16 +261,18 @@ def test_leaving_early_stops_the_pipeline_and_cleans_up() -> None:
         async def cleanup(self) -> None:
             cleaned.append("yes")
 
+    pipeline = rm.AsyncPipeline(Cleans())
+
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
-            async with rm.AsyncPipeline(Cleans()) as pipeline:
+            async with pipeline:
                 await pipeline.push("a")
                 await pipeline.push("b")
                 async for _ in pipeline:
                     raise ZeroDivisionError
-        assert pipeline.state == "cancelled"
 
     asyncio.run(main())
+    assert pipeline.state == "cancelled"
     assert cleaned == ["yes"]
 
 
