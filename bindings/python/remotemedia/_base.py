@@ -10,14 +10,12 @@ import warnings
 import weakref
 from typing import Any
 
-from . import _manifest, _native
+from . import _log, _manifest, _native
 from ._host import Host
 from .errors import PipelineError, RateAssumedWarning
 from ._node import Node
 
-_LOG = logging.getLogger("remotemedia")
-# What nobody listens to is not printed.
-_LOG.addHandler(logging.NullHandler())
+_LOG = _log.LOG
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 #: Pipelines that are open, to be cancelled when the interpreter goes.
 _open: weakref.WeakSet[Base] = weakref.WeakSet()
@@ -47,6 +45,8 @@ class Base(_native.Pipeline):
         self._engine = engine
         self._untrusted = untrusted
         self._host: Host | None = None
+        #: Whose log is to be taken; None: the default engine.
+        self._runs_in: _native.Engine | None = None
         #: The newest; those before them were in the log.
         self._events: collections.deque[dict[str, Any]] = collections.deque(maxlen=1024)
         self._metrics: dict[str, Any] | None = None
@@ -139,6 +139,7 @@ class Base(_native.Pipeline):
     def _make(self) -> None:
         self._host, text = self._plan()
         engine = self._host.engine if self._host is not None else self._engine
+        self._runs_in = engine
         if text is not None:
             self._open(text, engine, self._untrusted)
         else:
@@ -166,12 +167,14 @@ class Base(_native.Pipeline):
         return taken
 
     def _collect(self) -> None:
-        """Takes the engine's events, into the log, too."""
+        """Takes the engine's events and its log, into Python's log, too."""
         while self._is_open and (event := self._next_event()) is not None:
             self._events.append(event)
             level = _LEVELS.get(event.get("event", ""), logging.DEBUG)
             if _LOG.isEnabledFor(level):
                 _LOG.log(level, "%s: %s", self.name, event)
+        if self._is_open:
+            _log.drain_log(self._runs_in or _native.Engine.default())
 
     def _before_drop(self) -> None:
         """Keeps what is to be seen of a pipeline that goes."""

@@ -173,6 +173,10 @@ class Pipeline(Async):
             self._start()
         elif self.state != "running":
             raise PipelineError(f"the pipeline is {self.state}: make another one")
+        return self._results()
+
+    def _results(self) -> _values.Results:
+        """What collects the results of a run."""
         return _values.Results(self.outputs)
 
     def _push_and_pull(
