@@ -64,7 +64,7 @@ async def execute_pipeline_with_input(
 
     TypeError: `input_data` is no list. ValueError: it is empty.
     """
-    if not isinstance(input_data, list):
+    if not isinstance(cast("Any", input_data), list):
         raise TypeError(
             f"input_data is a {type(input_data).__name__}, not a list of items: "
             "write [item] for one item, list(items) for an iterator"
@@ -134,7 +134,7 @@ class _Execution(Pipeline):
 
 def _parts(item: Any, inputs: Sequence[str]) -> list[_values.Item]:
     """An item of the list: what goes into the input, or into each that it names."""
-    if len(inputs) > 1 and isinstance(item, Mapping) and not _values.is_audio_dict(item):
+    if len(inputs) > 1 and isinstance(item, Mapping) and not _values.is_audio_dict(cast("Any", item)):
         named = cast("Mapping[str, Any]", item)
         if named and all(key in inputs for key in named):
             return [_values.item(each, port) for port, each in named.items()]
@@ -194,7 +194,8 @@ def _node(n: int, item: Any) -> Any:
             f"item {n} of the list: a dict without node_type is no node: write "
             '{"node_type": "AudioResample", "params": {…}}'
         )
-    params, name = fields.pop("params", None) or {}, fields.pop("id", None)
+    params: dict[str, Any] = fields.pop("params", None) or {}
+    name = fields.pop("id", None)
     own = registered().get(kind if "/" in kind else f"python/{kind}")
     if own is None:
         return _manifest.NativeNode(kind, params, name=name, fields=fields)
