@@ -10,14 +10,12 @@ import warnings
 import weakref
 from typing import Any
 
-from . import _manifest, _native
+from . import _log, _manifest, _native
 from ._host import Host
 from ._node import Node, registered
 from .errors import ManifestError, PipelineError, RateAssumedWarning
 
-_LOG = logging.getLogger("remotemedia")
-# What nobody listens to is not printed.
-_LOG.addHandler(logging.NullHandler())
+_LOG = _log.LOG
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 #: Pipelines that are open, to be cancelled when the interpreter goes.
 _open: weakref.WeakSet[Base] = weakref.WeakSet()
@@ -49,6 +47,8 @@ class Base(_native.Pipeline):
         self._memory_limit = memory_limit
         self._untrusted = untrusted
         self._host: Host | None = None
+        #: Whose log is to be taken; None: the default engine.
+        self._runs_in: _native.Engine | None = None
         #: The newest; those before them were in the log.
         self._events: collections.deque[dict[str, Any]] = collections.deque(maxlen=1024)
         self._metrics: dict[str, Any] | None = None
@@ -154,6 +154,7 @@ class Base(_native.Pipeline):
         engine = host.engine if host is not None else None
         if engine is None and self._memory_limit:
             engine = _native.Engine(self._memory_limit)
+        self._runs_in = engine
         if text is not None:
             self._open(text, engine, self._untrusted)
         else:
@@ -181,12 +182,14 @@ class Base(_native.Pipeline):
         return taken
 
     def _collect(self) -> None:
-        """Takes the engine's events, into the log, too."""
+        """Takes the engine's events and its log, into Python's log, too."""
         while self._is_open and (event := self._next_event()) is not None:
             self._events.append(event)
             level = _LEVELS.get(event.get("event", ""), logging.DEBUG)
             if _LOG.isEnabledFor(level):
                 _LOG.log(level, "%s: %s", self.name, event)
+        if self._is_open:
+            _log.drain_log(self._runs_in or _native.Engine.default())
 
     def _closed_before(self) -> str | None:
         """What a close gives that has nothing to do. One that has failed is to be asked why."""

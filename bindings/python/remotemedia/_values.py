@@ -103,6 +103,8 @@ def numpy_to_audio_dict(
 
 def item(data: Any, port: str | None = None) -> Item:
     """What to push for something that somebody gives."""
+    if isinstance(data, Item):
+        return data
     if is_audio_dict(data):
         rate = data.get("sample_rate")
         options = {"kind": "audio", **({"rate": int(rate)} if rate else {})}

@@ -134,7 +134,7 @@ class Pipeline(Async):
         if not use_rust:
             return self._twin().calculate(input_data, options)
         await self._open_async(again=True)
-        results = _values.Results(self.outputs)
+        results = self._results()
         try:
             if _values.is_async(input_data):
                 async for each in input_data:
@@ -174,6 +174,10 @@ class Pipeline(Async):
     def _begin_run(self) -> _values.Results:
         if not self.is_initialized:
             self._open_now()
+        return self._results()
+
+    def _results(self) -> _values.Results:
+        """What collects the results of a run."""
         return _values.Results(self.outputs)
 
     def _push_and_pull(
