@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, cast
 
 from ._json import dumps
@@ -74,6 +75,10 @@ def as_node(given: Any) -> Node:
 class NativeNode(Node):
     """A node of the engine, by its type: `NativeNode("Gain", gain_db=-6)`."""
 
+    #: What a pipeline gives that ends with this node: names, and the node's ports. Empty: what its
+    #: default port gives.
+    ends: Mapping[str, str] = MappingProxyType({})
+
     def __init__(
         self,
         node_type: str,
@@ -117,6 +122,9 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
     ids = identities(nodes)
     listed: list[dict[str, Any]] = []
     for node, identity in zip(nodes, ids, strict=True):
+        refuse = getattr(node, "_refuse_here", None)
+        if refuse is not None:
+            refuse()
         if isinstance(node, NativeNode):
             listed.append(
                 {"id": identity, "node_type": node.node_type, "params": node.params, **node.fields}
@@ -137,7 +145,16 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
     made.manifest["connections"] = [
         {"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)
     ]
+    made.manifest.update(_ends(nodes, ids))
     return made
+
+
+def _ends(nodes: Sequence[Node], ids: Sequence[str]) -> dict[str, Any]:
+    """The manifest's `outputs`, where the last node says that there are several."""
+    last = nodes[-1] if nodes else None
+    if not isinstance(last, NativeNode) or not last.ends:
+        return {}
+    return {"outputs": {name: f"{ids[-1]}.{port}" for name, port in last.ends.items()}}
 
 
 def identities(nodes: Sequence[Node]) -> list[str]:
@@ -182,7 +199,8 @@ def definition(nodes: Sequence[Node], name: str | None, description: str | None)
             params = getattr(node, "config", None) or {}
             listed.append({"id": identity, "node_type": type(node).__name__, "params": params})
     links = [{"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)]
-    return {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
+    made = {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
+    return {**made, **_ends(nodes, ids)}
 
 
 def read(path: str) -> str:
