@@ -1,11 +1,13 @@
 """Nodes around models of Hugging Face's transformers, which they import when the pipeline opens.
 
-What they do with data is tested with a stand-in for transformers; with real models they are not.
+They are tested with tiny models that know nothing, made on the spot; `UltravoxNode` with a
+stand-in.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
@@ -30,6 +32,9 @@ def _make(node: str, more: str = "", **options: Any) -> Any:
     except ImportError as error:
         message = f"{node} needs transformers and a PyTorch: pip install transformers torch{more}"
         raise ImportError(message) from error
+    # Version 5 calls it dtype.
+    if "dtype" in inspect.signature(transformers.pipeline).parameters:
+        options["dtype"] = options.pop("torch_dtype", None)
     return transformers.pipeline(**without_none(**options))
 
 
@@ -38,8 +43,8 @@ class TransformersPipelineNode(Node):
     """Items through `transformers.pipeline(task, model=…)`; gives what that gives, as JSON.
 
     Text and JSON go in as they are. Audio goes in packet by packet, as `{"raw": mono samples,
-    "sampling_rate": Hz}`; put a `BufferNode` before it to have longer packets. Video goes in as an
-    image of Pillow, where it is rgb24.
+    "sampling_rate": Hz}`; put an `AudioResampleNode` at the model's rate and a `BufferNode` before
+    it. Video goes in as an image of Pillow, where it is rgb24.
 
     `device`: "cpu", "cuda", a number; `model_kwargs`: for the model's loader; `torch_dtype`: e.g.
     "float16". None: as transformers chooses. The model is loaded, and may be downloaded, when the
