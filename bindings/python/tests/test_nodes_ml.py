@@ -1,5 +1,5 @@
-"""The nodes around transformers: with a stand-in for it, and, where it is installed, with it and tiny
-models that know nothing, made on the spot."""
+"""The nodes around transformers: with a stand-in for it, and, where it is installed, with it and
+tiny models that know nothing, made on the spot."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ class WithStandIn(unittest.TestCase):
         self.assertEqual(more, {"max_new_tokens": 200})
 
     def test_what_is_missing(self) -> None:
-        with mock.patch.dict(sys.modules, {"transformers": None}):
-            with self.assertRaisesRegex(NodeError, "pip install transformers torch"):
-                Pipeline(nodes.TransformersPipelineNode("text-classification")).open()
+        missing = mock.patch.dict(sys.modules, {"transformers": None})
+        with missing, self.assertRaisesRegex(NodeError, "pip install transformers torch"):
+            Pipeline(nodes.TransformersPipelineNode("text-classification")).open()
         with self.assertRaises(ConfigurationError):
             nodes.TransformersPipelineNode("")
         with self.assertRaises(ConfigurationError):
