@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
 import unittest
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 try:
-    import numpy as np
+    #: NumPy, untyped: where the types are checked it may not be there.
+    np: Any = importlib.import_module("numpy")
 except ImportError as error:
     raise unittest.SkipTest("these tests need numpy") from error
 try:
-    import remotemedia._native as _native  # noqa: F401  # pyright: ignore[reportUnusedImport]
+    importlib.import_module("remotemedia._native")
 except ImportError as error:
     raise unittest.SkipTest(f"the native module can't be imported: {error}") from error
 

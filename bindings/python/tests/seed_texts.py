@@ -13,7 +13,7 @@ import io
 import os
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
@@ -27,7 +27,7 @@ _FENCED = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. Its key is the document's number and its place there, of all blocks: "000-1"."""
+    """A fenced block. Its key: the document's number, and its place among all blocks there."""
 
     key: str
     language: str
@@ -60,7 +60,7 @@ class Ran:
 
 
 @contextlib.contextmanager
-def at(folder: Path) -> Iterator[io.StringIO]:
+def at(folder: Path) -> Generator[io.StringIO]:
     """In a folder, with what is printed caught."""
     out = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out):
@@ -68,8 +68,8 @@ def at(folder: Path) -> Iterator[io.StringIO]:
 
 
 def run(block: Block, folder: Path, **given: Any) -> Ran:
-    """Runs a block in a folder, with names that it presupposes. With an `await` outside of functions
-    it runs in an event loop, as it would in a notebook."""
+    """Runs a block in a folder, with names that it presupposes. With an `await` outside of
+    functions it runs in an event loop, as it would in a notebook."""
     code: CodeType = compile(
         block.text, f"seed {block.key}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     )

@@ -32,6 +32,11 @@ connections:
 """
 
 
+def double(number: float) -> float:
+    """A node that is a function."""
+    return number * 2
+
+
 class Counted(Node):
     """Counts what is done to it."""
 
@@ -86,7 +91,7 @@ class Made(unittest.TestCase):
             Pipeline("name").add_node(MultiplyNode(2)).add_node(AddNode(10)),
             Pipeline().add_node(MultiplyNode(2)).add_node(AddNode(10)),
             Pipeline([], name="name").add_node(MultiplyNode(2)).add_node(AddNode(10)),
-            Pipeline(lambda n: n * 2, AddNode(10)),
+            Pipeline(double, AddNode(10)),
         ):
             self.assertEqual(made.run([5, 7, 3]).value, [20, 24, 16])
             self.assertEqual((made.node_count, len(made)), (2, 2))
@@ -109,9 +114,10 @@ class Made(unittest.TestCase):
                 Pipeline().add_node(wrong)
         with self.assertRaisesRegex(remotemedia.PipelineError, "has no nodes"):
             Pipeline("empty").run()
-        with Pipeline(PassThroughNode()) as opened:
-            with self.assertRaises(remotemedia.PipelineError):
-                opened.add_node(PassThroughNode())
+        opened = Pipeline(PassThroughNode()).open()
+        with self.assertRaises(remotemedia.PipelineError):
+            opened.add_node(PassThroughNode())
+        opened.close()
 
     def test_of_text_and_dicts(self) -> None:
         manifest = json.loads(_as_json())
@@ -151,9 +157,8 @@ class FromYaml(unittest.TestCase):
     def test_python_hint(self) -> None:
         made = Pipeline.from_yaml(str(self.path), enable_metrics=True, runtime_hint="python")
         self.assertEqual(made.run([5, 7, 3]).value, [20, 24, 16])
-        metrics = made.get_metrics()
-        self.assertIsNotNone(metrics)
-        self.assertEqual(len(metrics["node_metrics"]), 2)  # pyright: ignore[reportOptionalSubscript]
+        metrics: Any = made.get_metrics()
+        self.assertEqual(len(metrics["node_metrics"]), 2)
 
     def test_metrics(self) -> None:
         plain = Pipeline.from_yaml(self.path)
@@ -296,9 +301,11 @@ class Names(unittest.TestCase):
             "ConfigurationError",
         ):
             kind = getattr(remotemedia, name)
-            self.assertTrue(issubclass(kind, base) and issubclass(base, Exception), name)
+            self.assertTrue(issubclass(kind, base), name)
             self.assertIs(kind, getattr(importlib.import_module("remotemedia.core"), name))
-            self.assertIs(kind, getattr(importlib.import_module("remotemedia.core.exceptions"), name))
+            self.assertIs(
+                kind, getattr(importlib.import_module("remotemedia.core.exceptions"), name)
+            )
         error = remotemedia.RemoteExecutionError("gone", remote_traceback="there")
         self.assertEqual((str(error), error.remote_traceback), ("gone", "there"))
 

@@ -16,7 +16,6 @@ from remotemedia import (
     ConfigurationError,
     ManifestError,
     NodeError,
-    Packet,
     UnsupportedError,
     nodes,
 )
@@ -27,11 +26,12 @@ SPEECH = MEDIA / "speech-16k.wav"
 MUSIC = MEDIA / "music-44k-stereo.wav"
 
 
-def packets(*chain: Any) -> list[Packet]:
+def packets(*chain: Any) -> list[Any]:
     """What a chain that reads by itself gives, packet by packet."""
-    with Pipeline(*chain) as pipeline:
-        pipeline.end()
-        return list(pipeline)
+    opened: Any = Pipeline(*chain)
+    with opened:
+        opened.end()
+        return list(opened)
 
 
 def value(*chain: Any, given: Any = None, **options: Any) -> Any:

@@ -1,12 +1,13 @@
 """The code of the documents that the project began with, run as it stands.
 
-`PYTHON` says of every Python block whether it runs, or what it waits for; a block that waits is run,
-too, and has to say what is missing. docs/compatibility.md tells the same to people.
+`PYTHON` says of every Python block whether it runs, or what it waits for; a block that waits is
+run, too, and has to say what is missing. docs/compatibility.md tells the same to people.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import importlib
 import importlib.util
 import json
@@ -134,6 +135,17 @@ class Table(Seeds):
             self.assertIn(f"def {name}(", written)
 
 
+class Model:
+    """A stand-in for a model of a library."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def to(self, device: str) -> str:
+        """Where it is."""
+        return f"{self.path} on {device}"
+
+
 class Guide(Seeds):
     """The developer guide, and the tracking document."""
 
@@ -150,14 +162,13 @@ class Guide(Seeds):
         logger = types.SimpleNamespace(info=said.append)
         kind = self.run_block("000-2", Node=Node, logger=logger).names["MyHeavyMLNode"]
         torch, library = types.ModuleType("torch"), types.ModuleType("my_ml_library")
-        vars(torch)["cuda"] = types.SimpleNamespace(is_available=lambda: False)
-        model = types.SimpleNamespace(to=lambda device: f"model on {device}")
-        vars(library)["load_model"] = lambda path: model if path == "model.bin" else None
+        vars(torch)["cuda"] = types.SimpleNamespace(is_available=bool)
+        vars(library)["load_model"] = Model
         with mock.patch.dict(sys.modules, {"torch": torch, "my_ml_library": library}):
             node = kind("model.bin", name="heavy")
             self.assertIsNone(node.model)
             self.assertIsNone(Pipeline([node]).run("data").value)
-        self.assertEqual((node.name, node.model), ("heavy", "model on cpu"))
+        self.assertEqual((node.name, node.model), ("heavy", "model.bin on cpu"))
         self.assertEqual(said, ["MyHeavyMLNode initialized on device: cpu"])
 
     def test_000_3_remote_node_is_made(self) -> None:
@@ -169,17 +180,18 @@ class Guide(Seeds):
     def test_001_1_classes(self) -> None:
         """Classes that once went to a server: here they run as nodes, and keep their state."""
         numbers = types.ModuleType("custom_math.advanced")
-        vars(numbers)["complex_calculation"] = lambda data: [2 * x for x in data]
+        vars(numbers)["complex_calculation"] = sum
         names = self.run_block("001-1").names
         calculator, processor = names["SimpleCalculator"](), names["DataProcessor"]()
-        chain = Pipeline(lambda x: calculator.multiply(x, 3), lambda x: calculator.add(x, 1))
-        self.assertEqual(chain.run([1, 2]).value, [4, 7])
+        triple = nodes.DataTransform(functools.partial(calculator.multiply, 3))
+        more = nodes.DataTransform(functools.partial(calculator.add, 1))
+        self.assertEqual(Pipeline(triple, more).run([1, 2]).value, [4, 7])
         out = Pipeline(nodes.DataTransform(processor.process_list)).run([[1, 2], [3]]).value
         self.assertEqual(out, [{"sum": 3, "count": 1}, {"sum": 3, "count": 2}])
         custom = names["CustomNodeWithImports"]()
         packages = {"custom_math": types.ModuleType("custom_math"), "custom_math.advanced": numbers}
         with mock.patch.dict(sys.modules, packages):
-            self.assertEqual(custom.process_data("x", [1, 2]), [2, 4])
+            self.assertEqual(custom.process_data("x", [1, 2]), 3)
 
 
 class Readme(Seeds):
@@ -228,7 +240,9 @@ class Readme(Seeds):
         ran = self.run_block("003-8", audio_data=self.audio)
         with seed_texts.at(self.folder) as printed:
             asyncio.run(ran.names["benchmark"]())
-        self.assertRegex(printed.getvalue(), r"Python: [\d.]+ms\nRust:   [\d.]+ms\nSpeedup: [\d.]+x")
+        self.assertRegex(
+            printed.getvalue(), r"Python: [\d.]+ms\nRust:   [\d.]+ms\nSpeedup: [\d.]+x"
+        )
         path = self.folder / "audio.yaml"
         both = [
             Pipeline.from_yaml(path, runtime_hint=hint).run({"audio": self.audio}).value
@@ -288,9 +302,7 @@ class Ffi(Seeds):
 
     def test_004_9_back_to_numpy(self) -> None:
         given: dict[str, Any] = {"execute_pipeline_with_input": self.executes(), "np": np}
-        ran = self.run_block(
-            "004-9", manifest=RESAMPLE_JSON, audio_dict=self.audio_dict(), **given
-        )
+        ran = self.run_block("004-9", manifest=RESAMPLE_JSON, audio_dict=self.audio_dict(), **given)
         self.assertEqual(ran.names["audio_array"].shape, (16_000,))
         said = re.match(r"Max amplitude: ([\d.]+)", ran.printed)
         self.assertIsNotNone(said)
