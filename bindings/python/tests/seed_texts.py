@@ -12,14 +12,17 @@ import inspect
 import io
 import os
 import re
+import shutil
+import tempfile
 import textwrap
+import unittest
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from helpers import ROOT
+from helpers import MEDIA, ROOT
 
 FOLDER = Path(os.environ.get("REMOTEMEDIA_SEEDS") or ROOT.parent / "shared" / "seeds")
 _FENCED = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
@@ -80,3 +83,31 @@ def run(block: Block, folder: Path, **given: Any) -> Ran:
         if inspect.iscoroutine(made):
             asyncio.run(made)
     return Ran(names, out.getvalue(), out.getvalue().splitlines())
+
+
+BLOCKS = blocks()
+
+
+@unittest.skipUnless(BLOCKS, f"there are no seed documents in {FOLDER}")
+class Seeds(unittest.TestCase):
+    """With the documents, and a folder for each block."""
+
+    def setUp(self) -> None:
+        made = tempfile.TemporaryDirectory()
+        self.addCleanup(made.cleanup)
+        self.folder = Path(made.name)
+
+    def run_block(self, key: str, **given: Any) -> Ran:
+        """Runs a block of Python."""
+        self.assertEqual(BLOCKS[key].language, "python")
+        return run(BLOCKS[key], self.folder, **given)
+
+    def provide(self, name: str, source: str) -> None:
+        """A recording, under the name that a block has for one."""
+        shutil.copy(MEDIA / source, self.folder / name)
+
+    def write(self, name: str, text: str) -> None:
+        """A file that a block reads."""
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 from typing import Any
 
-from helpers import MEDIA, node_types, np, read_wav
+from helpers import MEDIA, np, read_wav
 
 import remotemedia
 from remotemedia import (
@@ -20,7 +18,6 @@ from remotemedia import (
     nodes,
 )
 from remotemedia.core import Pipeline
-from remotemedia.core.node import Node, RemoteExecutorConfig
 
 SPEECH = MEDIA / "speech-16k.wav"
 MUSIC = MEDIA / "music-44k-stereo.wav"
@@ -290,109 +287,6 @@ class Values(unittest.TestCase):
         pipeline = Pipeline(nodes.GainNode(name="loud"), nodes.DataTransform(abs, name="mine"))
         ids = [node["id"] for node in pipeline.export_definition()["nodes"]]
         self.assertEqual(ids, ["loud", "mine"])
-
-
-class Video(unittest.TestCase):
-    """Nodes for video."""
-
-    def test_buffer(self) -> None:
-        pictures = [np.full((4, 6, 3), n, np.uint8) for n in range(3)]
-        out = value(nodes.VideoBuffer(2), given=pictures, kind="video")
-        np.testing.assert_array_equal(out, pictures)
-
-    def test_sizes(self) -> None:
-        self.assertEqual(nodes.VideoTransform((64, 48)).params, {"width": 64, "height": 48})
-        with self.assertRaisesRegex(ConfigurationError, "target_resolution=640"):
-            nodes.VideoResizer(640)  # pyright: ignore[reportArgumentType]
-
-    @unittest.skipIf("VideoScaler" not in node_types(), "this engine has no VideoScaler yet")
-    def test_scale(self) -> None:
-        picture = np.full((48, 64, 3), 100, np.uint8)
-        for made in (nodes.VideoTransform((32, 24)), nodes.VideoResizer((32, 24))):
-            out = value(made, given=picture, kind="video")
-            self.assertEqual(out.shape[:2], (24, 32))
-            self.assertLess(np.abs(out.astype(int) - 100).max(), 3)
-
-    @unittest.skipIf("VideoFlip" not in node_types(), "this engine has no VideoFlip yet")
-    def test_flip(self) -> None:
-        picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-        out = value(nodes.VideoFlip("horizontal"), given=picture, kind="video")
-        np.testing.assert_array_equal(out, picture[:, ::-1])
-        out = value(nodes.VideoFlip("vertical"), given=picture, kind="video")
-        np.testing.assert_array_equal(out, picture[::-1])
-
-    @unittest.skipIf(
-        "VideoFormatConverter" not in node_types(), "this engine has no VideoFormatConverter yet"
-    )
-    def test_format(self) -> None:
-        picture = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
-        out = value(nodes.VideoFormatConverter("bgr24"), given=picture, kind="video")
-        np.testing.assert_array_equal(out, picture[:, :, ::-1])
-
-
-class Remote(unittest.IsolatedAsyncioTestCase):
-    """What needs a server can be made, and says so when it is to run."""
-
-    def test_nodes_refuse_to_open(self) -> None:
-        config = RemoteExecutorConfig(host="localhost", port=50052)
-        made: list[Node] = [
-            nodes.RemoteExecutionNode(node_type="WhisperTranscriptionNode", node_config={"a": 1}),
-            nodes.RemoteExecutionNode(node_to_execute="X", remote_config=config),
-            nodes.RemoteObjectExecutionNode(node_object=nodes.PassThroughNode()),
-            nodes.RemoteObjectExecutionNode(obj_to_execute=object(), remote_config=config),
-            nodes.SerializedClassExecutorNode(),
-            nodes.CodeExecutorNode(code="1"),
-        ]
-        for node in made:
-            with self.assertRaisesRegex(UnsupportedError, "no remote server in this build"):
-                Pipeline(nodes.PassThroughNode(), node).run("x")
-            with self.assertRaisesRegex(UnsupportedError, type(node).__name__):
-                Pipeline(node).open()
-        with self.assertRaises(ConfigurationError):
-            nodes.RemoteExecutionNode()
-
-    async def test_in_a_loop(self) -> None:
-        with self.assertRaisesRegex(UnsupportedError, "no remote server in this build"):
-            await Pipeline(nodes.SerializedClassExecutorNode()).run("x")
-
-    async def test_proxy(self) -> None:
-        from remotemedia.remote import RemoteProxyClient
-
-        client = RemoteProxyClient(RemoteExecutorConfig(host="localhost", port=50052))
-        with self.assertRaisesRegex(UnsupportedError, "localhost:50052"):
-            await client.connect()
-        with self.assertRaises(UnsupportedError):
-            async with client:
-                self.fail("it connected")
-        with self.assertRaises(UnsupportedError):
-            await client.create_proxy(object())
-
-    def test_config(self) -> None:
-        for wrong in ({"port": 0}, {"protocol": "smoke"}, {"timeout": 0}, {"host": ""}):
-            with self.assertRaises(ConfigurationError):
-                RemoteExecutorConfig(**{"host": "h", "port": 1, **wrong})  # pyright: ignore
-
-
-class Lazy(unittest.TestCase):
-    """What is imported when."""
-
-    def test_names(self) -> None:
-        for name in nodes.__all__:
-            self.assertTrue(issubclass(getattr(nodes, name), Node), name)
-        with self.assertRaises(ImportError):
-            from remotemedia.nodes import Nothing  # pyright: ignore  # noqa: F401
-
-    def test_import_is_light(self) -> None:
-        code = (
-            "import sys, remotemedia, remotemedia.nodes as n; n.MediaReaderNode; n.VADNode;"
-            "n.TransformersPipelineNode('t'); n.RemoteObjectExecutionNode(n.UltravoxNode());"
-            "print([m for m in ('numpy', 'torch', 'transformers', 'grpc') if m in sys.modules])"
-        )
-        folder = str(Path(remotemedia.__file__).parents[1])
-        ran = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=True
-        )
-        self.assertEqual(ran.stdout.strip(), "[]")
 
 
 if __name__ == "__main__":
