@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, cast
 
 from ._json import dumps
@@ -75,9 +74,9 @@ def as_node(given: Any) -> Node:
 class NativeNode(Node):
     """A node of the engine, by its type: `NativeNode("Gain", gain_db=-6)`."""
 
-    #: What a pipeline gives that ends with this node: names, and the node's ports. Empty: what its
+    #: What a pipeline gives that ends with this node: names, and the node's ports. None: what its
     #: default port gives.
-    ends: Mapping[str, str] = MappingProxyType({})
+    ends: Mapping[str, str] | None = None
 
     def __init__(
         self,
@@ -120,6 +119,7 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
         raise PipelineError("the pipeline has no nodes: give some, or add them with add_node()")
     made = Plan({"version": "v1", "metadata": {"name": name or "pipeline"}})
     ids = identities(nodes)
+    made.manifest.update(_ends(nodes, ids))
     listed: list[dict[str, Any]] = []
     for node, identity in zip(nodes, ids, strict=True):
         refuse = getattr(node, "_refuse_here", None)
@@ -145,7 +145,6 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
     made.manifest["connections"] = [
         {"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)
     ]
-    made.manifest.update(_ends(nodes, ids))
     return made
 
 
@@ -199,8 +198,12 @@ def definition(nodes: Sequence[Node], name: str | None, description: str | None)
             params = getattr(node, "config", None) or {}
             listed.append({"id": identity, "node_type": type(node).__name__, "params": params})
     links = [{"from": a, "to": b} for a, b in zip(ids, ids[1:], strict=False)]
-    made = {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
-    return {**made, **_ends(nodes, ids)}
+    return {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
+
+
+def exported(nodes: Sequence[Node], name: str | None, description: str | None) -> dict[str, Any]:
+    """The manifest that describes these nodes and what comes out of them."""
+    return {**definition(nodes, name, description), **_ends(nodes, identities(nodes))}
 
 
 def read(path: str) -> str:

@@ -1,5 +1,5 @@
-"""Where nodes run that don't run here. In this build they run nowhere else: it refuses to
-connect."""
+"""Where nodes run that don't run here. This build runs none elsewhere: what needs a server says
+so."""
 
 from __future__ import annotations
 
@@ -30,8 +30,9 @@ class RemoteExecutorConfig:
         if not 0 < self.port < 65536:
             raise ConfigurationError(f"port {self.port} is not from 1 to 65535")
         if self.protocol not in PROTOCOLS:
-            known = ", ".join(PROTOCOLS)
-            raise ConfigurationError(f"protocol {self.protocol!r} is none of {known}")
+            raise ConfigurationError(
+                f"protocol {self.protocol!r} is none of {', '.join(PROTOCOLS)}"
+            )
         if not self.timeout > 0:
             raise ConfigurationError(f"a timeout of {self.timeout} s is none: give more than 0")
         if self.max_retries < 0:
