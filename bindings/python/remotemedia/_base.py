@@ -104,7 +104,7 @@ class Base(_native.Pipeline):
     def export_definition(self, description: str | None = None) -> dict[str, Any]:
         """The manifest, as a dict."""
         if self._source.is_nodes:
-            return _manifest.definition(self._source.nodes, self.name, description)
+            return _manifest.exported(self._source.nodes, self.name, description)
         return _manifest.as_dict(self._source.text or _manifest.read(self._source.path or ""))
 
     get_config = export_definition

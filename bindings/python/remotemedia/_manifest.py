@@ -76,6 +76,10 @@ def as_node(given: Any) -> Node:
 class NativeNode(Node):
     """A node of the engine, by its type: `NativeNode("Gain", gain_db=-6)`."""
 
+    #: What a pipeline gives that ends with this node: names, and the node's ports. None: what its
+    #: default port gives.
+    ends: Mapping[str, str] | None = None
+
     def __init__(
         self,
         node_type: str,
@@ -117,8 +121,12 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
         raise PipelineError("the pipeline has no nodes: give some, or add them with add_node()")
     made = Plan({"version": "v1", "metadata": {"name": name or "pipeline"}})
     ids = identities(nodes)
+    made.manifest.update(_ends(nodes, ids))
     listed: list[dict[str, Any]] = []
     for node, identity in zip(nodes, ids, strict=True):
+        refuse = getattr(node, "_refuse_here", None)
+        if refuse is not None:
+            refuse()
         if isinstance(node, NativeNode):
             listed.append(
                 {"id": identity, "node_type": node.node_type, "params": node.params, **node.fields}
@@ -138,6 +146,14 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
     made.manifest["nodes"] = listed
     made.manifest["connections"] = [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
     return made
+
+
+def _ends(nodes: Sequence[Node], ids: Sequence[str]) -> dict[str, Any]:
+    """The manifest's `outputs`, where the last node says that there are several."""
+    last = nodes[-1] if nodes else None
+    if not isinstance(last, NativeNode) or not last.ends:
+        return {}
+    return {"outputs": {name: f"{ids[-1]}.{port}" for name, port in last.ends.items()}}
 
 
 def identities(nodes: Sequence[Node]) -> list[str]:
@@ -183,6 +199,11 @@ def definition(nodes: Sequence[Node], name: str | None, description: str | None)
             listed.append({"id": identity, "node_type": type(node).__name__, "params": params})
     links = [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
     return {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
+
+
+def exported(nodes: Sequence[Node], name: str | None, description: str | None) -> dict[str, Any]:
+    """The manifest that describes these nodes and what comes out of them."""
+    return {**definition(nodes, name, description), **_ends(nodes, identities(nodes))}
 
 
 def read(path: str) -> str:
