@@ -58,11 +58,15 @@ fn only_file(folder: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// The package's tests, on the installed package; those of ctypes on its native module, which is a C
+/// The package's tests, on the installed package: its stubs say what is there; those of ctypes on its native module, which is a C
 /// library, too.
 pub(crate) fn tests(root: &Path, package: &Package, count: &mut Count) -> Result<(), Failure> {
     let find = "import remotemedia._native as native; print(native.__file__)";
     let module = Run::new(root, &package.python).args(["-c", find]).text()?;
+    Run::new(root, &package.python)
+        .args(["-m", "mypy.stubtest", "remotemedia._native"])
+        .args(["--allowlist", "bindings/python/tests/stubs.allow", "--ignore-unused-allowlist"])
+        .go()?;
     Run::new(root, &package.python)
         .args(["-m", "pytest", "bindings/python/tests"])
         .args(["-q", "-p", "no:cacheprovider", "-rs"])

@@ -2,6 +2,8 @@
 
 from typing import Any, Self, final
 
+from typing_extensions import disjoint_base
+
 __version__: str
 
 @final
@@ -116,6 +118,14 @@ class Packet:
     def json(self) -> Any:
         """json and record: the value."""
 
+    @property
+    def value(self) -> Any:
+        """text and file: str; json and record: the value; bytes: bytes; tensor: a read-only array;
+        audio, video and encoded: the packet."""
+
+    def numpy(self) -> Any:
+        """As `numpy.asarray(packet)`: a read-only array over the packet's memory."""
+
     def tobytes(self) -> bytes:
         """A copy of the elements, row by row."""
 
@@ -136,6 +146,7 @@ class Packet:
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
 
+@disjoint_base
 class Pipeline:
     """What Pipeline and AsyncPipeline inherit."""
 

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from .errors import FormatError
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -13,6 +15,29 @@ if TYPE_CHECKING:
 
 #: Names by which a dict with one item stands for what a pipeline with one input takes.
 _STAND_INS = ("audio", "video", "text", "json", "data", "input", "in")
+
+
+def copy_into(packet: Packet, out: Any) -> int:
+    """Copies a packet into the beginning of a writable, contiguous array of its type. How many
+    frames (or elements of the first size) it was. What does not fit is no copy, and the error has
+    it as `packet`."""
+    source, target = memoryview(packet), memoryview(out)
+    fits = (
+        source.format == target.format
+        and source.shape[1:] == target.shape[1:]
+        and source.shape[0] <= target.shape[0]
+    )
+    if not fits or target.readonly or not target.c_contiguous:
+        error = FormatError(
+            f"a packet of {packet.dtype} of shape {packet.shape} can't be copied into an array of "
+            f"format {target.format!r} and shape {target.shape}: give a writable, contiguous array "
+            "of its type that is at least as long"
+        )
+        error.packet = packet
+        raise error
+    data = source.cast("B") if source.c_contiguous else packet.tobytes()
+    target.cast("B")[: source.nbytes] = data
+    return source.shape[0]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any, Self
 
+from . import _values
 from ._async import Async
 from ._native import Packet
 
@@ -53,6 +54,13 @@ class AsyncPipeline(Async):
     ) -> Packet | None:
         """The next packet; None at the end, and with `timeout=0` when there is none now."""
         return await self._pull_async(port, timeout)
+
+    async def pull_into(
+        self, out: Any, port: str | None = None, timeout: float | None = None
+    ) -> int | None:
+        """As `Pipeline.pull_into`."""
+        packet = await self.pull(port, timeout)
+        return None if packet is None else _values.copy_into(packet, out)
 
     async def feed(
         self, items: Iterable[Any] | AsyncIterable[Any], port: str | None = None, **options: Any

@@ -124,6 +124,9 @@ class ArgumentError(RemoteMediaError, ValueError):
 class FormatError(PipelineError, ValueError):
     """Data of this kind, type, shape or format does not fit here."""
 
+    #: Of `pull_into`: the packet that did not fit.
+    packet: Any = None
+
 
 class NotFoundError(RemoteMediaError, LookupError):
     """A file, node, port or type of that name does not exist."""

@@ -62,6 +62,14 @@ class Pipeline(Async):
         while (packet := self.pull()) is not None:
             yield packet
 
+    def pull_into(
+        self, out: Any, port: str | None = None, timeout: float | None = None
+    ) -> int | None:
+        """Pulls a packet and copies it into the beginning of an array of its type; how many frames it
+        had. None as for `pull`. Where it does not fit, the FormatError has it as `packet`."""
+        packet = self.pull(port, timeout)
+        return None if packet is None else _values.copy_into(packet, out)
+
     def close(self, timeout: float | None = None) -> str:
         """Ends all inputs and works everything off, within `timeout` seconds (None: as long as it
         takes). What nobody has pulled is dropped; to get it, `end()` and pull first. "drained", or

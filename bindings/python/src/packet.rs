@@ -8,6 +8,7 @@ use crate::{array, keep};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 use remotemedia_binding::{Kind, Packet as Handle, SampleFormat, View};
 use std::ffi::c_int;
@@ -203,6 +204,18 @@ impl Packet {
 
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         from_json(py, &self.handle.json().or_raise(py)?)
+    }
+
+    #[getter]
+    fn value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static VALUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        VALUE.import(slf.py(), "remotemedia._values", "value")?.call1((slf,))
+    }
+
+    fn numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static NUMPY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let numpy = NUMPY.import(slf.py(), "remotemedia._values", "numpy")?.call0()?;
+        numpy.call_method1("asarray", (slf,))
     }
 
     fn tobytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -365,3 +365,25 @@ def test_an_empty_packet_is_true_and_has_a_length() -> None:
     assert packet
     assert len(packet) == 0
     assert "audio, 0 frames, 8000 Hz, 2 ch, f32" in repr(packet)
+
+
+def test_a_packet_is_pulled_into_an_array_and_one_that_does_not_fit_is_kept() -> None:
+    out = np.zeros(10, np.float32)
+    with rm.Pipeline(PASS) as pipeline:
+        assert pipeline.pull_into(out) is None
+        pipeline.push(np.arange(4, dtype=np.float32), rate=8_000)
+        assert pipeline.pull_into(out) == 4
+        np.testing.assert_array_equal(out, [0, 1, 2, 3, 0, 0, 0, 0, 0, 0])
+        pipeline.push(np.arange(4, dtype=np.int16), rate=8_000)
+        with pytest.raises(rm.FormatError, match="int16 of shape") as told:
+            pipeline.pull_into(out)
+        np.testing.assert_array_equal(told.value.packet.numpy(), np.arange(4))
+
+
+def test_the_value_of_a_packet_is_what_python_has_for_it() -> None:
+    assert rm.Packet("x").value == "x"
+    assert rm.Packet({"a": [1]}).value == {"a": [1]}
+    assert rm.Packet(b"x").value == b"x"
+    np.testing.assert_array_equal(rm.Packet(np.eye(2)).value, np.eye(2))
+    audio = rm.Packet(np.zeros(3, np.float32), rate=8_000)
+    assert audio.value is audio
