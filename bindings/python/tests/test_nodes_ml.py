@@ -14,7 +14,6 @@ from typing import Any
 from unittest import mock
 
 from helpers import MEDIA, np
-
 from remotemedia import ConfigurationError, NodeError, Pipeline, nodes
 
 SPEECH = MEDIA / "speech.mp3"

@@ -12,9 +12,8 @@ from typing import Any
 
 import seed_texts
 from helpers import np
-from seed_texts import BLOCKS, Seeds
-
 from remotemedia import Pipeline
+from seed_texts import BLOCKS, Seeds
 
 HAS_RUNTIME = hasattr(importlib.import_module("remotemedia.runtime"), "execute_pipeline")
 needs_runtime = unittest.skipUnless(HAS_RUNTIME, "remotemedia.runtime has no execute_pipeline yet")
