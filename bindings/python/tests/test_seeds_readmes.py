@@ -168,6 +168,13 @@ class Ffi(Seeds):
         self.assertIs(ran.names["execute_pipeline"], runtime.execute_pipeline)
         self.assertIs(old.execute_pipeline, runtime.execute_pipeline)
 
+    def test_old_modules(self) -> None:
+        """What the text asks to be tried, and the call that has no block."""
+        runtime: Any = importlib.import_module("remotemedia.runtime")
+        for name in ("remotemedia_ffi", "remotemedia_runtime"):
+            self.assertEqual(importlib.import_module(name).__version__, runtime.__version__)
+        self.assertRegex(runtime.get_runtime_version(), r"^\d+\.\d+")
+
     def executes(self) -> Any:
         """What blocks use that an earlier block has imported."""
         runtime: Any = importlib.import_module("remotemedia.runtime")
