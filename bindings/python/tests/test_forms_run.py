@@ -7,9 +7,8 @@ import unittest
 import warnings
 from typing import Any
 
-from helpers import np
-
 import remotemedia
+from helpers import np
 from remotemedia import Node, Pipeline
 from remotemedia.nodes import AddNode, AudioResampleNode, PassThroughNode
 

@@ -7,9 +7,8 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from helpers import MEDIA, np, read_wav
-
 import remotemedia
+from helpers import MEDIA, np, read_wav
 from remotemedia import (
     ConfigurationError,
     ManifestError,

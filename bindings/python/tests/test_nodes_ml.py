@@ -14,7 +14,6 @@ from typing import Any
 from unittest import mock
 
 from helpers import MEDIA, np
-
 from remotemedia import ConfigurationError, NodeError, Pipeline, nodes
 
 SPEECH = MEDIA / "speech.mp3"
@@ -94,6 +93,14 @@ class WithStandIn(unittest.TestCase):
         self.assertEqual(item["turns"], [{"role": "system", "content": "Be kind."}])
         self.assertEqual((len(item["audio"]), item["sampling_rate"]), (320_000, 16_000))
         self.assertEqual(more, {"max_new_tokens": 200})
+
+    def test_from_a_manifest(self) -> None:
+        stand_in = StandIn({"text": "words"})
+        made = Pipeline(nodes.MediaReaderNode(SPEECH), nodes.WhisperTranscriptionNode("w"))
+        with stand_in.installed():
+            self.assertEqual(Pipeline(made.export_definition()).run().value, "words")
+        # The rest, which is less than 30 s, comes at the end.
+        self.assertEqual([len(item["raw"]) for item, _ in stand_in.called], [395_680])
 
     def test_what_is_missing(self) -> None:
         missing = mock.patch.dict(sys.modules, {"transformers": None})

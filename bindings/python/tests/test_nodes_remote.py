@@ -8,7 +8,6 @@ import unittest
 from pathlib import Path
 
 import helpers as helpers
-
 import remotemedia
 from remotemedia import ConfigurationError, Pipeline, UnsupportedError, nodes
 from remotemedia.core.node import Node, RemoteExecutorConfig

@@ -6,7 +6,6 @@ import unittest
 from typing import Any
 
 from helpers import node_types, np
-
 from remotemedia import ConfigurationError, Pipeline, nodes
 
 

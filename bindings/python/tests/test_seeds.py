@@ -17,11 +17,10 @@ from typing import Any
 from unittest import mock
 
 from helpers import ROOT, read_wav
-from seed_texts import BLOCKS, Seeds
-
 from remotemedia import Pipeline, UnsupportedError, nodes
 from remotemedia.core.node import Node, RemoteExecutorConfig
 from remotemedia.remote import RemoteProxyClient
+from seed_texts import BLOCKS, Seeds
 
 RUNS = "runs"
 REMOTE = "waits for remote execution: it needs a server"

@@ -12,9 +12,8 @@ from typing import Any
 
 import seed_texts
 from helpers import np
-from seed_texts import BLOCKS, Seeds
-
 from remotemedia import Pipeline
+from seed_texts import BLOCKS, Seeds
 
 HAS_RUNTIME = hasattr(importlib.import_module("remotemedia.runtime"), "execute_pipeline")
 needs_runtime = unittest.skipUnless(HAS_RUNTIME, "remotemedia.runtime has no execute_pipeline yet")
@@ -168,6 +167,13 @@ class Ffi(Seeds):
         ran = self.run_block("004-13")
         self.assertIs(ran.names["execute_pipeline"], runtime.execute_pipeline)
         self.assertIs(old.execute_pipeline, runtime.execute_pipeline)
+
+    def test_old_modules(self) -> None:
+        """What the text asks to be tried, and the call that has no block."""
+        runtime: Any = importlib.import_module("remotemedia.runtime")
+        for name in ("remotemedia_ffi", "remotemedia_runtime"):
+            self.assertEqual(importlib.import_module(name).__version__, runtime.__version__)
+        self.assertRegex(runtime.get_runtime_version(), r"^\d+\.\d+")
 
     def executes(self) -> Any:
         """What blocks use that an earlier block has imported."""

@@ -21,8 +21,9 @@ class VADNode(NativeNode):
     `frame_duration_ms`: length of a frame. `energy_threshold`: RMS level, full scale 1, from which
     a frame is speech; None: what stands out from the noise floor is.
 
-    The next node gets the audio. At the end of a pipeline there are two outputs: `audio`, and
-    `vad`, a dict for each frame: has_speech, speech_probability, is_speech_start, is_speech_end, …
+    The next node gets the audio, as mono. At the end of a pipeline there are two outputs: `audio`,
+    and `vad`, a dict for each frame: has_speech, speech_probability, is_speech_start,
+    is_speech_end, …
     """
 
     ends = _VAD

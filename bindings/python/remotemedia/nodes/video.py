@@ -54,7 +54,7 @@ class VideoResizer(VideoScaler):
 
 
 class VideoFlip(NativeNode):
-    """Pictures turned over: `direction` is "horizontal", "vertical" or "both"."""
+    """Pictures turned over: `direction` is "horizontal" (left and right change) or "vertical"."""
 
     def __init__(
         self, direction: str = "horizontal", *, name: str | None = None, **params: Any
