@@ -47,7 +47,9 @@ class Decoder:
         """A length; what it counts takes at least a byte each."""
         (count,) = U32.unpack(self.take(4))
         if count > len(self._data) - self._at:
-            raise self.failed(f"{count} were to come, and {len(self._data) - self._at} bytes are there")
+            raise self.failed(
+                f"{count} were to come, and {len(self._data) - self._at} bytes are there"
+            )
         return count
 
     def value(self, depth: int) -> Any:

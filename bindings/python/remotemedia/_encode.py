@@ -151,7 +151,9 @@ class Encoder:
             self._array(value.pixels)
         elif kind == "numpy.ndarray":
             self._array(value)
-        elif kind.startswith("numpy.") and hasattr(value, "dtype") and not hasattr(value, "__len__"):
+        elif (
+            kind.startswith("numpy.") and hasattr(value, "dtype") and not hasattr(value, "__len__")
+        ):
             self.put(b"g")
             self._array(_values.numpy().asarray(value))
         elif kind.startswith("numpy.") and type(value).__name__ in ("str_", "bytes_"):

@@ -37,8 +37,10 @@ def _check_time(pts_ns: object) -> None:
 
 def _shown(value: object) -> str:
     """A value in a message, short; not all ints can be printed."""
-    return str(value)[:40] if isinstance(value, (int, float)) and abs(value) < 2**64 else (
-        f"a {type(value).__name__}"
+    return (
+        str(value)[:40]
+        if isinstance(value, (int, float)) and abs(value) < 2**64
+        else (f"a {type(value).__name__}")
     )
 
 

@@ -134,7 +134,11 @@ class _Execution(Pipeline):
 
 def _parts(item: Any, inputs: Sequence[str]) -> list[_values.Item]:
     """An item of the list: what goes into the input, or into each that it names."""
-    if len(inputs) > 1 and isinstance(item, Mapping) and not _values.is_audio_dict(cast("Any", item)):
+    if (
+        len(inputs) > 1
+        and isinstance(item, Mapping)
+        and not _values.is_audio_dict(cast("Any", item))
+    ):
         named = cast("Mapping[str, Any]", item)
         if named and all(key in inputs for key in named):
             return [_values.item(each, port) for port, each in named.items()]

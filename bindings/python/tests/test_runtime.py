@@ -16,7 +16,13 @@ import pytest
 import remotemedia
 from remotemedia import Node, Pipeline, _log, runtime
 from remotemedia._manifest import NativeNode
-from remotemedia.errors import ArgumentError, ConfigurationError, FormatError, ManifestError, PipelineError
+from remotemedia.errors import (
+    ArgumentError,
+    ConfigurationError,
+    FormatError,
+    ManifestError,
+    PipelineError,
+)
 from remotemedia.runtime import (
     audio_dict_to_numpy,
     execute_pipeline,

@@ -272,7 +272,9 @@ def test_a_text_array_with_impossible_characters_is_refused() -> None:
 def test_packets_become_frames_and_values() -> None:
     frame = speech()
     assert same(loads(dumps(frame.packet())), frame)
-    assert same(loads(dumps([Packet("hi"), Packet({"a": 1}), Packet(b"x")])), ["hi", {"a": 1}, b"x"])
+    assert same(
+        loads(dumps([Packet("hi"), Packet({"a": 1}), Packet(b"x")])), ["hi", {"a": 1}, b"x"]
+    )
     assert same(loads(dumps(Packet(np.arange(4.0)))), np.arange(4.0))
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
     picture = VideoFrame(pixels, "bgr24", 40)
