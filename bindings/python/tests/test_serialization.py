@@ -239,7 +239,7 @@ class Colour(enum.IntEnum):
     RED = 1
 
 
-Point = namedtuple("Point", "x y")  # noqa: PYI024
+Point = namedtuple("Point", "x y")
 
 
 def test_what_would_come_back_changed_is_refused_with_its_place() -> None:
