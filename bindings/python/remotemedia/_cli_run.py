@@ -45,7 +45,7 @@ class Runner(Protocol):
 
 def run(file: str, inputs: list[str], outputs: list[str], metrics: str | None, hint: str) -> int:
     """Runs a manifest's file."""
-    pipeline = Pipeline.from_yaml(file, enable_metrics=True, runtime_hint=hint)
+    pipeline: Any = Pipeline.from_yaml(file, enable_metrics=True, runtime_hint=hint)
     runner: Runner = Engine(pipeline) if isinstance(pipeline, Pipeline) else Fallback(pipeline)
     sinks: dict[str, list[Sink]] = {}
     with contextlib.ExitStack() as stack:
@@ -117,7 +117,8 @@ class Engine:
             with contextlib.suppress(PullTimeout):
                 if (packet := pipeline.pull(timeout=_PATIENCE)) is None:
                     raise PipelineError(
-                        f"the inputs {', '.join(feeds)} wait for each other: none has room, and the "
+                        f"the inputs {', '.join(feeds)} wait for each other: none has room, and "
+                        "the "
                         "pipeline needs input"
                     )
                 emit(packet.port or "", packet)

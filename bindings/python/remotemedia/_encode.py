@@ -61,7 +61,8 @@ class Encoder:
 
     def put(self, *parts: bytes | memoryview) -> None:
         """Adds bytes."""
-        self.out += b"".join(parts) if len(parts) > 1 else parts[0]
+        for part in parts:
+            self.out += part
         if len(self.out) > self._max_size:
             raise Refused(f"the value takes more than {self._max_size} bytes")
 
@@ -77,7 +78,7 @@ class Encoder:
 
     def value(self, value: Any, depth: int) -> None:
         """Adds a value."""
-        kind = type(value)
+        kind: Any = cast("Any", type(value))
         if value is None:
             self.put(b"N")
         elif kind is bool:
@@ -113,7 +114,7 @@ class Encoder:
                     self.value(each, depth + 1)
             elif kind is list or kind is tuple:
                 self.put(b"l" if kind is list else b"t", U32.pack(len(value)))
-                for step, each in enumerate(value):
+                for step, each in enumerate(cast("list[Any]", value)):  # noqa: B007
                     self.value(each, depth + 1)
             else:
                 self._set(b"e" if kind is set else b"z", value, depth)
@@ -156,12 +157,12 @@ class Encoder:
         ):
             self.put(b"g")
             self._array(_values.numpy().asarray(value))
-        elif kind.startswith("numpy.") and type(value).__name__ in ("str_", "bytes_"):
+        elif kind.startswith("numpy.") and cast("Any", type(value)).__name__ in ("str_", "bytes_"):
             raise _refused(value, "use .item()")
         elif _is_packet(value):
             self._packet(value, depth)
         elif isinstance(value, (bytearray, memoryview)):
-            raise _refused(value, "use bytes(value)")
+            raise _refused(value, "use bytes(value)")  # pyright: ignore
         elif _values_array(value):
             raise _refused(value, "use numpy.asarray(value)")
         else:
@@ -188,7 +189,8 @@ class Encoder:
         name = str(array.dtype.str)
         if DTYPE.fullmatch(name) is None or array.dtype.names is not None:
             raise Refused(
-                f"an array of {array.dtype} can't be serialized: its elements are bools, numbers of "
+                f"an array of {array.dtype} can't be serialized: its elements are bools, "
+                "numbers of "
                 "up to 8 bytes (complex: 16), times, or texts of a fixed length"
             )
         if array.ndim > MAX_DIMENSIONS:

@@ -22,22 +22,19 @@ def copy_into(packet: Packet, out: Any) -> int:
     frames (or elements of the first size) it was. What does not fit is no copy, and the error has
     it as `packet`."""
     source, target = memoryview(packet), memoryview(out)
-    fits = (
-        source.format == target.format
-        and source.shape[1:] == target.shape[1:]
-        and source.shape[0] <= target.shape[0]
-    )
+    sizes, room = cast("tuple[int, ...]", source.shape), cast("tuple[int, ...]", target.shape)
+    fits = source.format == target.format and sizes[1:] == room[1:] and sizes[:1] <= room[:1]
     if not fits or target.readonly or not target.c_contiguous:
         error = FormatError(
             f"a packet of {packet.dtype} of shape {packet.shape} can't be copied into an array of "
-            f"format {target.format!r} and shape {target.shape}: give a writable, contiguous array "
+            f"format {target.format!r} and shape {room}: give a writable, contiguous array "
             "of its type that is at least as long"
         )
         error.packet = packet
         raise error
     data = source.cast("B") if source.c_contiguous else packet.tobytes()
     target.cast("B")[: source.nbytes] = data
-    return source.shape[0]
+    return sizes[0]
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="[NAME=]PATH",
-        help="file for an input: media, .json, .jsonl or .txt; - for JSON lines from standard input",
+        help="file for an input: media, .json, .jsonl or .txt; - for JSON lines from stdin",
     )
     run.add_argument(
         "-o",
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="[NAME=]PATH",
-        help="file for an output: .wav .flac .pcm .raw (audio), .jsonl .txt (values), .npy (arrays); "
+        help="file for an output: .wav .flac .pcm .raw (audio), .jsonl .txt (values), .npy; "
         "without any, values are printed as JSON lines, and of audio how much there was",
     )
     run.add_argument("--metrics", metavar="PATH", help="write the metrics of the run as JSON")

@@ -65,8 +65,8 @@ class Pipeline(Async):
     def pull_into(
         self, out: Any, port: str | None = None, timeout: float | None = None
     ) -> int | None:
-        """Pulls a packet and copies it into the beginning of an array of its type; how many frames it
-        had. None as for `pull`. Where it does not fit, the FormatError has it as `packet`."""
+        """Pulls a packet and copies it into the beginning of an array of its type; how many frames
+        it had. None as for `pull`. Where it does not fit, the FormatError has it as `packet`."""
         packet = self.pull(port, timeout)
         return None if packet is None else _values.copy_into(packet, out)
 
