@@ -3,15 +3,13 @@
 use crate::array::Array;
 use crate::error::{OrRaise, own, to_json};
 use crate::packet::Packet as PyPacket;
+use crate::{pictures, samples};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString};
-use remotemedia_binding::{DType, Engine, Info, Packet, PixelFormat, SampleFormat};
+use remotemedia_binding::{DType, Engine, Info, Packet};
 use std::ffi::CString;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// The rate of audio where nobody says one, in Hz.
-const ASSUMED_RATE: u32 = 48_000;
 
 /// What a port takes, as far as it decides what an array is.
 #[derive(Clone, Copy, Default)]
@@ -104,7 +102,7 @@ pub(crate) fn packet(
         return numbers(py, data, array, plain, spec, takes, copies);
     }
     if data.hasattr(intern!(py, "tobytes"))? && data.hasattr(intern!(py, "mode"))? {
-        return image(data, spec, copies);
+        return pictures::image(data, spec, copies);
     }
     if data.hasattr(intern!(py, "__fspath__"))? {
         let path: String = data.call_method0(intern!(py, "__fspath__"))?.extract()?;
@@ -138,8 +136,8 @@ fn numbers(
         None => "tensor",
     };
     match kind {
-        "audio" => audio(py, array, spec, takes, copies),
-        "video" => video(py, array, spec, copies),
+        "audio" => samples::audio(py, array, spec, takes, copies),
+        "video" => pictures::video(py, array, spec, copies),
         "tensor" => {
             let (dtype, shape) = (array.dtype(), array.shape().to_vec());
             put(py, array, spec, copies, |bytes| Info::tensor(bytes, dtype, &shape))
@@ -159,190 +157,8 @@ fn numbers(
     }
 }
 
-fn audio(
-    py: Python<'_>,
-    array: Array,
-    spec: &Spec<'_>,
-    takes: Takes,
-    copies: &Copies,
-) -> PyResult<Packet> {
-    let wrong = |why: &str, hint: &str| {
-        own(py, "FormatError", format!("a {} is no audio: {why}; {hint}", array.describe()))
-    };
-    if let Some(name) = spec.sample_format {
-        return pcm(py, array, name, spec, takes, copies);
-    }
-    let sample = match array.dtype() {
-        DType::F32 | DType::F64 => SampleFormat::F32,
-        DType::I16 => SampleFormat::I16,
-        DType::I32 => SampleFormat::I32,
-        DType::U8 => SampleFormat::U8,
-        _ => {
-            let hint =
-                "samples are float32, float64, int16, int32 or uint8: use array.astype('float32')";
-            return Err(wrong("its elements are no samples", hint));
-        }
-    };
-    let channels = match (array.shape(), spec.channels) {
-        ([_], None) => 1,
-        ([samples], Some(n)) if n > 0 && samples.is_multiple_of(n as usize) => n,
-        ([_], Some(n)) => {
-            let why = format!("its length is no multiple of {n} channels");
-            return Err(wrong(&why, "give whole frames"));
-        }
-        (&[first, last], said) => {
-            let channels = if spec.planar { first } else { last };
-            match u32::try_from(channels) {
-                Ok(n) if said.is_none_or(|said| said == n) && (1..=64).contains(&n) => n,
-                _ => {
-                    let why = format!("its size {channels} is taken for the channels");
-                    let hint = match spec.planar {
-                        true => "the shape of planes is (channels, frames)",
-                        false => "the shape is (frames, channels): use array.T",
-                    };
-                    return Err(wrong(&why, hint));
-                }
-            }
-        }
-        _ => {
-            let hint = "give (frames,) or (frames, channels)";
-            return Err(wrong("it has neither one nor two dimensions", hint));
-        }
-    };
-    let rate = rate(spec, takes, copies);
-    if array.dtype() == DType::F64 {
-        if spec.borrow {
-            return Err(wrong(
-                "its elements are narrowed to float32",
-                "so it can't be borrowed: leave out copy=False",
-            ));
-        }
-        copies.narrowed.fetch_add(1, Ordering::Relaxed);
-        let samples = array.narrowed(py);
-        let info = Info::audio(&samples, sample, rate, channels).planar(spec.planar);
-        return made(py, info, spec, copies);
-    }
-    let planar = spec.planar;
-    put(py, array, spec, copies, |bytes| Info::audio(bytes, sample, rate, channels).planar(planar))
-}
-
-fn rate(spec: &Spec<'_>, takes: Takes, copies: &Copies) -> u32 {
-    spec.rate.or(takes.source_rate).unwrap_or_else(|| {
-        copies.assumed_rate.fetch_add(1, Ordering::Relaxed);
-        ASSUMED_RATE
-    })
-}
-
-/// Names of sample formats.
-pub(crate) const SAMPLES: [(&str, SampleFormat); 5] = [
-    ("f32", SampleFormat::F32),
-    ("i16", SampleFormat::I16),
-    ("i24", SampleFormat::I24),
-    ("i32", SampleFormat::I32),
-    ("u8", SampleFormat::U8),
-];
-
-/// Samples that are given as bytes.
-fn pcm(
-    py: Python<'_>,
-    array: Array,
-    name: &str,
-    spec: &Spec<'_>,
-    takes: Takes,
-    copies: &Copies,
-) -> PyResult<Packet> {
-    let wrong = |why: String| own(py, "FormatError", why);
-    let Some((_, sample)) = SAMPLES.iter().find(|(known, _)| *known == name) else {
-        let names = SAMPLES.map(|(name, _)| name).join(", ");
-        return Err(wrong(format!("sample_format {name:?} is none of {names}")));
-    };
-    if array.dtype() != DType::U8 || array.shape().len() != 1 {
-        let what = array.describe();
-        return Err(wrong(format!(
-            "sample_format is for bytes; a {what} says what its samples are"
-        )));
-    }
-    let channels = spec.channels.unwrap_or(1);
-    let frame = sample.bytes().saturating_mul(channels as usize);
-    if frame == 0 || !array.len().is_multiple_of(frame) {
-        let bytes = array.len();
-        return Err(wrong(format!(
-            "{bytes} bytes are no whole frames of {channels} channels of {name}"
-        )));
-    }
-    let (sample, planar, rate) = (*sample, spec.planar, rate(spec, takes, copies));
-    put(py, array, spec, copies, |bytes| Info::audio(bytes, sample, rate, channels).planar(planar))
-}
-
-/// Names of pixel formats, and the last size of their arrays; 0: two dimensions.
-pub(crate) const PIXELS: [(&str, PixelFormat, usize); 7] = [
-    ("rgb24", PixelFormat::Rgb24, 3),
-    ("bgr24", PixelFormat::Bgr24, 3),
-    ("rgba", PixelFormat::Rgba, 4),
-    ("bgra", PixelFormat::Bgra, 4),
-    ("gray8", PixelFormat::Gray8, 0),
-    ("i420", PixelFormat::I420, 0),
-    ("nv12", PixelFormat::Nv12, 0),
-];
-
-fn video(py: Python<'_>, array: Array, spec: &Spec<'_>, copies: &Copies) -> PyResult<Packet> {
-    let wrong = |hint: &str| {
-        own(py, "FormatError", format!("a {} is no picture: {hint}", array.describe()))
-    };
-    if array.dtype() != DType::U8 {
-        return Err(wrong("pictures are uint8"));
-    }
-    let name = match (spec.pixel_format, array.shape()) {
-        (Some(name), _) => name,
-        (None, [_, _]) => "gray8",
-        (None, [_, _, 3]) => "rgb24",
-        (None, [_, _, 4]) => "rgba",
-        _ => {
-            return Err(wrong(
-                "its shape is (height, width), (height, width, 3) or (height, width, 4)",
-            ));
-        }
-    };
-    let Some((_, format, last)) = PIXELS.iter().find(|(known, ..)| *known == name) else {
-        let names = PIXELS.map(|(name, ..)| name).join(", ");
-        return Err(wrong(&format!("pixel_format {name:?} is none of {names}")));
-    };
-    let planes = matches!(format, PixelFormat::I420 | PixelFormat::Nv12);
-    let (height, width) = match *array.shape() {
-        [rows, width] if planes && rows % 3 == 0 => (rows / 3 * 2, width),
-        [height, width] if !planes && *last == 0 => (height, width),
-        [height, width, channels] if channels == *last => (height, width),
-        _ => {
-            let shape = if planes { "(3/2 height, width)" } else { "(height, width, channels)" };
-            return Err(wrong(&format!("for {name} its shape is {shape}")));
-        }
-    };
-    let (width, height) = (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0));
-    put(py, array, spec, copies, |bytes| Info::video(bytes, *format, width, height))
-}
-
-/// A picture as PIL has it.
-fn image(data: &Bound<'_, PyAny>, spec: &Spec<'_>, copies: &Copies) -> PyResult<Packet> {
-    let py = data.py();
-    let mode: String = data.getattr(intern!(py, "mode"))?.extract()?;
-    let (width, height): (u32, u32) = data.getattr(intern!(py, "size"))?.extract()?;
-    let format = match mode.as_str() {
-        "RGB" => PixelFormat::Rgb24,
-        "RGBA" => PixelFormat::Rgba,
-        "L" => PixelFormat::Gray8,
-        _ => {
-            let message =
-                format!("an image of mode {mode:?} is not taken: use image.convert('RGB')");
-            return Err(own(py, "FormatError", message));
-        }
-    };
-    let bytes = data.call_method0(intern!(py, "tobytes"))?;
-    let bytes = bytes.cast::<PyBytes>()?;
-    made(py, Info::video(bytes.as_bytes(), format, width, height), spec, copies)
-}
-
 /// Makes a packet of an array: over its memory, or of a copy.
-fn put(
+pub(crate) fn put(
     py: Python<'_>,
     array: Array,
     spec: &Spec<'_>,
@@ -376,7 +192,7 @@ fn put(
 }
 
 /// Makes a packet of a copy.
-fn made(py: Python<'_>, info: Info<'_>, spec: &Spec<'_>, copies: &Copies) -> PyResult<Packet> {
+pub(crate) fn made(py: Python<'_>, info: Info<'_>, spec: &Spec<'_>, copies: &Copies) -> PyResult<Packet> {
     copies.copied(info.size());
     Packet::new(&spec.apply(info)).or_raise(py)
 }

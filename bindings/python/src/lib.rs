@@ -14,8 +14,10 @@ mod interpreter;
 mod job;
 mod keep;
 mod packet;
+mod pictures;
 mod pipeline;
 mod running;
+mod samples;
 mod table;
 mod wait;
 

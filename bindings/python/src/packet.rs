@@ -3,7 +3,8 @@
 use crate::dlpack;
 use crate::error::{OrRaise, from_json};
 use crate::export::{self, Layout};
-use crate::input::{self, Copies, PIXELS, Spec, Takes};
+use crate::input::{self, Copies, Spec, Takes};
+use crate::pictures::PIXELS;
 use crate::{array, keep};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
