@@ -303,6 +303,29 @@ fn media_capabilities_narrow_what_flows() {
 }
 
 #[test]
+fn an_output_that_gives_what_comes_in_is_narrowed_at_the_input() {
+    let constraint = json!({"type": "audio", "sample_rate": 44100, "channels": 2});
+    let manifest = json!({
+        "version": "v1",
+        "nodes": [
+            {"id": "p", "node_type": "PassThrough",
+             "media_capabilities": {"outputs": {"out": constraint}}},
+            // Its rate is its own: what comes in may have another.
+            {"id": "r", "node_type": "AudioResample", "params": {"target_rate": 44100},
+             "media_capabilities": {"outputs": {"out": constraint}}},
+        ],
+    });
+    let graph = resolve_in(&builtin(), manifest);
+    let input = |id: &str| {
+        let node = graph.nodes.iter().find(|n| n.id == id).unwrap();
+        node.ports.inputs[0].caps.to_string()
+    };
+    assert_eq!(input("p"), "audio (44100 Hz, 2 ch)");
+    assert_eq!(input("r"), "audio (f32, 2 ch, interleaved)");
+    assert_eq!(ids(&graph), ["p.in~adapter", "p", "r.in~adapter", "r"]);
+}
+
+#[test]
 fn what_keeps_a_graph_from_being_determinate_is_said() {
     let graph = resolve(json!({
         "version": "v1",

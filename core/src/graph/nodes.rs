@@ -4,7 +4,7 @@ use super::{GraphNode, failure};
 use crate::error::detail;
 use crate::manifest::read::{Narrow, NodeSpec};
 use crate::manifest::{Problems, check_params, error, excerpt, nearest};
-use crate::node::caps::{AudioCaps, Kinds, Numbers, Samples};
+use crate::node::caps::{AudioCaps, Caps, Kinds, Numbers, Samples};
 use crate::node::{Join, Lookup, NodeType, Port, Ports, Registry};
 use crate::packet::{Kind, SampleFormat};
 use serde_json::{Map, Value as Json};
@@ -160,10 +160,10 @@ fn find<'a>(
 }
 
 /// Narrows a port to what `media_capabilities` say.
-fn narrow(ports: &mut Ports, constraint: &Narrow<'_>, node: &str, problems: &mut Problems) {
+fn narrow(all: &mut Ports, constraint: &Narrow<'_>, node: &str, problems: &mut Problems) {
     let (ports, side) = match constraint.input {
-        true => (&mut ports.inputs, "input"),
-        false => (&mut ports.outputs, "output"),
+        true => (&mut all.inputs, "input"),
+        false => (&mut all.outputs, "output"),
     };
     // The earlier SDK called every port so.
     let default = constraint.port == "default" && ports.iter().all(|p| p.name != "default");
@@ -184,24 +184,47 @@ fn narrow(ports: &mut Ports, constraint: &Narrow<'_>, node: &str, problems: &mut
         // A kind that is missing or unknown has been reported.
         None => return,
     };
-    let wanted = audio(constraint);
-    let met = match port.caps.kinds.meet(kinds) {
-        none if none.is_empty() => Err("kind"),
-        both => port.caps.audio.meet(&wanted).map(|audio| (both, audio)),
-    };
-    match met {
-        Ok((kinds, audio)) => {
-            port.caps.kinds = kinds;
-            port.caps.audio = audio;
+    let wanted = Caps { kinds, audio: audio(constraint) };
+    // What an output has of the input comes in so: there an adapter can still make it.
+    let inherited = (!constraint.input && port.like_input).then(|| inherited(&port.caps, &wanted));
+    let mut meet = |port: &mut Port, wanted: &Caps| {
+        let met = match port.caps.kinds.meet(wanted.kinds) {
+            none if none.is_empty() => Err("kind"),
+            both => port.caps.audio.meet(&wanted.audio).map(|audio| (both, audio)),
+        };
+        match met {
+            Ok((kinds, audio)) => port.caps = Caps { kinds, audio },
+            Err(field) => problems.add(
+                error(
+                    detail::MANIFEST_MEDIA_MISMATCH,
+                    &constraint.pointer,
+                    format!("'{node}.{}' never has such packets: the {field} differs", port.name),
+                )
+                .expected(format!("within {}", port.caps)),
+            ),
         }
-        Err(field) => problems.add(
-            error(
-                detail::MANIFEST_MEDIA_MISMATCH,
-                &constraint.pointer,
-                format!("'{node}.{}' never has such packets: the {field} differs", port.name),
-            )
-            .expected(format!("within {}", port.caps)),
-        ),
+    };
+    meet(port, &wanted);
+    if let (Some(wanted), Some(input)) = (inherited, all.inputs.first_mut()) {
+        meet(input, &wanted);
+    }
+}
+
+/// What the input must bring for an output to give what is wanted, where it gives what comes in.
+fn inherited(own: &Caps, wanted: &Caps) -> Caps {
+    let open = |own: &Numbers, wanted: &Numbers| match own {
+        Numbers::Any => wanted.clone(),
+        _ => Numbers::Any,
+    };
+    let (any_kind, any_sample) = (own.kinds == Kinds::ANY, own.audio.samples == Samples::ANY);
+    Caps {
+        kinds: if any_kind { wanted.kinds } else { Kinds::ANY },
+        audio: AudioCaps {
+            rates: open(&own.audio.rates, &wanted.audio.rates),
+            channels: open(&own.audio.channels, &wanted.audio.channels),
+            samples: if any_sample { wanted.audio.samples } else { Samples::ANY },
+            planar: None,
+        },
     }
 }
 
