@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from . import _values
 from ._native import Packet
@@ -20,7 +20,8 @@ WRITTEN = (".wav", ".flac", ".pcm", ".raw", ".jsonl", ".txt")
 
 
 def assign(what: str, names: Iterable[str], given: list[str]) -> list[tuple[str, str]]:
-    """`[NAME=]PATH` arguments as (name, path). Usage: no such name, or none where there are several."""
+    """`[NAME=]PATH` arguments as (name, path). Usage: no such name, or none where there are
+    several."""
     known = list(names)
     made: list[tuple[str, str]] = []
     for each in given:
@@ -42,7 +43,8 @@ def _listed(what: str, names: list[str]) -> str:
 
 
 def read(path: str, takes: str) -> Iterator[Packet]:
-    """The packets of a file, one after the other. `takes`: what the input takes, e.g. `text | json`.
+    """The packets of a file, one after the other. `takes`: what the input takes, e.g. `text |
+    json`.
 
     Media files are read by the engine's MediaReader, packet by packet.
     """
@@ -91,8 +93,8 @@ def _document(path: str, kinds: set[str]) -> Iterator[Packet]:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise FormatError(f"{path}: this is no JSON: {error}") from None
-    values = value if isinstance(value, list) else [value]
-    for number, each in enumerate(values):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
+    for number, each in enumerate(values):
         yield _packet(f"{path}: item {number}", each, kinds)
 
 
@@ -106,7 +108,8 @@ def _packet(where: str, value: Any, kinds: set[str]) -> Packet:
     try:
         if _values.is_audio_dict(value):
             item = _values.item(value)
-            return Packet(item.data, **{"rate": 48_000, **item.options})
+            rate = int(item.options.get("rate", 48_000))
+            return Packet(item.data, kind="audio", rate=rate)
         if isinstance(value, str) and kinds & {"text", "any"}:
             return Packet(value, kind="text")
         return Packet(value, kind="json")

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from . import _fallback, _values
 from ._cli_files import Printed, Sink, assign, read, sink
@@ -46,7 +46,8 @@ class Runner(Protocol):
 def run(file: str, inputs: list[str], outputs: list[str], metrics: str | None, hint: str) -> int:
     """Runs a manifest's file."""
     pipeline = Pipeline.from_yaml(file, enable_metrics=True, runtime_hint=hint)
-    runner: Runner = Engine(pipeline) if isinstance(pipeline, Pipeline) else Fallback(pipeline)
+    is_fallback = isinstance(cast("Any", pipeline), _fallback.FallbackPipeline)
+    runner: Runner = Fallback(pipeline) if is_fallback else Engine(pipeline)
     sinks: dict[str, list[Sink]] = {}
     with contextlib.ExitStack() as stack:
         stack.callback(runner.stop)
@@ -117,8 +118,8 @@ class Engine:
             with contextlib.suppress(PullTimeout):
                 if (packet := pipeline.pull(timeout=_PATIENCE)) is None:
                     raise PipelineError(
-                        f"the inputs {', '.join(feeds)} wait for each other: none has room, and the "
-                        "pipeline needs input"
+                        f"the inputs {', '.join(feeds)} wait for each other: none has room, and "
+                        "the pipeline needs input"
                     )
                 emit(packet.port or "", packet)
         for packet in pipeline:

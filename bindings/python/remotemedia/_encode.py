@@ -59,9 +59,9 @@ class Encoder:
         self.out = bytearray(MAGIC)
         self._max_size = max_size
 
-    def put(self, *parts: bytes | memoryview) -> None:
+    def put(self, *parts: bytes) -> None:
         """Adds bytes."""
-        self.out += b"".join(parts) if len(parts) > 1 else parts[0]
+        self.out += b"".join(parts)
         if len(self.out) > self._max_size:
             raise Refused(f"the value takes more than {self._max_size} bytes")
 
@@ -108,12 +108,14 @@ class Encoder:
         try:
             if kind is dict:
                 self.put(b"d", U32.pack(len(value)))
-                for step, each in value.items():
-                    self.value(step, depth + 1)
+                for key, each in value.items():
+                    step = key
+                    self.value(key, depth + 1)
                     self.value(each, depth + 1)
             elif kind is list or kind is tuple:
                 self.put(b"l" if kind is list else b"t", U32.pack(len(value)))
-                for step, each in enumerate(value):
+                for n, each in enumerate(value):
+                    step = n
                     self.value(each, depth + 1)
             else:
                 self._set(b"e" if kind is set else b"z", value, depth)
@@ -188,8 +190,8 @@ class Encoder:
         name = str(array.dtype.str)
         if DTYPE.fullmatch(name) is None or array.dtype.names is not None:
             raise Refused(
-                f"an array of {array.dtype} can't be serialized: its elements are bools, numbers of "
-                "up to 8 bytes (complex: 16), times, or texts of a fixed length"
+                f"an array of {array.dtype} can't be serialized: its elements are bools, numbers "
+                "of up to 8 bytes (complex: 16), times, or texts of a fixed length"
             )
         if array.ndim > MAX_DIMENSIONS:
             raise Refused(f"an array has {array.ndim} dimensions; {MAX_DIMENSIONS} go")

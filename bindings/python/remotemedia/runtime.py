@@ -7,10 +7,10 @@
 A manifest is JSON (or YAML) text, a file's path, a dict, a Pipeline that is not open, or a list of
 nodes, which is a chain: `remotemedia.Node` objects, functions, and dicts `{"node_type", "params"}`.
 
-All inputs are processed and all outputs returned: None where nothing came, the value where one came,
-else the list; a dict by name where the pipeline has several outputs. Audio that follows on each other
-is one array; where audio came in as dicts it goes out as dicts. With metrics the result is
-`{"outputs": …, "metrics": <JSON text>}`; times in them are as their names say.
+All inputs are processed and all outputs returned: None where nothing came, the value where one
+came, else the list; a dict by name where the pipeline has several outputs. Audio that follows on
+each other is one array; where audio came in as dicts it goes out as dicts. With metrics the result
+is `{"outputs": …, "metrics": <JSON text>}`; times in them are as their names say.
 
 Errors are those of the engine (`remotemedia.errors`); a manifest that can't run is a ManifestError,
 which is a ValueError.
@@ -168,8 +168,8 @@ def _source(manifest: Any) -> _manifest.Source:
     if isinstance(manifest, (list, tuple)):
         return _chain(cast("Sequence[Any]", manifest))
     raise TypeError(
-        f"a {type(manifest).__name__} is no manifest: give JSON text, a dict, a Pipeline, or a list "
-        "of nodes"
+        f"a {type(manifest).__name__} is no manifest: give JSON text, a dict, a Pipeline, or a "
+        "list of nodes"
     )
 
 

@@ -3,11 +3,12 @@
     data = remotemedia.serialization.dumps({"audio": AudioFrame(samples, 16_000), "n": 3})
     value = remotemedia.serialization.loads(data)
 
-`dumps` takes None, bool, int of any size, float (with NaN and infinities), str, bytes, datetime (naive
-or with a fixed offset), list, tuple, dict, set, frozenset, NumPy arrays and numbers, `AudioFrame`,
-`VideoFrame`, and packets, which become frames or values. Everything comes back with its type, bit by
-bit; arrays with type, byte order, shape and C or Fortran order, writable. What else there is, also
-subclasses of these, is refused rather than changed. No code is ever run by `loads`.
+`dumps` takes None, bool, int of any size, float (with NaN and infinities), str, bytes, datetime
+(naive or with a fixed offset), list, tuple, dict, set, frozenset, NumPy arrays and numbers,
+`AudioFrame`, `VideoFrame`, and packets, which become frames or values. Everything comes back with
+its type, bit by bit; arrays with type, byte order, shape and C or Fortran order, writable. What
+else there is, also subclasses of these, is refused rather than changed. No code is ever run by
+`loads`.
 
 The form, version 1; numbers are little-endian:
 
@@ -22,16 +23,16 @@ The form, version 1; numbers are little-endian:
 | `l` / `t` u32 n, n values | list / tuple |
 | `d` u32 n, n times key and value | dict, in its order |
 | `e` / `z` u32 n, n values | set / frozenset, in the order of their bytes |
-| `a` u8 n, n bytes, u8 f, u8 d, d times i64, data | array: NumPy's type (`<f4`), Fortran order or not, |
-| | shape, elements |
+| `a` u8 n, n bytes, u8 f, u8 d, d times i64, data | array: NumPy's type (`<f4`), Fortran order |
+| | or not, shape, elements |
 | `g`, an array without dimensions | NumPy number |
 | `A` u32 rate, int or None, an array | AudioFrame: its pts_ns, its samples |
 | `V` u8 n, int or None, an array | VideoFrame: format n of rgb24 bgr24 rgba bgra gray8 i420 nv12 |
 
 Values are at most 100 deep, 1 GiB long (`max_size`), arrays have at most 32 dimensions. Lengths are
-checked against the bytes that are there before anything is made: what `loads` takes is a small multiple
-of what it is given. It does not defend against dicts whose int keys were chosen to collide: who takes
-megabytes from strangers gives a smaller `max_size`.
+checked against the bytes that are there before anything is made: what `loads` takes is a small
+multiple of what it is given. It does not defend against dicts whose int keys were chosen to
+collide: who takes megabytes from strangers gives a smaller `max_size`.
 
 `JSONSerializer` and `PickleSerializer` are for those who need these forms.
 """
@@ -102,10 +103,11 @@ class Serializer(Protocol):
 
 
 class JSONSerializer:
-    """Values as JSON in UTF-8: None, bool, int, finite float, str, list, dict with str keys, and frames.
+    """Values as JSON in UTF-8: None, bool, int, finite float, str, list, dict with str keys, and
+    frames.
 
-    A tuple becomes a list. An AudioFrame becomes an audio dict with its "format", which comes back as
-    an AudioFrame, a VideoFrame its JSON, too; audio dicts without "format" stay dicts.
+    A tuple becomes a list. An AudioFrame becomes an audio dict with its "format", which comes back
+    as an AudioFrame, a VideoFrame its JSON, too; audio dicts without "format" stay dicts.
     """
 
     def serialize(self, value: Any) -> bytes:
@@ -159,10 +161,10 @@ def _no_constant(name: str) -> Any:
 class PickleSerializer:
     """Values as pickles, for classes that are listed: `PickleSerializer(allow=[Point, np.ndarray])`.
 
-    Without `allow` there are only None, bool, int, float, str, bytes, bytearray, list, tuple, dict, set
-    and frozenset. Anything else is refused, on both ways. An allowed class is called with what the
-    pickle says, so allow only classes for which that is harmless, and read only pickles of people
-    who may use up memory: for others there is `loads`.
+    Without `allow` there are only None, bool, int, float, str, bytes, bytearray, list, tuple, dict,
+    set and frozenset. Anything else is refused, on both ways. An allowed class is called with what
+    the pickle says, so allow only classes for which that is harmless, and read only pickles of
+    people who may use up memory: for others there is `loads`.
     """
 
     def __init__(self, allow: Iterable[type] = ()) -> None:
