@@ -46,8 +46,9 @@ class Runner(Protocol):
 def run(file: str, inputs: list[str], outputs: list[str], metrics: str | None, hint: str) -> int:
     """Runs a manifest's file."""
     pipeline = Pipeline.from_yaml(file, enable_metrics=True, runtime_hint=hint)
-    is_fallback = isinstance(cast("Any", pipeline), _fallback.FallbackPipeline)
-    runner: Runner = Fallback(pipeline) if is_fallback else Engine(pipeline)
+    made = cast("Any", pipeline)
+    is_fallback = isinstance(made, _fallback.FallbackPipeline)
+    runner: Runner = Fallback(made) if is_fallback else Engine(pipeline)
     sinks: dict[str, list[Sink]] = {}
     with contextlib.ExitStack() as stack:
         stack.callback(runner.stop)

@@ -77,7 +77,7 @@ class Encoder:
 
     def value(self, value: Any, depth: int) -> None:
         """Adds a value."""
-        kind = type(value)
+        kind = cast("type[Any]", type(value))
         if value is None:
             self.put(b"N")
         elif kind is bool:
@@ -162,7 +162,7 @@ class Encoder:
             raise _refused(value, "use .item()")
         elif _is_packet(value):
             self._packet(value, depth)
-        elif isinstance(value, (bytearray, memoryview)):
+        elif kind in ("bytearray", "memoryview"):
             raise _refused(value, "use bytes(value)")
         elif _values_array(value):
             raise _refused(value, "use numpy.asarray(value)")

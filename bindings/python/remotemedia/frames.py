@@ -169,7 +169,11 @@ class VideoFrame:
         shape: tuple[int, ...] = getattr(self.pixels, "shape", ())
         planes = self.pixel_format in ("i420", "nv12")
         fits = len(shape) == 3 and shape[2] == last if last else len(shape) == 2
-        if str(dtype) != "uint8" or not fits or (planes and (shape[0] % 3 or shape[1] % 2)):
+        if (
+            str(dtype) != "uint8"
+            or not fits
+            or (planes and any(size % by for size, by in zip(shape, (3, 2), strict=True)))
+        ):
             wanted = f"(height, width, {last})" if last else "(height, width)"
             wanted = "(3/2 height, width), both even" if planes else wanted
             raise FormatError(

@@ -159,12 +159,13 @@ def _no_constant(name: str) -> Any:
 
 
 class PickleSerializer:
-    """Values as pickles, for classes that are listed: `PickleSerializer(allow=[Point, np.ndarray])`.
+    """Values as pickles, for classes that are listed: `PickleSerializer(allow=[Point])`.
 
     Without `allow` there are only None, bool, int, float, str, bytes, bytearray, list, tuple, dict,
     set and frozenset. Anything else is refused, on both ways. An allowed class is called with what
     the pickle says, so allow only classes for which that is harmless, and read only pickles of
-    people who may use up memory: for others there is `loads`.
+    people who may use up memory: for others there is `loads`. `np.ndarray` in `allow` is for arrays
+    of numbers.
     """
 
     def __init__(self, allow: Iterable[type] = ()) -> None:
