@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import _values
 from .errors import FormatError, SerializationError
@@ -166,14 +166,10 @@ class VideoFrame:
         if last is None:
             raise FormatError(f"the pixel format is none of {', '.join(PIXELS)}")
         dtype = getattr(self.pixels, "dtype", None)
-        shape: tuple[int, ...] = getattr(self.pixels, "shape", ())
+        shape = cast("tuple[int, ...]", getattr(self.pixels, "shape", ()))
         planes = self.pixel_format in ("i420", "nv12")
         fits = len(shape) == 3 and shape[2] == last if last else len(shape) == 2
-        if (
-            str(dtype) != "uint8"
-            or not fits
-            or (planes and any(size % by for size, by in zip(shape, (3, 2), strict=True)))
-        ):
+        if str(dtype) != "uint8" or not fits or (planes and (shape[0] % 3 or shape[1] % 2)):
             wanted = f"(height, width, {last})" if last else "(height, width)"
             wanted = "(3/2 height, width), both even" if planes else wanted
             raise FormatError(

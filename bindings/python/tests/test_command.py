@@ -77,8 +77,10 @@ def test_info_tells_versions() -> None:
 
 def test_nodes_are_listed_by_category_and_shown_one_by_one() -> None:
     listed = good("nodes")
-    for kind in remotemedia.node_types():
-        assert f"  {kind['node_type'].removeprefix('rmedia/')} " in listed
+    # Other tests register types in this process; the command's has the engine's.
+    names = [kind["node_type"] for kind in remotemedia.node_types()]
+    for name in (name for name in names if name.startswith("rmedia/")):
+        assert f"  {name.removeprefix('rmedia/')} " in listed
     assert listed.startswith("audio\n")
     page = good("nodes", "AudioResample")
     assert "target_rate  " in page and "Inputs\n  in  audio" in page and "in Hz" in page
