@@ -413,7 +413,9 @@ def test_events_reach_a_log_that_is_configured() -> None:
     before = _log.LOG.handlers[:], _log.LOG.level
     try:
         assert not _log.configure({}, stream)
-        assert _log.configure({"RUST_LOG": "remotemedia=debug,x=1"}, stream)
+        for _ in range(2):
+            assert _log.configure({"RUST_LOG": "remotemedia=debug,x=1"}, stream)
+        assert len(_log.LOG.handlers) == len(before[0]) + 1, "asked twice, told once"
         with Pipeline(json.loads(CALCULATOR)) as pipeline:
             pipeline.push(1)
     finally:
