@@ -93,7 +93,7 @@ def _document(path: str, kinds: set[str]) -> Iterator[Packet]:
         value = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise FormatError(f"{path}: this is no JSON: {error}") from None
-    values = cast("list[Any]", value if isinstance(value, list) else [value])
+    values = cast("list[Any]", value) if isinstance(value, list) else [value]
     for number, each in enumerate(values):
         yield _packet(f"{path}: item {number}", each, kinds)
 
@@ -108,8 +108,8 @@ def _packet(where: str, value: Any, kinds: set[str]) -> Packet:
     try:
         if _values.is_audio_dict(value):
             item = _values.item(value)
-            options: dict[str, Any] = {"rate": 48_000, **item.options}
-            return Packet(item.data, **options)
+            rate = int(item.options.get("rate", 48_000))
+            return Packet(item.data, kind="audio", rate=rate)
         if isinstance(value, str) and kinds & {"text", "any"}:
             return Packet(value, kind="text")
         return Packet(value, kind="json")

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from . import _fallback, _values
 from ._cli_files import Printed, Sink, assign, read, sink
@@ -45,8 +45,10 @@ class Runner(Protocol):
 
 def run(file: str, inputs: list[str], outputs: list[str], metrics: str | None, hint: str) -> int:
     """Runs a manifest's file."""
-    pipeline: Any = Pipeline.from_yaml(file, enable_metrics=True, runtime_hint=hint)
-    runner: Runner = Engine(pipeline) if isinstance(pipeline, Pipeline) else Fallback(pipeline)
+    pipeline = Pipeline.from_yaml(file, enable_metrics=True, runtime_hint=hint)
+    made = cast("Any", pipeline)
+    is_fallback = isinstance(made, _fallback.FallbackPipeline)
+    runner: Runner = Fallback(made) if is_fallback else Engine(pipeline)
     sinks: dict[str, list[Sink]] = {}
     with contextlib.ExitStack() as stack:
         stack.callback(runner.stop)
@@ -118,8 +120,7 @@ class Engine:
                 if (packet := pipeline.pull(timeout=_PATIENCE)) is None:
                     raise PipelineError(
                         f"the inputs {', '.join(feeds)} wait for each other: none has room, and "
-                        "the "
-                        "pipeline needs input"
+                        "the pipeline needs input"
                     )
                 emit(packet.port or "", packet)
         for packet in pipeline:

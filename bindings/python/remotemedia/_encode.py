@@ -59,10 +59,9 @@ class Encoder:
         self.out = bytearray(MAGIC)
         self._max_size = max_size
 
-    def put(self, *parts: bytes | memoryview) -> None:
+    def put(self, *parts: bytes) -> None:
         """Adds bytes."""
-        for part in parts:
-            self.out += part
+        self.out += b"".join(parts)
         if len(self.out) > self._max_size:
             raise Refused(f"the value takes more than {self._max_size} bytes")
 
@@ -78,7 +77,7 @@ class Encoder:
 
     def value(self, value: Any, depth: int) -> None:
         """Adds a value."""
-        kind: Any = cast("Any", type(value))
+        kind = cast("type[Any]", type(value))
         if value is None:
             self.put(b"N")
         elif kind is bool:
@@ -109,12 +108,14 @@ class Encoder:
         try:
             if kind is dict:
                 self.put(b"d", U32.pack(len(value)))
-                for step, each in value.items():
-                    self.value(step, depth + 1)
+                for key, each in value.items():
+                    step = key
+                    self.value(key, depth + 1)
                     self.value(each, depth + 1)
             elif kind is list or kind is tuple:
                 self.put(b"l" if kind is list else b"t", U32.pack(len(value)))
-                for step, each in enumerate(cast("list[Any]", value)):  # noqa: B007
+                for n, each in enumerate(value):
+                    step = n
                     self.value(each, depth + 1)
             else:
                 self._set(b"e" if kind is set else b"z", value, depth)
@@ -161,8 +162,8 @@ class Encoder:
             raise _refused(value, "use .item()")
         elif _is_packet(value):
             self._packet(value, depth)
-        elif isinstance(value, (bytearray, memoryview)):
-            raise _refused(value, "use bytes(value)")  # pyright: ignore
+        elif kind in ("bytearray", "memoryview"):
+            raise _refused(value, "use bytes(value)")
         elif _values_array(value):
             raise _refused(value, "use numpy.asarray(value)")
         else:
@@ -189,9 +190,8 @@ class Encoder:
         name = str(array.dtype.str)
         if DTYPE.fullmatch(name) is None or array.dtype.names is not None:
             raise Refused(
-                f"an array of {array.dtype} can't be serialized: its elements are bools, "
-                "numbers of "
-                "up to 8 bytes (complex: 16), times, or texts of a fixed length"
+                f"an array of {array.dtype} can't be serialized: its elements are bools, numbers "
+                "of up to 8 bytes (complex: 16), times, or texts of a fixed length"
             )
         if array.ndim > MAX_DIMENSIONS:
             raise Refused(f"an array has {array.ndim} dimensions; {MAX_DIMENSIONS} go")

@@ -35,6 +35,7 @@ LEVELS = {
     "trace": TRACE,
 }
 VARIABLES = ("REMOTEMEDIA_LOG", "RUST_LOG")
+_HANDLER = "remotemedia.environment"
 #: Names under which earlier versions logged.
 _EARLIER = ("remotemedia_ffi", "remotemedia_runtime", "remotemedia_runtime_core")
 
@@ -107,7 +108,11 @@ def configure(environment: Mapping[str, str] = os.environ, stream: TextIO | None
         return False
     for logger, level in directives(environment[name], name == "REMOTEMEDIA_LOG").items():
         logging.getLogger(logger).setLevel(level)
+    # Asked again, it takes the place of the one before.
+    for before in [handler for handler in LOG.handlers if handler.name == _HANDLER]:
+        LOG.removeHandler(before)
     handler = logging.StreamHandler(stream or sys.stderr)
+    handler.set_name(_HANDLER)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     LOG.addHandler(handler)
     return True

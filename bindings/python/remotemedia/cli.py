@@ -115,7 +115,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="[NAME=]PATH",
-        help="file for an input: media, .json, .jsonl or .txt; - for JSON lines from stdin",
+        help="file for an input: media, .json, .jsonl or .txt; - for JSON lines from standard "
+        "input",
     )
     run.add_argument(
         "-o",
@@ -123,8 +124,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="[NAME=]PATH",
-        help="file for an output: .wav .flac .pcm .raw (audio), .jsonl .txt (values), .npy; "
-        "without any, values are printed as JSON lines, and of audio how much there was",
+        help="file for an output: .wav .flac .pcm .raw (audio), .jsonl .txt (values), .npy "
+        "(arrays); without any, values are printed as JSON lines, and of audio how much there was",
     )
     run.add_argument("--metrics", metavar="PATH", help="write the metrics of the run as JSON")
     run.add_argument(

@@ -106,8 +106,8 @@ class AudioFrame:
 
     def to_json(self) -> dict[str, Any]:
         """`{"type": "audio", "samples": […], "sample_rate", "channels", "format", "pts_ns"}`,
-        samples
-        interleaved: an audio dict of pipelines, with the samples' format (f32, i16, i32, u8)."""
+        samples interleaved: an audio dict of pipelines, with the samples' format (f32, i16, i32,
+        u8)."""
         form = next(form for form, name in FORMATS.items() if name == str(self.samples.dtype))
         return {
             "type": "audio",
@@ -165,8 +165,8 @@ class VideoFrame:
         last = PIXELS.get(self.pixel_format) if type(self.pixel_format) is str else None
         if last is None:
             raise FormatError(f"the pixel format is none of {', '.join(PIXELS)}")
-        dtype, shape = getattr(self.pixels, "dtype", None), getattr(self.pixels, "shape", None)
-        shape = cast("tuple[int, ...]", shape or ())
+        dtype = getattr(self.pixels, "dtype", None)
+        shape = cast("tuple[int, ...]", getattr(self.pixels, "shape", ()))
         planes = self.pixel_format in ("i420", "nv12")
         fits = len(shape) == 3 and shape[2] == last if last else len(shape) == 2
         if str(dtype) != "uint8" or not fits or (planes and (shape[0] % 3 or shape[1] % 2)):
@@ -200,8 +200,8 @@ class VideoFrame:
         """A packet of it."""
         from ._native import Packet
 
-        form, pts_ns = self.pixel_format, self.pts_ns
-        return Packet(self.pixels, kind="video", pixel_format=form, pts_ns=pts_ns)
+        form, time = self.pixel_format, self.pts_ns
+        return Packet(self.pixels, kind="video", pixel_format=form, pts_ns=time)
 
     def to_json(self) -> dict[str, Any]:
         """`{"type": "video", "pixels": base64 of the rows, "width", "height", "pixel_format",

@@ -154,6 +154,7 @@ class Pipeline(Async):
             self.end()
             while (packet := await self._pull_async(None, None)) is not None:
                 results.add(packet)
+                await self._loop_here().sleep(0)
             return results.value()
         finally:
             if self._held and self.ended:
@@ -172,6 +173,8 @@ class Pipeline(Async):
                 results.add(taken)
             elif reason != "full":
                 await self._wait(None)
+        # Where nothing has to be waited for, other tasks have their turn, too.
+        await self._loop_here().sleep(0)
 
     def _twin(self) -> Any:
         """The same in the NumPy fallback."""

@@ -23,7 +23,7 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, cast
 
-from . import _loop, _manifest, _values
+from . import _manifest, _values
 from ._async import Async
 from ._native import __version__ as __version__
 from ._node import registered
@@ -119,8 +119,8 @@ class _Execution(Pipeline):
         return _values.Results(self.outputs, self._dicts)
 
     async def over(self, items: list[Any]) -> AsyncIterator[_values.Item]:
-        """What to push for each item. Other tasks of the loop run in between."""
-        inputs, loop = self.inputs, _loop.current()
+        """What to push for each item."""
+        inputs = self.inputs
         if not inputs:
             raise ArgumentError(
                 "the pipeline has no input that could take input_data: it reads by itself; call "
@@ -129,7 +129,6 @@ class _Execution(Pipeline):
         for each in items:
             for item in _parts(each, inputs):
                 yield item
-                await loop.sleep(0)
 
 
 def _parts(item: Any, inputs: Sequence[str]) -> list[_values.Item]:
@@ -169,8 +168,7 @@ def _source(manifest: Any) -> _manifest.Source:
         return _chain(cast("Sequence[Any]", manifest))
     raise TypeError(
         f"a {type(manifest).__name__} is no manifest: give JSON text, a dict, a Pipeline, or a "
-        "list "
-        "of nodes"
+        "list of nodes"
     )
 
 

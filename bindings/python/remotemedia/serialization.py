@@ -23,8 +23,8 @@ The form, version 1; numbers are little-endian:
 | `l` / `t` u32 n, n values | list / tuple |
 | `d` u32 n, n times key and value | dict, in its order |
 | `e` / `z` u32 n, n values | set / frozenset, in the order of their bytes |
-| `a` u8 n, n bytes, u8 f, u8 d, d times i64, data | array: NumPy's type (`<f4`), Fortran order or
-not, | | | shape, elements |
+| `a` u8 n, n bytes, u8 f, u8 d, d times i64, data | array: NumPy's type (`<f4`), Fortran order |
+| | or not, shape, elements |
 | `g`, an array without dimensions | NumPy number |
 | `A` u32 rate, int or None, an array | AudioFrame: its pts_ns, its samples |
 | `V` u8 n, int or None, an array | VideoFrame: format n of rgb24 bgr24 rgba bgra gray8 i420 nv12 |
@@ -107,8 +107,7 @@ class JSONSerializer:
     frames.
 
     A tuple becomes a list. An AudioFrame becomes an audio dict with its "format", which comes back
-    as
-    an AudioFrame, a VideoFrame its JSON, too; audio dicts without "format" stay dicts.
+    as an AudioFrame, a VideoFrame its JSON, too; audio dicts without "format" stay dicts.
     """
 
     def serialize(self, value: Any) -> bytes:
@@ -160,13 +159,13 @@ def _no_constant(name: str) -> Any:
 
 
 class PickleSerializer:
-    """Values as pickles, for classes that are listed: `PickleSerializer(allow=[Point,
-    np.ndarray])`.
+    """Values as pickles, for classes that are listed: `PickleSerializer(allow=[Point])`.
 
-    Without `allow` there are only None, bool, int, float, str, bytes, bytearray, list, tuple,
-    dict, set and frozenset. Anything else is refused, on both ways. An allowed class is called
-    with what the pickle says, so allow only classes for which that is harmless, and read only
-    pickles of people who may use up memory: for others there is `loads`.
+    Without `allow` there are only None, bool, int, float, str, bytes, bytearray, list, tuple, dict,
+    set and frozenset. Anything else is refused, on both ways. An allowed class is called with what
+    the pickle says, so allow only classes for which that is harmless, and read only pickles of
+    people who may use up memory: for others there is `loads`. `np.ndarray` in `allow` is for arrays
+    of numbers.
     """
 
     def __init__(self, allow: Iterable[type] = ()) -> None:

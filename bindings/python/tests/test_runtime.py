@@ -320,7 +320,7 @@ def test_a_node_that_fails_fails_the_call() -> None:
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_other_tasks_run_while_items_go_in() -> None:
+def test_other_tasks_run_while_items_go_in_and_come_out() -> None:
     ticks = 0
 
     async def main() -> Any:
@@ -332,11 +332,15 @@ def test_other_tasks_run_while_items_go_in() -> None:
 
         ticking = asyncio.create_task(tick())
         result = await execute_pipeline_with_input(CALCULATOR, list(range(100)))
+        pushed = ticks
+        reader = {"node_type": "MediaReader", "params": {"path": str(ROOT / "media/speech.mp3")}}
+        await execute_pipeline([reader])
         ticking.cancel()
-        return result
+        return result, pushed, ticks - pushed
 
-    assert asyncio.run(main()) == [2 * n + 10 for n in range(100)]
-    assert ticks >= 100
+    result, pushed, pulled = asyncio.run(main())
+    assert result == [2 * n + 10 for n in range(100)]
+    assert pushed >= 100 and pulled >= 900, "a turn for each packet"
 
 
 def test_calls_run_side_by_side() -> None:
@@ -409,7 +413,9 @@ def test_events_reach_a_log_that_is_configured() -> None:
     before = _log.LOG.handlers[:], _log.LOG.level
     try:
         assert not _log.configure({}, stream)
-        assert _log.configure({"RUST_LOG": "remotemedia=debug,x=1"}, stream)
+        for _ in range(2):
+            assert _log.configure({"RUST_LOG": "remotemedia=debug,x=1"}, stream)
+        assert len(_log.LOG.handlers) == len(before[0]) + 1, "asked twice, told once"
         with Pipeline(json.loads(CALCULATOR)) as pipeline:
             pipeline.push(1)
     finally:
