@@ -164,6 +164,8 @@ assert sum(packet.frames for packet in p) == 320
 SIGNALS = {
     "Ctrl-C ends a pull that waits": """
 import signal
+# Where the tests run in the background, signals of the terminal are ignored, and that is inherited.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 class Slow(rm.Node):
     async def process(self, data):
         await asyncio.sleep(60)

@@ -277,7 +277,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(tmp_path: Path) -> None:
     assert process.stdout.readline() == "10\n"
     process.stdout.close()
     assert process.stderr.read() == ""
-    assert process.wait() == 0
+    assert process.wait(60) == 0
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -285,13 +285,20 @@ def test_an_interrupt_ends_it_with_130(tmp_path: Path) -> None:
     args = [sys.executable, "-m", "remotemedia", "run", CALCULATOR, "-i", "-"]
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
     process = subprocess.Popen(
-        args, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        args,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # Where the tests run in the background, signals of the terminal are ignored, and that is
+        # inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None and process.stdout is not None
     process.stdin.write("5\n")
     process.stdin.flush()
     assert process.stdout.readline() == "20\n", "a value is worked on before the next one comes"
     process.send_signal(signal.SIGINT)
-    assert process.wait() == 130
+    assert process.wait(60) == 130
     process.stdin.close()
     process.stdout.close()
