@@ -32,6 +32,11 @@ class Server:
         self._running: set[Future[None]] = set()
         self._stop = loop.watch(host.engine.fileno(), self._look)
 
+    def move(self, loop: _loop.Loop) -> None:
+        """Goes on on another loop, when the first is no more."""
+        self._loop = loop
+        self._stop = loop.watch(self._host.engine.fileno(), self._look)
+
     async def start(self) -> None:
         """Initializes the nodes that were given as objects."""
         for hosted in self._host.given():
@@ -93,9 +98,19 @@ class Async(Base):
     _on: _loop.Loop | None = None
 
     def _loop_here(self) -> _loop.Loop:
-        """The loop that this pipeline lives on."""
-        if self._on is None:
-            self._on = _loop.current()
+        """The loop that this pipeline lives on: the first that it was used on, as long as that
+        runs."""
+        on = self._on
+        if on is not None and on.is_here():
+            return on
+        if on is not None and not on.is_over():
+            raise StateError(
+                "the pipeline lives on another event loop, which still runs: use it there, or make "
+                "one pipeline for each loop"
+            )
+        self._on = _loop.current()
+        if self._server is not None:
+            self._server.move(self._on)
         return self._on
 
     async def _open_async(self, again: bool = False) -> None:
@@ -147,6 +162,7 @@ class Async(Base):
     async def _pull_async(self, port: str | None, timeout: float | None) -> Packet | None:
         await self._open_async()
         deadline = None if timeout is None else time.monotonic() + timeout
+        pause = _SHORTEST
         while True:
             taken = self._take(port)
             if isinstance(taken, Packet):
@@ -155,15 +171,22 @@ class Async(Base):
             if reason == "end":
                 return None
             if reason == "full":
-                raise BackpressureError(
-                    f"the output '{about}' is full, and nothing more comes here before it is pulled"
-                )
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise BackpressureError(
+                        f"the output '{about}' is full, and nothing more comes here before it is "
+                        "pulled"
+                    )
+                # Another task may be about to pull there, which no descriptor tells of.
+                await self._loop_here().sleep(pause)
+                pause = min(2 * pause, _LONGEST)
+                continue
             if not await self._wait(deadline):
                 if timeout == 0:
                     return None
                 raise PullTimeout("no packet came within the timeout; pull again")
 
     async def _close_async(self, timeout: float | None) -> str:
+        self._enter()
         deadline = None if timeout is None else time.monotonic() + timeout
         try:
             if (closed := self._closed_before()) is not None:
@@ -187,10 +210,12 @@ class Async(Base):
         self._before_end()
         host, self._host = self._host, None
         server, self._server = self._server, None
-        self._on = None
         if server is not None:
-            await server.stop()
-        elif host is not None:
+            on, self._on = self._loop_here(), None
+            await on.finish(server.stop())
+            return
+        self._on = None
+        if host is not None:
             raise StateError(
                 "the pipeline was opened without an event loop: close() it without one"
             )

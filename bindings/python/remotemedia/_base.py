@@ -13,7 +13,7 @@ from typing import Any
 from . import _log, _manifest, _native
 from ._host import Host
 from ._node import Node, registered
-from .errors import ManifestError, PipelineError, RateAssumedWarning
+from .errors import ManifestError, PipelineError, RateAssumedWarning, StateError
 
 _LOG = _log.LOG
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
@@ -160,6 +160,13 @@ class Base(_native.Pipeline):
         else:
             self._open_file(self._source.path or "", engine, self._untrusted)
         self._host = host
+
+    def _enter(self) -> None:
+        if self._host is not None and self._host.is_inside():
+            raise StateError(
+                "a node can't push to, pull from or close the pipeline that it is in: it would "
+                "wait for itself; give its output by return or yield, or call from a thread of its own"
+            )
 
     def _explain(self, error: BaseException) -> None:
         if self._host is not None:

@@ -10,12 +10,14 @@ functions run on threads, so that none of them holds up the loop or another node
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import json
 import threading
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
+from . import _loop
 from ._elsewhere import run_on
 from ._emitter import Emitter
 from ._hosted import Hosted
@@ -23,6 +25,21 @@ from ._native import Engine, Job
 from ._node import Done, NodeType
 from ._stream import Stream
 from .errors import NodeError
+
+
+class _Work:
+    """A job that is being done, and the one in which that happens, if any."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.outer = _work.get()
+        self.is_over = False
+
+
+#: What the code that runs is part of.
+_work: contextvars.ContextVar[_Work | None] = contextvars.ContextVar(
+    "remotemedia_work", default=None
+)
 
 
 class Host:
@@ -63,17 +80,30 @@ class Host:
         return [hosted for hosted in reversed(every) if hosted.initialized]
 
     def initialize(self, hosted: Hosted) -> Awaitable[Any] | None:
-        """Initializes a node, once. What is to be awaited, if anything is."""
-        if hosted.initialized:
-            return None
-        hosted.initialized = True
-        return self._of_life(hosted, "initialize")
+        """Initializes a node, once. What is to be awaited, if anything is. One whose `initialize`
+        has failed stays failed."""
+        with hosted.starting:
+            if hosted.failure is not None:
+                raise hosted.failure
+            if hosted.is_starting:
+                return _started(hosted)
+            if hosted.initialized:
+                return None
+            # Also where it fails: `cleanup` gets to see what it has made before.
+            hosted.initialized = True
+            try:
+                rest = self._of_life(hosted, "initialize")
+            except Exception as error:
+                hosted.failure = error
+                raise
+            hosted.is_starting = rest is not None
+        return None if rest is None else _starting(hosted, rest)
 
     def cleanup(self, hosted: Hosted) -> Awaitable[Any] | None:
         """Cleans a node up that was initialized. What is to be awaited, if anything is."""
         if not hosted.initialized:
             return None
-        hosted.initialized = False
+        hosted.initialized, hosted.failure = False, None
         if hosted.stream is None:
             return self._of_life(hosted, "cleanup")
         return self._end_stream(hosted, hosted.stream)
@@ -109,7 +139,8 @@ class Host:
 
     def run(self, job: Job) -> Awaitable[None] | None:
         """Does a job, as far as that goes without waiting; what must be awaited then ends it."""
-        emitter = Emitter(job)
+        emitter, work = Emitter(job), _Work(self)
+        former, done = _work.set(work), None
         try:
             hosted = self._hosted(job)
             if job.kind == "close":
@@ -127,12 +158,17 @@ class Host:
         except Exception as error:
             self._fail(job, error)
             return None
+        finally:
+            _work.reset(former)
+            work.is_over = done is None
         if done is None:
             job.done()
             return None
-        return self._finish(job, done)
+        return self._finish(job, done, work)
 
-    async def _finish(self, job: Job, done: Awaitable[None]) -> None:
+    async def _finish(self, job: Job, done: Awaitable[None], work: _Work) -> None:
+        # This runs as a task of its own, whose context ends with it.
+        _work.set(work)
         try:
             await done
         except Exception as error:
@@ -142,6 +178,17 @@ class Host:
             raise
         else:
             job.done()
+        finally:
+            work.is_over = True
+
+    def is_inside(self) -> bool:
+        """Whether the code that runs is that of a node here."""
+        work = _work.get()
+        while work is not None:
+            if work.host is self and not work.is_over:
+                return True
+            work = work.outer
+        return False
 
     def _hosted(self, job: Job) -> Hosted:
         given = self._given.get(job.node_type)
@@ -208,10 +255,11 @@ class Host:
     def _on_loop(self, work: Coroutine[Any, Any, Any]) -> None:
         run_on(self.loop(), work)
 
-    def serve(self) -> None:
-        """Runs the jobs that wait, on this thread; another thread that does so is left alone."""
-        if not self._serving.acquire(blocking=False):
-            return
+    def serve(self, seconds: float) -> bool:
+        """Runs the jobs that wait, on this thread. False: another one does so, and was not through
+        after so many seconds."""
+        if not self._serving.acquire(timeout=seconds):
+            return False
         try:
             while (job := self.take()) is not None:
                 rest = self.run(job)
@@ -219,6 +267,7 @@ class Host:
                     self._on_loop(self._together(_bare(rest)))
         finally:
             self._serving.release()
+        return True
 
     async def _together(self, first: Coroutine[Any, Any, None]) -> None:
         """Awaits a job, and with it those that come meanwhile."""
@@ -237,6 +286,30 @@ class Host:
             return
         run_on(loop, loop.shutdown_asyncgens())
         loop.close()
+
+
+async def _starting(hosted: Hosted, rest: Awaitable[Any]) -> None:
+    try:
+        await rest
+    except BaseException as error:
+        is_own = isinstance(error, Exception)
+        hosted.failure = error if is_own else _failed(hosted.node, "initialize", error)
+        raise
+    finally:
+        hosted.is_starting = False
+        for event in hosted.waiting:
+            event.set()
+        hosted.waiting.clear()
+
+
+async def _started(hosted: Hosted) -> None:
+    """Waits until another job's task has initialized the node."""
+    if hosted.is_starting:
+        event = _loop.current().event()
+        hosted.waiting.append(event)
+        await event.wait()
+    if hosted.failure is not None:
+        raise hosted.failure
 
 
 async def _then(done: Awaitable[Any], hosted: Hosted, job: Job, emitter: Emitter) -> None:

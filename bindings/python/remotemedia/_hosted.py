@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import json
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any, cast
 
+from . import _loop
 from ._native import Job, Packet
 from ._stream import Stream
 from ._values import value
@@ -19,6 +21,11 @@ class Hosted:
         self.node = node
         self.inputs, self.outputs = ports
         self.initialized = False
+        #: Initializing is for one thread; and coroutines wait for one that is at it.
+        self.starting = threading.Lock()
+        self.is_starting = False
+        self.waiting: list[_loop.Event] = []
+        self.failure: Exception | None = None
         process = getattr(node, "process", node)
         self._process: Callable[..., Any] = process
         self.is_async = _is_async(node, process)

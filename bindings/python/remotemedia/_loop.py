@@ -11,8 +11,36 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 
+class Event(Protocol):
+    """What coroutines of one loop wait for."""
+
+    def set(self) -> None:
+        """It has happened."""
+        ...
+
+    async def wait(self) -> Any:
+        """Waits until it has happened."""
+        ...
+
+
 class Loop(Protocol):
     """What pipelines need of an event loop."""
+
+    def is_here(self) -> bool:
+        """Whether it is the one that runs in this thread."""
+        ...
+
+    def is_over(self) -> bool:
+        """Whether it will not run any more."""
+        ...
+
+    def event(self) -> Event:
+        """Something to wait for."""
+        ...
+
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Awaits something to its end, even if the caller is cancelled meanwhile."""
+        ...
 
     async def readable(self, fd: int, timeout: float | None) -> bool:
         """Waits until a descriptor is readable; false: time was up."""
@@ -59,6 +87,27 @@ class Asyncio:
         self._tasks: set[asyncio.Task[None]] = set()
         #: Who waits for a descriptor: a loop takes one reader for each.
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+
+    def is_here(self) -> bool:
+        return asyncio._get_running_loop() is self._loop
+
+    def is_over(self) -> bool:
+        return self._loop.is_closed()
+
+    def event(self) -> Event:
+        return asyncio.Event()
+
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        cancelled: asyncio.CancelledError | None = None
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        task.result()
+        if cancelled is not None:
+            raise cancelled
 
     async def readable(self, fd: int, timeout: float | None) -> bool:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -136,6 +185,24 @@ class Trio:
         self._trio = trio
         self._token = trio.lowlevel.current_trio_token()
         self._scopes: set[Any] = set()
+
+    def is_here(self) -> bool:
+        lowlevel = self._trio.lowlevel
+        return lowlevel.in_trio_run() and lowlevel.current_trio_token() is self._token
+
+    def is_over(self) -> bool:
+        try:
+            self._token.run_sync_soon(bool)
+        except self._trio.RunFinishedError:
+            return True
+        return False
+
+    def event(self) -> Event:
+        return self._trio.Event()
+
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        with self._trio.CancelScope(shield=True):
+            await work
 
     async def readable(self, fd: int, timeout: float | None) -> bool:
         # trio lets one task wait for a descriptor, so each has its own.

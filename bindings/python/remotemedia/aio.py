@@ -33,7 +33,7 @@ class AsyncPipeline(Async):
         made._memory_limit, made._untrusted = other._memory_limit, other._untrusted
         return made
 
-    def _serve(self) -> bool:
+    def _serve(self, seconds: float) -> bool:
         # Jobs are taken on the loop.
         return False
 

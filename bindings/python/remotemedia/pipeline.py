@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, Self
 
@@ -39,11 +40,12 @@ class Pipeline(Async):
                 self._end_nodes(quiet=True)
                 raise
 
-    def _serve(self) -> bool:
-        if self._host is None or self._server is not None:
-            return False
-        self._host.serve()
-        return True
+    def _serve(self, seconds: float) -> bool:
+        if self._host is not None and self._server is None:
+            return self._host.serve(seconds)
+        # Its jobs are an event loop's.
+        time.sleep(min(seconds, 0.002))
+        return False
 
     def open(self) -> Self:
         """Opens it now: validates the manifest and makes all nodes."""
@@ -74,6 +76,7 @@ class Pipeline(Async):
         """Ends all inputs and works everything off, within `timeout` seconds (None: as long as it
         takes). What nobody has pulled is dropped; to get it, `end()` and pull first. "drained", or
         "cut" when time was up. Closing again does nothing."""
+        self._enter()
         try:
             return self._closed_before() or self._close(timeout)
         finally:
@@ -183,6 +186,7 @@ class Pipeline(Async):
         return _fallback.twin(self)
 
     def _begin_run(self) -> _values.Results:
+        self._enter()
         if not self.is_initialized:
             self._open_now()
         return self._results()
@@ -198,10 +202,10 @@ class Pipeline(Async):
         while True:
             reason = self._offer(packet, item.port)
             if reason is None:
-                self._serve()
+                self._serve(0.0)
                 return
             if reason == "host":
-                self._serve()
+                self._serve(0.05)
             pulled = self.pull(timeout=0.0 if reason == "full" else 0.05)
             if pulled is not None:
                 results.add(pulled)

@@ -13,6 +13,7 @@ use std::ffi::{CStr, c_void};
 
 const CPU: i32 = 1;
 const READ_ONLY: u64 = 1;
+const COPIED: u64 = 2;
 const PLAIN: &CStr = c"dltensor";
 const PLAIN_USED: &CStr = c"used_dltensor";
 const VERSIONED: &CStr = c"dltensor_versioned";
@@ -251,7 +252,7 @@ pub(crate) fn export<'py>(
     // SAFETY: the boxes live until their deleter, which the capsule or whoever takes it over calls.
     unsafe {
         let capsule = if versioned {
-            let flags = if copies { 0 } else { READ_ONLY };
+            let flags = if copies { COPIED } else { READ_ONLY };
             let managed = ManagedVersioned {
                 major: 1,
                 minor: 0,

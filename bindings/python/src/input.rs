@@ -192,7 +192,12 @@ pub(crate) fn put(
 }
 
 /// Makes a packet of a copy.
-pub(crate) fn made(py: Python<'_>, info: Info<'_>, spec: &Spec<'_>, copies: &Copies) -> PyResult<Packet> {
+pub(crate) fn made(
+    py: Python<'_>,
+    info: Info<'_>,
+    spec: &Spec<'_>,
+    copies: &Copies,
+) -> PyResult<Packet> {
     copies.copied(info.size());
     Packet::new(&spec.apply(info)).or_raise(py)
 }

@@ -215,6 +215,8 @@ impl Packet {
 
     fn numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static NUMPY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        // What is no array would become one of objects.
+        slf.get().layout(slf.py())?;
         let numpy = NUMPY.import(slf.py(), "remotemedia._values", "numpy")?.call0()?;
         numpy.call_method1("asarray", (slf,))
     }

@@ -20,7 +20,12 @@ pub(crate) const PIXELS: [(&str, PixelFormat, usize); 7] = [
 ];
 
 /// The packet in an array of pixels.
-pub(crate) fn video(py: Python<'_>, array: Array, spec: &Spec<'_>, copies: &Copies) -> PyResult<Packet> {
+pub(crate) fn video(
+    py: Python<'_>,
+    array: Array,
+    spec: &Spec<'_>,
+    copies: &Copies,
+) -> PyResult<Packet> {
     let wrong = |hint: &str| {
         own(py, "FormatError", format!("a {} is no picture: {hint}", array.describe()))
     };
@@ -75,4 +80,3 @@ pub(crate) fn image(data: &Bound<'_, PyAny>, spec: &Spec<'_>, copies: &Copies) -
     let bytes = bytes.cast::<PyBytes>()?;
     made(py, Info::video(bytes.as_bytes(), format, width, height), spec, copies)
 }
-

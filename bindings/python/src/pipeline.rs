@@ -59,17 +59,28 @@ impl Pipeline {
         exception
     }
 
-    /// Runs jobs of nodes written in Python that wait, on this thread. False: that is another's work.
-    fn serve(slf: &Bound<'_, Self>, running: &Running) -> PyResult<bool> {
+    /// As `running`, for calls that make no sense inside a node of this very pipeline: they would wait
+    /// for what only that node can do.
+    fn entered(slf: &Bound<'_, Self>) -> PyResult<Arc<Running>> {
+        let running = Self::running(slf)?;
+        if running.engine.is_some() {
+            slf.call_method0(intern!(slf.py(), "_enter"))?;
+        }
+        Ok(running)
+    }
+
+    /// Runs jobs of nodes written in Python that wait, on this thread. False: that is another's work, or
+    /// another thread is at it, and was so for all of the `seconds` that this one has waited.
+    fn serve(slf: &Bound<'_, Self>, running: &Running, seconds: f64) -> PyResult<bool> {
         if running.engine.is_none() {
             return Ok(false);
         }
-        slf.call_method0(intern!(slf.py(), "_serve"))?.is_truthy()
+        slf.call_method1(intern!(slf.py(), "_serve"), (seconds,))?.is_truthy()
     }
 
     /// The same, and what comes of them goes on: a node that fails fails the call that fed it.
     fn work_off(slf: &Bound<'_, Self>, running: &Running) -> PyResult<()> {
-        while Self::serve(slf, running)? {
+        while Self::serve(slf, running, 0.0)? {
             let done = slf.py().detach(|| running.pipeline.advance());
             if done.map_err(|error| Self::raised(slf, &error))? != Idle::Host {
                 break;
@@ -175,7 +186,7 @@ impl Pipeline {
         timeout: Option<f64>,
     ) -> PyResult<()> {
         let (py, borrow) = (slf.py(), !copy);
-        let running = Self::running(slf)?;
+        let running = Self::entered(slf)?;
         let spec = Spec {
             kind,
             rate,
@@ -201,8 +212,8 @@ impl Pipeline {
                 }
             };
             match reason {
-                Idle::Host => drop(Self::serve(slf, &running)?),
-                Idle::InFlight | Idle::Due | Idle::Busy if !deadline.has_passed() => {
+                Idle::Host if Self::serve(slf, &running, deadline.slice_seconds())? => {}
+                Idle::Host | Idle::InFlight | Idle::Due | Idle::Busy if !deadline.has_passed() => {
                     py.check_signals()?
                 }
                 reason => return Err(running.refused(py, reason)),
@@ -228,7 +239,7 @@ impl Pipeline {
         pixel_format: Option<&str>,
         copy: bool,
     ) -> PyResult<Packet> {
-        let (running, borrow) = (Self::running(slf)?, !copy);
+        let (running, borrow) = (Self::entered(slf)?, !copy);
         let spec = Spec {
             kind,
             rate,
@@ -252,7 +263,7 @@ impl Pipeline {
         packet: &Bound<'_, Packet>,
         port: Option<&str>,
     ) -> PyResult<Option<&'static str>> {
-        let (py, running) = (slf.py(), Self::running(slf)?);
+        let (py, running) = (slf.py(), Self::entered(slf)?);
         let (index, _) = running.input(py, port)?;
         let packet = packet.get().shared();
         let pushed = py.detach(|| running.pipeline.push(index, packet, Timeout::TRY));
@@ -268,7 +279,7 @@ impl Pipeline {
         port: Option<&str>,
         timeout: Option<f64>,
     ) -> PyResult<Option<Packet>> {
-        let (py, me, running) = (slf.py(), slf.get(), Self::running(slf)?);
+        let (py, me, running) = (slf.py(), slf.get(), Self::entered(slf)?);
         keep::give_back(py);
         let output = running.output(py, port)?;
         let deadline = Deadline::new(timeout)?;
@@ -293,7 +304,9 @@ impl Pipeline {
                     );
                     return Err(own(py, "BackpressureError", message));
                 }
-                Pulled::Idle { reason: Idle::Host, .. } => drop(Self::serve(slf, &running)?),
+                // What has come of it is seen whether or not time is up.
+                Pulled::Idle { reason: Idle::Host, .. }
+                    if Self::serve(slf, &running, deadline.slice_seconds())? => {}
                 Pulled::Idle { .. } if deadline.is_now() => return Ok(None),
                 Pulled::Idle { .. } if deadline.has_passed() => {
                     let message =
@@ -308,7 +321,7 @@ impl Pipeline {
     /// Pulls without waiting: a packet, or why there is none, and the input or output it is about.
     #[pyo3(signature = (port=None))]
     fn _take<'py>(slf: &Bound<'py, Self>, port: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
-        let (py, me, running) = (slf.py(), slf.get(), Self::running(slf)?);
+        let (py, me, running) = (slf.py(), slf.get(), Self::entered(slf)?);
         keep::give_back(py);
         let output = running.output(py, port)?;
         let pulled = py.detach(|| running.pipeline.pull(output, Timeout::TRY));
@@ -362,7 +375,7 @@ impl Pipeline {
         loop {
             let done = py.detach(|| running.pipeline.advance());
             match done.map_err(|error| Self::raised(slf, &error))? {
-                Idle::Host if Self::serve(slf, &running)? => {}
+                Idle::Host if Self::serve(slf, &running, 0.0)? => {}
                 idle => return Ok(reason(idle)),
             }
         }
@@ -401,11 +414,11 @@ impl Pipeline {
             match wait::close(py, &running, deadline)?.map_err(|error| Self::raised(slf, &error))? {
                 Closed::Drained => return Ok("drained"),
                 Closed::Cut => return Ok("cut"),
-                Closed::Host if deadline.is_now() => {
+                Closed::Host if deadline.has_passed() => {
                     running.pipeline.cancel();
                     return Ok("cut");
                 }
-                Closed::Host => drop(Self::serve(slf, &running)?),
+                Closed::Host => drop(Self::serve(slf, &running, deadline.slice_seconds())?),
             }
         }
     }

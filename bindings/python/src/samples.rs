@@ -125,4 +125,3 @@ fn pcm(
     let (sample, planar, rate) = (*sample, spec.planar, rate(spec, takes, copies));
     put(py, array, spec, copies, |bytes| Info::audio(bytes, sample, rate, channels).planar(planar))
 }
-

@@ -42,12 +42,21 @@ impl Deadline {
 
     /// How long one call of the engine may wait.
     pub(crate) fn slice(self) -> Timeout {
+        Timeout::from_millis(self.slice_millis())
+    }
+
+    /// The same for waits in Python, in seconds.
+    pub(crate) fn slice_seconds(self) -> f64 {
+        f64::from(self.slice_millis()) / 1e3
+    }
+
+    fn slice_millis(self) -> u32 {
         match self {
-            Self::Now => Timeout::TRY,
-            Self::Never => Timeout::from_millis(SLICE),
+            Self::Now => 0,
+            Self::Never => SLICE,
             Self::At(at) => {
                 let left = at.saturating_duration_since(Instant::now()).as_millis();
-                Timeout::from_millis(u32::try_from(left).unwrap_or(SLICE).min(SLICE))
+                u32::try_from(left).unwrap_or(SLICE).min(SLICE)
             }
         }
     }
