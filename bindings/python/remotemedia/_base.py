@@ -164,8 +164,9 @@ class Base(_native.Pipeline):
     def _enter(self) -> None:
         if self._host is not None and self._host.is_inside():
             raise StateError(
-                "a node can't push to, pull from or close the pipeline that it is in: it would "
-                "wait for itself; give its output by return or yield, or call from a thread of its own"
+                "a node can't push to, pull from or close the pipeline that it is in: "
+                "it would wait for itself; give its output by return or yield, "
+                "or call from a thread of its own"
             )
 
     def _explain(self, error: BaseException) -> None:

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from .errors import FormatError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -15,26 +13,6 @@ if TYPE_CHECKING:
 
 #: Names by which a dict with one item stands for what a pipeline with one input takes.
 _STAND_INS = ("audio", "video", "text", "json", "data", "input", "in")
-
-
-def copy_into(packet: Packet, out: Any) -> int:
-    """Copies a packet into the beginning of a writable, contiguous array of its type. How many
-    frames (or elements of the first size) it was. What does not fit is no copy, and the error has
-    it as `packet`."""
-    source, target = memoryview(packet), memoryview(out)
-    sizes, room = cast("tuple[int, ...]", source.shape), cast("tuple[int, ...]", target.shape)
-    fits = source.format == target.format and sizes[1:] == room[1:] and sizes[:1] <= room[:1]
-    if not fits or target.readonly or not target.c_contiguous:
-        error = FormatError(
-            f"a packet of {packet.dtype} of shape {packet.shape} can't be copied into an array of "
-            f"format {target.format!r} and shape {room}: give a writable, contiguous array "
-            "of its type that is at least as long"
-        )
-        error.packet = packet
-        raise error
-    data = source.cast("B") if source.c_contiguous else packet.tobytes()
-    target.cast("B")[: source.nbytes] = data
-    return sizes[0]
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Any, Self
 
-from . import _values
 from ._async import Async
 from ._native import Packet
+from ._place import fill, place
 
 
 class AsyncPipeline(Async):
@@ -59,8 +59,9 @@ class AsyncPipeline(Async):
         self, out: Any, port: str | None = None, timeout: float | None = None
     ) -> int | None:
         """As `Pipeline.pull_into`."""
+        target = place(out)
         packet = await self.pull(port, timeout)
-        return None if packet is None else _values.copy_into(packet, out)
+        return None if packet is None else fill(target, packet)
 
     async def feed(
         self, items: Iterable[Any] | AsyncIterable[Any], port: str | None = None, **options: Any

@@ -10,6 +10,7 @@ from typing import Any, Self
 from . import _values
 from ._async import Async
 from ._native import Packet
+from ._place import fill, place
 from ._run import Managed, Run
 from .errors import PipelineError
 
@@ -69,8 +70,9 @@ class Pipeline(Async):
     ) -> int | None:
         """Pulls a packet and copies it into the beginning of an array of its type; how many frames
         it had. None as for `pull`. Where it does not fit, the FormatError has it as `packet`."""
+        target = place(out)
         packet = self.pull(port, timeout)
-        return None if packet is None else _values.copy_into(packet, out)
+        return None if packet is None else fill(target, packet)
 
     def close(self, timeout: float | None = None) -> str:
         """Ends all inputs and works everything off, within `timeout` seconds (None: as long as it
