@@ -688,8 +688,8 @@ int32_t rmedia_pipeline_output_name(struct rmedia_pipeline_t pipeline,
 
 /**
  * Gives what runs as JSON: {nodes: [{id, node_type}], inputs: {name: what it takes}, outputs:
- * {name: what it gives}, adapters, determinate, indeterminate}. Inputs and outputs stand in the
- * order of their indices.
+ * {name: what it gives}, source_rates: {name: Hz}, adapters, determinate, indeterminate}. Inputs and
+ * outputs stand in the order of their indices.
  *
  * Thread: any. Blocks: no. Real-time: no. Since: 0.1.
  */

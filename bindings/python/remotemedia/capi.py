@@ -762,8 +762,8 @@ class Library:
     @_function(c_int32, rmedia_pipeline_t, POINTER(rmedia_string_t))
     def rmedia_pipeline_describe(self, pipeline: rmedia_pipeline_t, json: Pointer) -> int:
         """Gives what runs as JSON: {nodes: [{id, node_type}], inputs: {name: what it takes}, outputs:
-        {name: what it gives}, adapters, determinate, indeterminate}. Inputs and outputs stand in the
-        order of their indices.
+        {name: what it gives}, source_rates: {name: Hz}, adapters, determinate, indeterminate}. Inputs and
+        outputs stand in the order of their indices.
 
         Thread: any. Blocks: no. Real-time: no. Since: 0.1.
         """
