@@ -4,6 +4,7 @@ holds only what its side needs."""
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -44,11 +45,13 @@ def say(result: Result) -> None:
 
 
 def in_process(script: str, *args: str, python: str = sys.executable) -> Result:
-    """Runs a side in a process of its own: what it said, with wall time and CPU time of the whole
-    process. What a side could not do is under "failed"."""
+    """Runs a side in a process of its own: what it said, with the wall time of the whole process.
+    What a side could not do is under "failed"."""
     command = [python, str(HERE / script), *args]
+    # NumPy's OpenBLAS otherwise starts threads that spin for a while, which is no side's work.
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     begin = time.perf_counter()
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     wall = time.perf_counter() - begin
     if run.returncode != 0:
         errors = run.stderr.strip().splitlines() or [f"exit status {run.returncode}"]

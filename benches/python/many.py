@@ -14,9 +14,8 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from common import Clock, Result, memory_mb, say
-
 import remotemedia as rm
+from common import Clock, Result, memory_mb, say
 
 RATE, FRAMES, OUT_RATE = 48_000, 960, 16_000
 MANIFEST: dict[str, Any] = {
@@ -48,10 +47,9 @@ class Stream:
 
     async def run(self, data: Any) -> None:
         """Everything, from open to close."""
-        async with rm.AsyncPipeline(MANIFEST) as pipeline:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._feed(pipeline, data))
-                tasks.create_task(self._drain(pipeline))
+        async with rm.AsyncPipeline(MANIFEST) as pipeline, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._feed(pipeline, data))
+            tasks.create_task(self._drain(pipeline))
 
     async def _feed(self, pipeline: rm.AsyncPipeline, data: Any) -> None:
         while self.pushed < self.packets and time.perf_counter() < self.until:

@@ -12,9 +12,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import numpy as np
-from common import Clock, Result, say
-
 import remotemedia as rm
+from common import Clock, Result, say
 
 RATE, FRAMES = 48_000, 960
 MANIFEST = {"version": "v1", "nodes": [{"id": "pass", "node_type": "PassThrough"}]}

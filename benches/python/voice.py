@@ -1,13 +1,14 @@
 """One voice job: 48 kHz stereo float32 in 20 ms packets -> mono -> 16 kHz -> VAD -> int16.
 
 `voice.py prepare INPUT` writes the input; `voice.py SIDE INPUT OUTPUT LOOPS` does the job in this
-process, INPUT repeated LOOPS times, and prints a line of JSON. `run.py` does all sides in rounds and
-checks what came out. What a side needs is imported in it, so that its memory is its own.
+process, INPUT repeated LOOPS times, and prints a line of JSON. `run.py` does all sides in rounds
+and checks what came out. What a side needs is imported in it, so that its memory is its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -59,6 +60,8 @@ class Job:
         #: For each decision whether it was speech; or the share outright.
         self.decisions: list[bool] = []
         self.share: float | None = None
+        #: How many pieces of output were there after each push.
+        self.marks: list[int] = []
 
     def arrays(self) -> list[Any]:
         """The packets of one loop as arrays."""
@@ -66,6 +69,16 @@ class Job:
 
         whole = np.frombuffer(self.data, np.float32).reshape(self.count, FRAMES, CHANNELS)
         return list(whole)
+
+    def held_ms(self) -> float | None:
+        """How much audio was held back after a push, at most."""
+        if not self.marks:
+            return None
+        ends = [0, *itertools.accumulate(len(data) // 2 for data in self.out)]
+        ms = 1000 / OUT_RATE
+        return max(
+            (i + 1) * FRAMES / RATE * 1000 - ends[mark] * ms for i, mark in enumerate(self.marks)
+        )
 
     def result(self, times: Result, before: float) -> Result:
         """What is told."""
@@ -77,19 +90,21 @@ class Job:
             "rss_before_mb": before,
             "rss_most_mb": memory_mb("VmHWM"),
             "out_mb": sum(map(len, self.out)) / 2**20,
+            "held_ms": self.held_ms(),
             "decisions": len(self.decisions),
             "speech_share": share,
         }
 
 
-def manifest(engine: str | None) -> dict[str, Any]:
-    """Our pipeline, with a VAD or without."""
+def manifest(engine: str | None, latency: str = "offline") -> dict[str, Any]:
+    """Our pipeline, with a VAD or without. `latency`: "offline" may hold 60 ms back, as soxr does;
+    "auto" 5 ms."""
     nodes: list[dict[str, Any]] = [
         {"id": "mono", "node_type": "ChannelMixer", "params": {"channels": 1}},
         {
             "id": "resample",
             "node_type": "AudioResample",
-            "params": {"target_rate": OUT_RATE, "quality": "high"},
+            "params": {"target_rate": OUT_RATE, "quality": "high", "latency": latency},
         },
         {"id": "convert", "node_type": "FormatConverter", "params": {"format": "i16"}},
     ]
@@ -98,18 +113,18 @@ def manifest(engine: str | None) -> dict[str, Any]:
         nodes.insert(2, {"id": "vad", "node_type": "VAD", "params": {"engine": engine}})
         outputs["vad"] = "vad.vad"
     chain = [node["id"] for node in nodes]
-    links = [{"from": a, "to": b} for a, b in zip(chain, chain[1:], strict=False)]
+    links = [{"from": a, "to": b} for a, b in itertools.pairwise(chain)]
     return {"version": "v1", "nodes": nodes, "connections": links, "outputs": outputs}
 
 
-def ours(engine: str | None) -> Callable[[Job], Result]:
+def ours(engine: str | None, latency: str = "offline") -> Callable[[Job], Result]:
     """Our pipeline."""
 
     def run(job: Job) -> Result:
         import remotemedia as rm
 
         packets, before = job.arrays(), memory_mb()
-        with rm.Pipeline(manifest(engine)) as pipeline:
+        with rm.Pipeline(manifest(engine, latency)) as pipeline:
 
             def take() -> None:
                 for packet in pipeline:
@@ -123,6 +138,7 @@ def ours(engine: str | None) -> Callable[[Job], Result]:
                 for data in packets:
                     pipeline.push(data, rate=RATE)
                     take()
+                    job.marks.append(len(job.out))
             pipeline.end()
             take()
             times = clock.us_per(job.count * job.loops)
@@ -190,6 +206,7 @@ def numpy_soxr(quality: str) -> Callable[[Job], Result]:
         for _ in range(job.loops):
             for data in packets:
                 take((data[:, 0] + data[:, 1]) * half, False)
+                job.marks.append(len(job.out))
         take(np.zeros(0, np.float32), True)
         return job.result(clock.us_per(job.count * job.loops), before)
 
@@ -215,6 +232,7 @@ def pyav(job: Job) -> Result:
             frame.sample_rate, frame.pts = RATE, at
             at += FRAMES
             take(frame)
+            job.marks.append(len(job.out))
     take(None)
     return job.result(clock.us_per(job.count * job.loops), before)
 
@@ -340,9 +358,7 @@ def pipecat(job: Job) -> Result:
 
     async def work() -> Result:
         sink = Sink()
-        line = Pipeline(
-            [MixAndResample(), VADProcessor(vad_analyzer=SileroVADAnalyzer()), sink]
-        )
+        line = Pipeline([MixAndResample(), VADProcessor(vad_analyzer=SileroVADAnalyzer()), sink])
         worker = PipelineWorker(
             line,
             cancel_on_idle_timeout=False,
@@ -362,7 +378,7 @@ def pipecat(job: Job) -> Result:
                 for data in packets:
                     await window.acquire()
                     await worker.queue_frame(InputAudioRawFrame(data.tobytes(), RATE, CHANNELS))
-            # EndFrame is no system frame and would overtake none, but be overtaken by none either.
+            # Audio frames have priority over EndFrame, but all of them shall be through the mix.
             for _ in range(16):
                 await window.acquire()
             await worker.queue_frame(EndFrame())
@@ -381,18 +397,27 @@ def pipecat(job: Job) -> Result:
     return asyncio.run(work())
 
 
-#: Name: (what it does, which Python, whether it has a VAD).
-SIDES: dict[str, Callable[[Job], Result]] = {
-    "ours": ours("energy"),
-    "ours asyncio": ours_asyncio("energy"),
-    "NumPy+soxr HQ+webrtcvad": numpy_soxr("HQ"),
-    "ours neural VAD": ours("neural"),
-    "ours asyncio neural": ours_asyncio("neural"),
-    "Pipecat soxr VHQ+Silero": pipecat,
-    "ours no VAD": ours(None),
-    "PyAV no VAD": pyav,
-    "GStreamer no VAD": gstreamer,
-}
+#: Groups of sides that do the same; ratios are to the first.
+GROUPS: list[dict[str, Callable[[Job], Result]]] = [
+    {
+        "ours": ours("energy"),
+        "ours, 5 ms": ours("energy", "auto"),
+        "ours, asyncio": ours_asyncio("energy"),
+        "NumPy + soxr HQ + webrtcvad": numpy_soxr("HQ"),
+    },
+    {
+        "ours, neural VAD": ours("neural"),
+        "ours, neural VAD, asyncio": ours_asyncio("neural"),
+        "Pipecat (soxr VHQ, Silero)": pipecat,
+    },
+    {
+        "ours, no VAD": ours(None),
+        "ours, no VAD, 5 ms": ours(None, "auto"),
+        "PyAV, no VAD": pyav,
+        "GStreamer, no VAD": gstreamer,
+    },
+]
+SIDES = {name: side for group in GROUPS for name, side in group.items()}
 
 
 def main(args: list[str]) -> int:
