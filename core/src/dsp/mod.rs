@@ -11,6 +11,7 @@ pub mod gain;
 pub mod level;
 pub mod mix;
 pub mod resample;
+pub(crate) mod scale;
 
 pub mod segment;
 pub mod sum;

@@ -285,6 +285,8 @@ pub struct Caps {
 impl Caps {
     /// Everything.
     pub const ANY: Self = Self { kinds: Kinds::ANY, audio: AudioCaps::ANY };
+    /// Video of every format.
+    pub const VIDEO: Self = Self { kinds: Kinds::one(Kind::Video), audio: AudioCaps::ANY };
     /// All audio.
     pub const AUDIO: Self = Self { kinds: Kinds::one(Kind::Audio), audio: AudioCaps::ANY };
     /// Interleaved f32 audio.

@@ -19,11 +19,14 @@ mod mixer;
 mod multiply;
 mod number;
 mod pass_through;
+mod picture;
 mod router;
 mod speech;
 mod speech_segmenter;
 mod text_processor;
 mod vad;
+mod video_flip;
+mod video_scaler;
 
 pub use add::Add;
 pub use audio_adapter::AudioAdapter;
@@ -47,6 +50,8 @@ pub use speech::VadEngine;
 pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
 pub use text_processor::TextProcessor;
 pub use vad::{Report, Vad, VadParams};
+pub use video_flip::VideoFlip;
+pub use video_scaler::VideoScaler;
 
 use crate::error::Result;
 use crate::node::{BUILTIN, Registry};
@@ -75,6 +80,8 @@ fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<Router>(BUILTIN)?;
     registry.add::<SpeechSegmenter>(BUILTIN)?;
     registry.add::<Vad>(BUILTIN)?;
+    registry.add::<VideoFlip>(BUILTIN)?;
+    registry.add::<VideoScaler>(BUILTIN)?;
     #[cfg(feature = "media")]
     registry.add::<MediaReader>(BUILTIN)?;
     #[cfg(feature = "media")]
