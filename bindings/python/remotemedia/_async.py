@@ -6,6 +6,7 @@ cancelled has taken none.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -14,6 +15,7 @@ from typing import Any
 from . import _loop
 from ._base import Base
 from ._host import Host
+from ._log import LOG
 from ._native import Job, Packet
 from .errors import BackpressureError, Interrupted, PullTimeout, StateError
 
@@ -36,6 +38,10 @@ class Server:
         """Goes on on another loop, when the first is no more."""
         self._loop = loop
         self._stop = loop.watch(self._host.engine.fileno(), self._look)
+
+    def leave(self) -> None:
+        """Takes no more jobs."""
+        self._stop()
 
     async def start(self) -> None:
         """Initializes the nodes that were given as objects."""
@@ -87,6 +93,15 @@ class Server:
             self._loop.from_thread(lambda: self._loop.spawn(_awaited(rest)))
 
 
+def _deadline(timeout: float | None) -> float | None:
+    """When a wait of so many seconds ends."""
+    if timeout is None:
+        return None
+    if math.isnan(timeout):
+        raise ValueError("timeout is not a number; give seconds, or None")
+    return time.monotonic() + timeout
+
+
 async def _awaited(rest: Awaitable[Any]) -> None:
     await rest
 
@@ -96,6 +111,8 @@ class Async(Base):
 
     _server: Server | None = None
     _on: _loop.Loop | None = None
+    #: A task initializes the nodes.
+    _starting = False
 
     def _loop_here(self) -> _loop.Loop:
         """The loop that this pipeline lives on: the first that it was used on, as long as that
@@ -115,19 +132,30 @@ class Async(Base):
 
     async def _open_async(self, again: bool = False) -> None:
         if self.is_initialized:
+            if self._host is not None and self._server is None:
+                # It was opened where no loop ran: its jobs are this loop's from now on.
+                self._server = Server(self._host, self._loop_here())
+            await self._initialized()
             return
         if self._is_open and not again:
             # What it came to is told by the call that asks.
             return
+        if self._host is not None:
+            # Of a run that failed.
+            await self._shut_async(quiet=True)
         self._make()
         if self._host is None:
             return
         self._server = Server(self._host, self._loop_here())
+        self._starting = True
         try:
             await self._server.start()
         except BaseException:
-            await self._shut_async()
+            self.cancel()
+            await self._shut_async(quiet=True)
             raise
+        finally:
+            self._starting = False
 
     async def _wait(self, deadline: float | None) -> bool:
         """Waits until something has changed since a pull found nothing. False: time was up."""
@@ -143,7 +171,7 @@ class Async(Base):
     ) -> None:
         await self._open_async()
         packet = self._packet(data, port, **options)
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         pause = _SHORTEST
         while (reason := self._offer(packet, port)) is not None:
             if reason == "interrupted":
@@ -161,7 +189,7 @@ class Async(Base):
 
     async def _pull_async(self, port: str | None, timeout: float | None) -> Packet | None:
         await self._open_async()
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         pause = _SHORTEST
         while True:
             taken = self._take(port)
@@ -181,13 +209,13 @@ class Async(Base):
                 pause = min(2 * pause, _LONGEST)
                 continue
             if not await self._wait(deadline):
-                if timeout == 0:
+                if timeout is not None and timeout <= 0:
                     return None
                 raise PullTimeout("no packet came within the timeout; pull again")
 
     async def _close_async(self, timeout: float | None) -> str:
         self._enter()
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = _deadline(timeout)
         try:
             if (closed := self._closed_before()) is not None:
                 return closed
@@ -202,23 +230,42 @@ class Async(Base):
                     return self._close(0)
                 if not await self._wait(deadline):
                     return self._close(0)
+        except BaseException:
+            # Whoever closes again is not to wait for what nobody does any more.
+            self.cancel()
+            raise
         finally:
             await self._shut_async()
 
-    async def _shut_async(self) -> None:
-        """Keeps what is to be seen, and cleans the nodes up."""
+    async def _initialized(self) -> None:
+        """Waits until another task, which opens it, has initialized the nodes."""
+        while self._starting:
+            await self._loop_here().sleep(0.001)
+
+    def _leave_loop(self) -> None:
+        """Jobs are taken in calls from now on."""
+        server, self._server, self._on = self._server, None, None
+        if server is not None:
+            server.leave()
+
+    async def _shut_async(self, quiet: bool = False) -> None:
+        """Keeps what is to be seen, and cleans the nodes up. `quiet`: another failure is on its
+        way to the caller."""
         self._before_end()
         host, self._host = self._host, None
         server, self._server = self._server, None
         if server is not None:
             on, self._on = self._loop_here(), None
-            await on.finish(server.stop())
+            try:
+                await on.finish(server.stop())
+            except Exception as error:
+                if not quiet:
+                    raise
+                LOG.warning("%s: %s", self.name, error)
             return
         self._on = None
         if host is not None:
-            raise StateError(
-                "the pipeline was opened without an event loop: close() it without one"
-            )
+            host.stop()
 
     def _start(self) -> None:
         raise StateError("the pipeline is not open: `async with` it, or await a call of it first")

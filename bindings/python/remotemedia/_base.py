@@ -6,6 +6,7 @@ import atexit
 import collections
 import json
 import logging
+import threading
 import warnings
 import weakref
 from typing import Any
@@ -47,6 +48,9 @@ class Base(_native.Pipeline):
         self._memory_limit = memory_limit
         self._untrusted = untrusted
         self._host: Host | None = None
+        #: One thread opens it; one run is under way.
+        self._opening = threading.RLock()
+        self._run_lock = threading.Lock()
         #: Whose log is to be taken; None: the default engine.
         self._runs_in: _native.Engine | None = None
         #: The newest; those before them were in the log.

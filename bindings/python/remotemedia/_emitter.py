@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from numbers import Integral
 from typing import Any, cast
 
 from ._native import Job, Packet
@@ -46,8 +47,8 @@ class Emitter:
     def _packet(self, given: Any, options: dict[str, Any]) -> Packet:
         if isinstance(given, tuple):
             pair = cast("tuple[Any, ...]", given)
-            if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], int):
-                given, options = pair[0], {"rate": pair[1], **options}
+            if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], Integral):
+                given, options = pair[0], {"rate": int(pair[1]), **options}
         source = self._source
         if _is_array(given) and source is not None and "kind" not in options:
             if source.kind == "audio" and "rate" not in options:

@@ -158,6 +158,9 @@ class Host:
         except Exception as error:
             self._fail(job, error)
             return None
+        except BaseException as error:
+            self._fail(job, error)
+            raise
         finally:
             _work.reset(former)
             work.is_over = done is None
@@ -208,6 +211,7 @@ class Host:
         named = "" if isinstance(error, NodeError) else f"{type(error).__name__}: "
         message = f"{named}{error}"
         with self._lock:
+            self._failures.pop(message, None)
             self._failures[message] = error
             while len(self._failures) > 64:
                 self._failures.pop(next(iter(self._failures)))
@@ -218,9 +222,10 @@ class Host:
         if not isinstance(error, NodeError):
             return
         with self._lock:
-            for message, cause in reversed(self._failures.items()):
+            # The longest that is in it: others may be the beginning of that.
+            for message in sorted(self._failures, key=len, reverse=True):
                 if message in str(error):
-                    error.__cause__ = cause
+                    error.__cause__ = self._failures[message]
                     return
 
     # -- in a sync pipeline --
@@ -265,9 +270,23 @@ class Host:
                 rest = self.run(job)
                 if rest is not None:
                     self._on_loop(self._together(_bare(rest)))
+        except BaseException:
+            # A signal has ended the wait: nobody would go on with what was begun.
+            self._end_tasks()
+            raise
         finally:
             self._serving.release()
         return True
+
+    def _end_tasks(self) -> None:
+        loop = self._loop
+        if loop is None or loop.is_running() or loop.is_closed():
+            return
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            run_on(loop, _gathered(tasks))
 
     async def _together(self, first: Coroutine[Any, Any, None]) -> None:
         """Awaits a job, and with it those that come meanwhile."""
@@ -318,6 +337,10 @@ async def _then(done: Awaitable[Any], hosted: Hosted, job: Job, emitter: Emitter
     rest = hosted.call(job, emitter)
     if rest is not None:
         await rest
+
+
+async def _gathered(tasks: set[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _bare(work: Awaitable[Any]) -> Any:

@@ -43,10 +43,10 @@ def fill(target: memoryview, packet: Packet) -> int:
                 f"a packet of {packet.dtype} of shape {sizes} does not fit into an array of format "
                 f"{target.format!r} and shape {room}; it is this error's `packet`"
             )
-    except (BufferError, FormatError) as error:
+    except Exception as error:
         error.packet = packet  # pyright: ignore[reportAttributeAccessIssue]
         raise
     if source.nbytes:
         data = source.cast("B") if source.c_contiguous else packet.tobytes()
         target.cast("B")[: source.nbytes] = data
-    return sizes[0]
+    return sizes[0] if sizes else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -111,8 +112,8 @@ def item(data: Any, port: str | None = None) -> Item:
         return Item(audio_dict_to_numpy(data), options, port)
     if isinstance(data, tuple):
         pair = cast("tuple[Any, ...]", data)
-        if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], int):
-            return Item(pair[0], {"rate": pair[1]}, port)
+        if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], Integral):
+            return Item(pair[0], {"rate": int(pair[1])}, port)
     if isinstance(data, Mapping):
         kind = cast("Any", data).get("type")
         if kind == "text" and "data" in data:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from . import _values
 from ._async import Async
+from ._log import LOG
 from ._native import Packet
 from ._place import fill, place
 from ._run import Managed, Run
-from .errors import PipelineError
+from .errors import PipelineError, StateError
 
 
 class Pipeline(Async):
@@ -32,6 +34,7 @@ class Pipeline(Async):
     """
 
     def _open_now(self) -> None:
+        self._end_nodes(quiet=True)
         self._make()
         if self._host is not None:
             try:
@@ -44,19 +47,27 @@ class Pipeline(Async):
     def _serve(self, seconds: float) -> bool:
         if self._host is not None and self._server is None:
             return self._host.serve(seconds)
+        if seconds > 0 and self._on is not None and self._on.is_here():
+            raise StateError(
+                "the pipeline's Python nodes run on this event loop, which this call holds up: "
+                "await the pipeline's async calls"
+            )
         # Its jobs are an event loop's.
         time.sleep(min(seconds, 0.002))
         return False
 
     def open(self) -> Self:
         """Opens it now: validates the manifest and makes all nodes."""
-        if not self.is_initialized:
-            self._open_now()
+        with self._opening:
+            if not self.is_initialized:
+                self._open_now()
         return self
 
     def _start(self) -> None:
         # Called where something needs it open: only a new one opens by itself.
-        self._open_now()
+        with self._opening:
+            if not self._is_open:
+                self._open_now()
 
     initialize = open
 
@@ -79,15 +90,17 @@ class Pipeline(Async):
         takes). What nobody has pulled is dropped; to get it, `end()` and pull first. "drained", or
         "cut" when time was up. Closing again does nothing."""
         self._enter()
+        self._leave_loop()
         try:
             return self._closed_before() or self._close(timeout)
         finally:
             self._shut()
 
-    def _shut(self) -> None:
+    def _shut(self, quiet: bool = False) -> None:
         """Keeps what is to be seen, and cleans the nodes up."""
         self._before_end()
-        self._end_nodes()
+        self._leave_loop()
+        self._end_nodes(quiet)
 
     def _end_nodes(self, quiet: bool = False) -> None:
         host, self._host = self._host, None
@@ -95,9 +108,11 @@ class Pipeline(Async):
             return
         try:
             host.stop()
-        except Exception:
+        except Exception as error:
             if not quiet:
                 raise
+            # Another failure is on its way to the caller.
+            LOG.warning("%s: %s", self.name, error)
 
     cleanup = close
 
@@ -109,7 +124,7 @@ class Pipeline(Async):
             self.close()
         else:
             self.cancel()
-            self._shut()
+            self._shut(quiet=True)
 
     # -- the whole way at once --
 
@@ -132,41 +147,69 @@ class Pipeline(Async):
     def _run_now(self, input_data: Any, options: dict[str, Any], use_rust: bool) -> Any:
         if not use_rust:
             return self._twin().run(input_data, **options).value
-        results = self._begin_run()
-        try:
-            for item in _values.items(input_data, self.inputs):
-                self._push_and_pull(item, options, results)
-            self.end()
-            for packet in self:
-                results.add(packet)
-            return results.value()
-        finally:
-            self._finish_run()
+        with self._one_run():
+            results, done = self._begin_run(), False
+            try:
+                for item in _values.items(input_data, self.inputs):
+                    self._push_and_pull(item, options, results)
+                self.end()
+                for packet in self:
+                    results.add(packet)
+                value, done = results.value(), True
+            finally:
+                self._finish_run(done)
+            return value
 
     async def _run_async(self, input_data: Any, options: dict[str, Any], use_rust: bool) -> Any:
         if not use_rust:
             return self._twin().calculate(input_data, options)
-        await self._open_async(again=True)
-        results = self._results()
+        with self._one_run():
+            await self._open_async(again=True)
+            results, done = self._results(), False
+            try:
+                if _values.is_async(input_data):
+                    async for each in input_data:
+                        item = _values.item(each)
+                        await self._push_and_pull_async(item, options, results)
+                else:
+                    for item in _values.items(input_data, self.inputs):
+                        await self._push_and_pull_async(item, options, results)
+                self.end()
+                while (packet := await self._pull_async(None, None)) is not None:
+                    results.add(packet)
+                    await self._loop_here().sleep(0)
+                value, done = results.value(), True
+            finally:
+                if not self._goes_on(done):
+                    await self._shut_async(quiet=not done)
+            return value
+
+    @contextmanager
+    def _one_run(self) -> Generator[None]:
+        """The time of a run: a second one meanwhile would get the results of the first."""
+        self._enter()
+        if not self._run_lock.acquire(blocking=False):
+            raise StateError(
+                "a run of this pipeline is under way: wait for it, or make a pipeline for each"
+            )
         try:
-            if _values.is_async(input_data):
-                async for each in input_data:
-                    item = _values.item(each)
-                    await self._push_and_pull_async(item, options, results)
-            else:
-                for item in _values.items(input_data, self.inputs):
-                    await self._push_and_pull_async(item, options, results)
-            self.end()
-            while (packet := await self._pull_async(None, None)) is not None:
-                results.add(packet)
-                await self._loop_here().sleep(0)
-            return results.value()
+            yield
         finally:
-            if self._held and self.ended:
-                self.rewind()
-            elif not self._held:
-                self.cancel() if not self.ended else self._close(0)
-                await self._shut_async()
+            self._run_lock.release()
+
+    def _goes_on(self, done: bool) -> bool:
+        """Makes ready for the next run what lives over several; ends what does not."""
+        if self._held and done:
+            self.rewind()
+            return True
+        if self.is_initialized:
+            # What a run that failed has left inside is nobody's.
+            self._close(0) if done else self.cancel()
+        return False
+
+    def _finish_run(self, done: bool) -> None:
+        if not self._goes_on(done):
+            self._shut(quiet=not done)
 
     async def _push_and_pull_async(
         self, item: _values.Item, options: dict[str, Any], results: _values.Results
@@ -189,8 +232,7 @@ class Pipeline(Async):
 
     def _begin_run(self) -> _values.Results:
         self._enter()
-        if not self.is_initialized:
-            self._open_now()
+        self.open()
         return self._results()
 
     def _results(self) -> _values.Results:
@@ -211,15 +253,6 @@ class Pipeline(Async):
             pulled = self.pull(timeout=0.0 if reason == "full" else 0.05)
             if pulled is not None:
                 results.add(pulled)
-
-    def _finish_run(self) -> None:
-        if self._held and self.ended:
-            self.rewind()
-            return
-        if self.is_initialized and not self._held:
-            self.cancel() if not self.ended else self._close(0)
-        if not self._held:
-            self._shut()
 
     #: In `managed_execution`.
     _held = False

@@ -4,6 +4,7 @@ use crate::dlpack;
 use crate::error::own;
 use crate::keep::Borrowed;
 use pyo3::buffer::{ElementType, PyUntypedBuffer};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use remotemedia_binding::DType;
@@ -40,6 +41,14 @@ impl Places {
         let rank = sizes.len();
         if rank > MAX_RANK {
             let message = format!("an array has {rank} dimensions; at most {MAX_RANK} are taken");
+            return Err(own(py, "FormatError", message));
+        }
+        let elements = sizes.iter().try_fold(1_usize, |all, size| all.checked_mul(*size));
+        if elements
+            .and_then(|all| all.checked_mul(8))
+            .is_none_or(|bytes| bytes > isize::MAX as usize)
+        {
+            let message = format!("an array of shape {sizes:?} is larger than any memory");
             return Err(own(py, "FormatError", message));
         }
         let (mut shape, mut strides) = ([1; MAX_RANK], [0; MAX_RANK]);
@@ -148,27 +157,27 @@ impl Array {
     }
 
     /// Its bytes row by row, whatever lies where.
-    pub(crate) fn gather(&self, _attached: Python<'_>) -> Vec<u8> {
+    pub(crate) fn gather(&self, _attached: Python<'_>) -> PyResult<Vec<u8>> {
         let size = self.dtype.bytes();
-        let mut out = Vec::with_capacity(self.len() * size);
+        let mut out = room(self.len() * size)?;
         self.each(|at| {
             // SAFETY: `each` gives places of elements.
             out.extend_from_slice(unsafe { std::slice::from_raw_parts(at, size) });
         });
-        out
+        Ok(out)
     }
 
     /// Its elements, 64-bit floats, as 32-bit ones.
-    pub(crate) fn narrowed(&self, _attached: Python<'_>) -> Vec<u8> {
+    pub(crate) fn narrowed(&self, _attached: Python<'_>) -> PyResult<Vec<u8>> {
         debug_assert_eq!(self.dtype, DType::F64, "others are not narrowed");
-        let mut out = Vec::with_capacity(self.len() * 4);
+        let mut out = room(self.len() * 4)?;
         self.each(|at| {
             // SAFETY: `each` gives places of elements, which have eight bytes.
             let value = unsafe { at.cast::<f64>().read_unaligned() };
             #[allow(clippy::cast_possible_truncation, reason = "the engine's floats have 32 bits")]
             out.extend_from_slice(&(value as f32).to_ne_bytes());
         });
-        out
+        Ok(out)
     }
 
     /// Calls `visit` with the place of each element, row by row.
@@ -209,6 +218,14 @@ impl Array {
         let comma = if self.places.rank == 1 { "," } else { "" };
         format!("{} array of shape ({shape}{comma})", name(self.dtype))
     }
+}
+
+/// Room for so many bytes; an array may say that it has more than there is memory.
+fn room(bytes: usize) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    out.try_reserve_exact(bytes)
+        .map_err(|_| PyMemoryError::new_err(format!("no memory for {bytes} bytes")))?;
+    Ok(out)
 }
 
 /// What arrays may be, for messages.

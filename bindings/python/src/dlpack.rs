@@ -2,7 +2,7 @@
 //! what has no buffer protocol, and out of every packet that is an array.
 
 use crate::array::{Array, MAX_RANK, Owner, Places};
-use crate::error::{no_buffer, own};
+use crate::error::{OrRaise, no_buffer, own};
 use crate::export::Layout;
 use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
@@ -143,9 +143,12 @@ pub(crate) fn import(object: &Bound<'_, PyAny>) -> PyResult<Array> {
             let stride = if tensor.strides.is_null() { None } else { Some(*tensor.strides.add(n)) };
             (*tensor.shape.add(n), stride)
         };
-        shape[n] = usize::try_from(size).unwrap_or(0);
-        strides[n] = stride.map_or(step, |s| s as isize * dtype.bytes() as isize);
-        step *= shape[n] as isize;
+        let Ok(size) = usize::try_from(size) else {
+            return Err(own(py, "FormatError", format!("a tensor has the size {size}")));
+        };
+        shape[n] = size;
+        strides[n] = stride.map_or(step, |s| (s as isize).wrapping_mul(dtype.bytes() as isize));
+        step = step.wrapping_mul(shape[n] as isize);
     }
     let data = tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset as usize).cast_const();
     let places = Places::new(py, &shape[..rank], &strides[..rank])?;
@@ -248,7 +251,7 @@ pub(crate) fn export<'py>(
         strides: std::ptr::null_mut(),
         byte_offset: 0,
     };
-    let packet = (!copies).then(|| packet.clone());
+    let packet = (!copies).then(|| packet.try_clone()).transpose().or_raise(py)?;
     // SAFETY: the boxes live until their deleter, which the capsule or whoever takes it over calls.
     unsafe {
         let capsule = if versioned {

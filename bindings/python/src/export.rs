@@ -108,6 +108,17 @@ impl<'a> Layout<'a> {
         self.len() == 0 || (0..self.rank).all(same)
     }
 
+    /// Whether the elements lie column by column without gaps.
+    fn is_by_columns(&self) -> bool {
+        let mut step = self.dtype.bytes() as isize;
+        let lies = |n: usize| {
+            let same = self.shape[n] == 1 || self.strides[n] == step;
+            step *= self.shape[n] as isize;
+            same
+        };
+        self.len() == 0 || (0..self.rank).all(lies)
+    }
+
     /// The elements row by row.
     pub(crate) fn gather(&self) -> Vec<u8> {
         if self.is_contiguous() {
@@ -156,11 +167,14 @@ impl<'a> Layout<'a> {
         if flags & ffi::PyBUF_WRITABLE == ffi::PyBUF_WRITABLE {
             return Err(no_buffer("packets are read-only: copy, e.g. numpy.array(packet)"));
         }
-        let wants_strides = flags & ffi::PyBUF_STRIDES == ffi::PyBUF_STRIDES;
-        let wants_rows = flags & ffi::PyBUF_C_CONTIGUOUS == ffi::PyBUF_C_CONTIGUOUS;
-        let wants_columns = flags & ffi::PyBUF_F_CONTIGUOUS == ffi::PyBUF_F_CONTIGUOUS;
-        let gaps = !self.is_contiguous();
-        if gaps && (!wants_strides || wants_rows) || wants_columns && self.rank > 1 && !gaps {
+        let wanted = |flag: c_int| flags & flag == flag;
+        let wants_strides = wanted(ffi::PyBUF_STRIDES);
+        let (rows, columns) = (self.is_contiguous(), self.is_by_columns());
+        if !wants_strides && !rows
+            || wanted(ffi::PyBUF_C_CONTIGUOUS) && !rows
+            || wanted(ffi::PyBUF_F_CONTIGUOUS) && !columns
+            || wanted(ffi::PyBUF_ANY_CONTIGUOUS) && !rows && !columns
+        {
             return Err(no_buffer("the packet's samples do not lie as asked for"));
         }
         let sizes = Box::into_raw(Box::new((
@@ -175,18 +189,17 @@ impl<'a> Layout<'a> {
         buffer.readonly = 1;
         buffer.ndim = self.rank as c_int;
         buffer.suboffsets = std::ptr::null_mut();
-        let wanted = |flag: c_int| flags & flag == flag;
         buffer.format = match wanted(ffi::PyBUF_FORMAT) {
             true => self.format().as_ptr().cast_mut(),
             false => std::ptr::null_mut(),
         };
         // SAFETY: the box lives until `release`.
         unsafe {
-            buffer.shape = match wanted(ffi::PyBUF_ND) {
+            buffer.shape = match wanted(ffi::PyBUF_ND) && self.rank > 0 {
                 true => (&raw mut (*sizes).0).cast(),
                 false => std::ptr::null_mut(),
             };
-            buffer.strides = match wants_strides {
+            buffer.strides = match wants_strides && self.rank > 0 {
                 true => (&raw mut (*sizes).1).cast(),
                 false => std::ptr::null_mut(),
             };

@@ -81,7 +81,7 @@ pub(crate) fn packet(
 ) -> PyResult<Packet> {
     let py = data.py();
     if let Ok(packet) = data.cast::<PyPacket>() {
-        return Ok(packet.get().shared());
+        return packet.get().shared(data.py());
     }
     if let Ok(text) = data.cast::<PyString>() {
         let text = text.to_str()?;
@@ -165,7 +165,8 @@ pub(crate) fn put(
     copies: &Copies,
     info: impl FnOnce(&[u8]) -> Info<'_>,
 ) -> PyResult<Packet> {
-    if spec.borrow {
+    // Nothing is nowhere.
+    if spec.borrow && array.len() > 0 {
         let why = match (array.bytes(py), array.is_readonly()) {
             (None, _) => Some("its elements have gaps: use numpy.ascontiguousarray"),
             (_, false) => Some("it can be written to: use array.setflags(write=False)"),
@@ -187,7 +188,7 @@ pub(crate) fn put(
         return made(py, info(bytes), spec, copies);
     }
     copies.gathered.fetch_add(1, Ordering::Relaxed);
-    let bytes = array.gather(py);
+    let bytes = array.gather(py)?;
     made(py, info(&bytes), spec, copies)
 }
 

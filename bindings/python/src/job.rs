@@ -88,7 +88,7 @@ impl Job {
 
     fn emit(&self, py: Python<'_>, port: u32, packet: &Bound<'_, Packet>) -> PyResult<()> {
         match self.open().as_ref() {
-            Some(job) => job.emit(port, packet.get().shared()).or_raise(py),
+            Some(job) => job.emit(port, packet.get().shared(py)?).or_raise(py),
             None => {
                 Err(own(py, "StateError", "the job has ended: it can't emit any more".to_owned()))
             }

@@ -27,8 +27,8 @@ impl Packet {
     }
 
     /// Another handle to the packet.
-    pub(crate) fn shared(&self) -> Handle {
-        self.handle.clone()
+    pub(crate) fn shared(&self, py: Python<'_>) -> PyResult<Handle> {
+        self.handle.try_clone().or_raise(py)
     }
 
     fn view(&self, py: Python<'_>) -> PyResult<View<'_>> {

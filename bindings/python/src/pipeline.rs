@@ -265,7 +265,7 @@ impl Pipeline {
     ) -> PyResult<Option<&'static str>> {
         let (py, running) = (slf.py(), Self::entered(slf)?);
         let (index, _) = running.input(py, port)?;
-        let packet = packet.get().shared();
+        let packet = packet.get().shared(py)?;
         let pushed = py.detach(|| running.pipeline.push(index, packet, Timeout::TRY));
         match pushed.map_err(|error| Self::raised(slf, &error))? {
             Pushed::Taken => Ok(None),
@@ -408,6 +408,7 @@ impl Pipeline {
     #[pyo3(signature = (timeout=None))]
     fn _close(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<&'static str> {
         let (py, me) = (slf.py(), slf.get());
+        keep::give_back(py);
         let Some(running) = me.now() else { return Ok("drained") };
         let deadline = Deadline::new(timeout)?;
         loop {

@@ -70,7 +70,7 @@ pub(crate) fn audio(
             ));
         }
         copies.narrowed.fetch_add(1, Ordering::Relaxed);
-        let samples = array.narrowed(py);
+        let samples = array.narrowed(py)?;
         let info = Info::audio(&samples, sample, rate, channels).planar(spec.planar);
         return made(py, info, spec, copies);
     }

@@ -360,6 +360,17 @@ impl Packet {
         (status == RMEDIA_OK).then_some(Self { handle })
     }
 
+    /// Another handle to it, where there may be no more handles, or the process was forked.
+    ///
+    /// # Errors
+    /// Above the number of handles; in a forked child.
+    pub fn try_clone(&self) -> Result<Self> {
+        let mut handle = rmedia_packet_t::default();
+        // SAFETY: `handle` may be written.
+        checked(unsafe { rmedia_packet_share(self.handle, &mut handle) })?;
+        Ok(Self { handle })
+    }
+
     pub(crate) fn handle(&self) -> rmedia_packet_t {
         self.handle
     }

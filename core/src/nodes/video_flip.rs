@@ -83,9 +83,9 @@ mod tests {
     use serde_json::json;
 
     fn flipped(format: PixelFormat, size: (u32, u32), bytes: &[u8], direction: &str) -> Vec<u8> {
-        let mut node =
-            Harness::new::<VideoFlip>(json!({"direction": direction})).expect("makes");
-        let video = Video::new(format, size.0, size.1, Buffer::from_vec(bytes.to_vec())).expect("fits");
+        let mut node = Harness::new::<VideoFlip>(json!({"direction": direction})).expect("makes");
+        let video =
+            Video::new(format, size.0, size.1, Buffer::from_vec(bytes.to_vec())).expect("fits");
         let out = node.push(Packet::new(Payload::Video(Arc::new(video)))).expect("works");
         picture(&out[0].1).expect("video").buffer.as_slice().to_vec()
     }

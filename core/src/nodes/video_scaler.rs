@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn the_ratio_of_the_sides_is_kept_where_that_is_asked_for() {
-        for (from, wanted) in [((640, 480), (100, 75)), ((480, 640), (60, 80)), ((1, 999), (1, 80))] {
+        for (from, wanted) in [((640, 480), (100, 75)), ((480, 640), (60, 80)), ((1, 999), (1, 80))]
+        {
             let params = json!({"width": 100, "height": 80, "keep_aspect": true});
             let out = scaled(flat(PixelFormat::Gray8, from.0, from.1), params);
             let video = picture(&out).expect("video");
