@@ -17,9 +17,10 @@ import voice
 from common import MEDIA, Result, in_process, median, table
 from quality import compare
 
-#: What a right output has, below 7 kHz and against soxr VHQ of the whole: no int16 result of these
-#: has less, and a lost, repeated or misplaced packet has far less.
+#: What a right output has, below 7 kHz and against soxr VHQ of the whole: at least this many dB,
+#: and no sample that is off by more steps of 16 bits.
 SNR_DB = 60.0
+ERROR = 32.0
 #: The input is 24.7 s of speech with pauses, 3 s of music and 1 s of silence.
 SPEECH = 0.6, 0.97
 
@@ -82,6 +83,8 @@ def wrong_voice(side: str, result: Result, frames: int) -> str | None:
         return f"{result['frames']} frames, expected {frames}"
     if not result["band_snr_db"] >= SNR_DB:
         return f"{result['band_snr_db']:.1f} dB below 7 kHz"
+    if not result["error"] <= ERROR:
+        return f"a sample is off by {result['error']:.0f} steps"
     if not 0.995 < result["gain"] < 1.005:
         return f"gain {result['gain']:.4f}"
     share = result["speech_share"]
@@ -131,6 +134,7 @@ def voices(rounds: int, loops: int, folder: Path, gst_python: str) -> bool:
             ("held back, ms", cell(results, "held_ms")),
             ("SNR, dB", cell(results, "snr_db")),
             ("below 7 kHz", cell(results, "band_snr_db")),
+            ("greatest error", cell(results, "error")),
             ("speech, %", cell(results, "speech_share", 0, 100)),
         ],
         [side for side in results if results[side]],

@@ -238,7 +238,7 @@ def pyav(job: Job) -> Result:
 
 
 def gstreamer(job: Job) -> Result:
-    """GStreamer through python-gi. No VAD: its own (webrtcdsp) is not in Debian's plugins-base."""
+    """GStreamer through python-gi. No VAD: nothing in plugins-base is one."""
     import gi
 
     gi.require_version("Gst", "1.0")
