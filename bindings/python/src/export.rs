@@ -170,8 +170,7 @@ impl<'a> Layout<'a> {
         let wanted = |flag: c_int| flags & flag == flag;
         let wants_strides = wanted(ffi::PyBUF_STRIDES);
         let (rows, columns) = (self.is_contiguous(), self.is_by_columns());
-        if !wants_strides && !rows
-            || wanted(ffi::PyBUF_C_CONTIGUOUS) && !rows
+        if !rows && (!wants_strides || wanted(ffi::PyBUF_C_CONTIGUOUS))
             || wanted(ffi::PyBUF_F_CONTIGUOUS) && !columns
             || wanted(ffi::PyBUF_ANY_CONTIGUOUS) && !rows && !columns
         {
