@@ -13,8 +13,7 @@ Everything is imported when it is first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from ._lazy import lazily
 
 _PLACES = {
     "_detect": ("get_rust_runtime", "is_rust_runtime_available", "try_load_rust_runtime"),
@@ -53,19 +52,4 @@ _PLACES = {
     "runtime": ("execute_pipeline", "execute_pipeline_with_input"),
     "_catalogue": ("node_types", "validate"),
 }
-_WHERE = {name: place for place, names in _PLACES.items() for name in names}
-
-__all__ = sorted(_WHERE)  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> Any:
-    place = _WHERE.get(name)
-    if place is None:
-        raise AttributeError(f"module 'remotemedia' has no attribute {name!r}")
-    found = getattr(importlib.import_module(f".{place}", __name__), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazily(globals(), _PLACES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -8,89 +8,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import _loop
 from ._base import Base
-from ._host import Host
 from ._log import LOG
-from ._native import Job, Packet
+from ._native import Packet
 from .errors import BackpressureError, Interrupted, PullTimeout, StateError
+
+if TYPE_CHECKING:
+    from . import _loop
+    from ._host import Host
+    from ._server import Server
 
 #: Seconds between two tries of a push that finds no room: at first, and at most.
 _SHORTEST, _LONGEST = 0.0005, 0.02
-
-
-class Server:
-    """Takes the jobs of a pipeline's Python nodes on an event loop."""
-
-    def __init__(self, host: Host, loop: _loop.Loop) -> None:
-        self._host = host
-        self._loop = loop
-        self._pool = ThreadPoolExecutor(4, thread_name_prefix="remotemedia-node")
-        #: Work of threads that has not ended.
-        self._running: set[Future[None]] = set()
-        self._stop = loop.watch(host.engine.fileno(), self._look)
-
-    def move(self, loop: _loop.Loop) -> None:
-        """Goes on on another loop, when the first is no more."""
-        self._loop = loop
-        self._stop = loop.watch(self._host.engine.fileno(), self._look)
-
-    def leave(self) -> None:
-        """Takes no more jobs."""
-        self._stop()
-
-    async def start(self) -> None:
-        """Initializes the nodes that were given as objects."""
-        for hosted in self._host.given():
-            await self._call(hosted.is_async, lambda hosted=hosted: self._host.initialize(hosted))
-
-    async def stop(self) -> None:
-        """Takes no more jobs, and cleans the nodes up, last one first."""
-        self._stop()
-        # No node is cleaned up while it is at work.
-        running = set(self._running)
-        await self._loop.in_thread(self._pool, lambda: wait(running))
-        await self._loop.cancel_spawned()
-        failure: BaseException | None = None
-        for hosted in self._host.living():
-            try:
-                await self._call(hosted.is_async, lambda hosted=hosted: self._host.cleanup(hosted))
-            except Exception as error:
-                failure = failure or error
-        self._pool.shutdown(wait=False)
-        if failure is not None:
-            raise failure
-
-    async def _call(self, on_loop: bool, work: Callable[[], Awaitable[Any] | None]) -> None:
-        """Runs something of a node: coroutines on the loop, plain functions on a thread."""
-        rest = work() if on_loop else await self._loop.in_thread(self._pool, work)
-        if rest is not None:
-            await rest
-
-    def _look(self) -> None:
-        while (job := self._host.take()) is not None:
-            if self._host.is_async(job):
-                self._loop.spawn(self._do(job))
-                continue
-            work = self._pool.submit(self._on_thread, job)
-            self._running.add(work)
-            work.add_done_callback(self._running.discard)
-
-    async def _do(self, job: Job) -> None:
-        # Begun here, so that a task that is cancelled before it begins leaves nothing behind.
-        rest = self._host.run(job)
-        if rest is not None:
-            await rest
-
-    def _on_thread(self, job: Job) -> None:
-        rest = self._host.run(job)
-        if rest is not None:
-            # A plain function that gives something to be awaited.
-            self._loop.from_thread(lambda: self._loop.spawn(_awaited(rest)))
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -100,10 +31,6 @@ def _deadline(timeout: float | None) -> float | None:
     if math.isnan(timeout):
         raise ValueError("timeout is not a number; give seconds, or None")
     return time.monotonic() + timeout
-
-
-async def _awaited(rest: Awaitable[Any]) -> None:
-    await rest
 
 
 class Async(Base):
@@ -125,16 +52,25 @@ class Async(Base):
                 "the pipeline lives on another event loop, which still runs: use it there, or make "
                 "one pipeline for each loop"
             )
+        # What only pipelines on loops need is imported here: importing asyncio takes a while.
+        from . import _loop
+
         self._on = _loop.current()
         if self._server is not None:
             self._server.move(self._on)
         return self._on
 
+    def _serve_here(self, host: Host) -> Server:
+        """Has the jobs of Python nodes done on this loop."""
+        from ._server import Server
+
+        return Server(host, self._loop_here())
+
     async def _open_async(self, again: bool = False) -> None:
         if self.is_initialized:
             if self._host is not None and self._server is None:
                 # It was opened where no loop ran: its jobs are this loop's from now on.
-                self._server = Server(self._host, self._loop_here())
+                self._server = self._serve_here(self._host)
             await self._initialized()
             return
         if self._is_open and not again:
@@ -146,7 +82,7 @@ class Async(Base):
         self._make()
         if self._host is None:
             return
-        self._server = Server(self._host, self._loop_here())
+        self._server = self._serve_here(self._host)
         self._starting = True
         try:
             await self._server.start()

@@ -9,12 +9,14 @@ import logging
 import threading
 import warnings
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _log, _manifest, _native
-from ._host import Host
-from ._node import Node, registered
+from ._node import Node, NodeType, registered
 from .errors import ManifestError, PipelineError, RateAssumedWarning, StateError
+
+if TYPE_CHECKING:
+    from ._host import Host
 
 _LOG = _log.LOG
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
@@ -128,7 +130,7 @@ class Base(_native.Pipeline):
         source = self._source
         if source.is_nodes:
             plan = _manifest.plan(source.nodes, self.name)
-            host = Host(plan.types, self._memory_limit) if plan.types else None
+            host = self._host_of(plan.types)
             for name, node in plan.given.items():
                 assert host is not None
                 host.give(name, node)
@@ -140,7 +142,16 @@ class Base(_native.Pipeline):
         except (OSError, UnicodeDecodeError):
             known = ""
         types = _manifest.registered_in(known)
-        return (Host(types, self._memory_limit) if types else None), text
+        return self._host_of(types), text
+
+    def _host_of(self, types: list[NodeType]) -> Host | None:
+        """What runs nodes of these types, if there are any."""
+        if not types:
+            return None
+        # Imported here, with asyncio: pipelines without Python nodes do without.
+        from ._host import Host
+
+        return Host(types, self._memory_limit)
 
     def _make(self) -> None:
         try:
@@ -151,7 +162,7 @@ class Base(_native.Pipeline):
             types = list(registered().values())
             if not unknown or not types or self._source.is_nodes:
                 raise
-            self._make_with(Host(types, self._memory_limit), self._source.text)
+            self._make_with(self._host_of(types), self._source.text)
         _open.add(self)
 
     def _make_with(self, host: Host | None, text: str | None) -> None:

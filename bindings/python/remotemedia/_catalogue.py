@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import _manifest
-from ._host import Host
 from ._native import Engine
 from ._node import registered
 from .errors import Problem, RemoteMediaError
@@ -16,7 +15,11 @@ from .errors import Problem, RemoteMediaError
 def _engine() -> Engine:
     """An engine that knows the registered types."""
     types = list(registered().values())
-    return Host(types).engine if types else Engine.default()
+    if not types:
+        return Engine.default()
+    from ._host import Host
+
+    return Host(types).engine
 
 
 def node_types() -> list[dict[str, Any]]:

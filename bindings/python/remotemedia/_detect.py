@@ -6,6 +6,9 @@ import importlib
 import warnings
 from types import ModuleType
 
+#: What `runtime_hint` may be.
+HINTS = ("auto", "rust", "python")
+
 _warned = False
 
 

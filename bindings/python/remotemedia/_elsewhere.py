@@ -7,18 +7,16 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from ._running import asyncio_loop
+
 
 def run_on(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> None:
     """Runs something on a loop, and waits for it."""
-    if _in_a_loop():
+    if asyncio_loop() is not None:
         # This thread's own loop is at work in the very call: another thread runs the other one.
         _Thread(lambda: loop.run_until_complete(work)).finish()
     else:
         loop.run_until_complete(work)
-
-
-def _in_a_loop() -> bool:
-    return asyncio._get_running_loop() is not None  # pyright: ignore[reportPrivateUsage]
 
 
 class _Thread(threading.Thread):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from numbers import Integral
 from typing import Any, cast
 
 from ._native import Job, Packet
 from ._node import Output
+from ._values import with_rate
 from .errors import ConfigurationError
 
 _NS = 1_000_000_000
@@ -45,20 +45,16 @@ class Emitter:
         self._job.emit(index, packet)
 
     def _packet(self, given: Any, options: dict[str, Any]) -> Packet:
-        if isinstance(given, tuple):
-            pair = cast("tuple[Any, ...]", given)
-            if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], Integral):
-                given, options = pair[0], {"rate": int(pair[1]), **options}
+        if (pair := with_rate(given)) is not None:
+            given, options = pair[0], {"rate": pair[1], **options}
         source = self._source
         if _is_array(given) and source is not None and "kind" not in options:
             if source.kind == "audio" and "rate" not in options:
                 options["rate"] = source.rate
                 options.setdefault("discont", source.discont and not self._emitted)
-            elif (
-                source.kind == "video" and str(getattr(cast("Any", given), "dtype", "")) == "uint8"
-            ):
+            elif source.kind == "video" and str(getattr(given, "dtype", "")) == "uint8":
                 options["kind"] = "video"
-                shape = cast("tuple[int, ...]", cast("Any", given).shape)
+                shape = cast("tuple[int, ...]", given.shape)
                 if len(shape) == 3 and "pixel_format" not in options:
                     options["pixel_format"] = _like(source.pixel_format, shape[2])
         if "pts_ns" not in options and self._next_pts is not None:

@@ -9,10 +9,8 @@ import warnings
 from typing import Any, cast
 
 from . import _manifest, _values
-from ._detect import try_load_rust_runtime
+from ._detect import HINTS, try_load_rust_runtime
 from .errors import ConfigurationError, UnsupportedError
-
-HINTS = ("auto", "rust", "python")
 
 
 def choose(native: Any, path: Any, enable_metrics: bool, hint: str) -> Any:
@@ -192,6 +190,4 @@ def _merged(listed: list[Any]) -> Any:
             close()
             out.append(getattr(each, "fields", each))
     close()
-    if not out:
-        return None
-    return out[0] if len(out) == 1 else out
+    return _values.bare(out)

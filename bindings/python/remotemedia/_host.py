@@ -55,7 +55,6 @@ class Host:
         self._serving = threading.Lock()
         self._failures: dict[str, BaseException] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         #: Nodes that were given as objects: they are there before their first job.
         self._given: dict[str, Hosted] = {}
 
@@ -230,7 +229,7 @@ class Host:
 
     # -- in a sync pipeline --
 
-    def loop(self) -> asyncio.AbstractEventLoop:
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
         """The loop on which coroutines of a sync pipeline run."""
         if self._loop is None:
             self._loop = asyncio.new_event_loop()
@@ -249,16 +248,13 @@ class Host:
                 self._finish_now(self.cleanup(hosted))
             except Exception as error:
                 failure = failure or error
-        self.close_loop()
+        self._close_loop()
         if failure is not None:
             raise failure
 
     def _finish_now(self, rest: Awaitable[Any] | None) -> None:
         if rest is not None:
-            self._on_loop(_bare(rest))
-
-    def _on_loop(self, work: Coroutine[Any, Any, Any]) -> None:
-        run_on(self.loop(), work)
+            run_on(self._own_loop(), _bare(rest))
 
     def serve(self, seconds: float) -> bool:
         """Runs the jobs that wait, on this thread. False: another one does so, and was not through
@@ -269,7 +265,7 @@ class Host:
             while (job := self.take()) is not None:
                 rest = self.run(job)
                 if rest is not None:
-                    self._on_loop(self._together(_bare(rest)))
+                    run_on(self._own_loop(), self._together(_bare(rest)))
         except BaseException:
             # A signal has ended the wait: nobody would go on with what was begun.
             self._end_tasks()
@@ -298,7 +294,7 @@ class Host:
                     tasks.add(asyncio.ensure_future(_bare(rest)))
             _, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
-    def close_loop(self) -> None:
+    def _close_loop(self) -> None:
         """Closes the loop of a sync pipeline."""
         loop, self._loop = self._loop, None
         if loop is None or loop.is_running():

@@ -6,12 +6,14 @@ import inspect
 import json
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from . import _loop
 from ._native import Job, Packet
 from ._stream import Stream
 from ._values import value
+
+if TYPE_CHECKING:
+    from . import _loop
 
 
 class Hosted:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
+
+from . import _running
 
 
 class Event(Protocol):
@@ -73,8 +74,7 @@ class Loop(Protocol):
 
 def current() -> Loop:
     """The loop that runs in this thread."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
+    if (trio := _running.trio()) is not None:
         return Trio(trio)
     return Asyncio(asyncio.get_running_loop())
 
@@ -89,7 +89,7 @@ class Asyncio:
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
 
     def is_here(self) -> bool:
-        return asyncio._get_running_loop() is self._loop
+        return _running.asyncio_loop() is self._loop
 
     def is_over(self) -> bool:
         return self._loop.is_closed()

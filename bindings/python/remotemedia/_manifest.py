@@ -49,8 +49,13 @@ def source(given: Sequence[Any], name: str | None) -> Source:
     return Source([as_node(each) for each in given], name=name)
 
 
+def is_text(given: str) -> bool:
+    """Whether it is a manifest and no name of a file."""
+    return given.lstrip().startswith("{") or "\n" in given
+
+
 def _from_text(text: str, may_be_text: bool, name: str | None) -> Source:
-    if may_be_text and (text.lstrip().startswith("{") or "\n" in text):
+    if may_be_text and is_text(text):
         return Source(text=text, name=name)
     if not may_be_text or text.endswith(SUFFIXES):
         return Source(path=text, name=name)
@@ -99,6 +104,11 @@ class NativeNode(Node):
         self.fields: dict[str, Any] = dict(fields or {})
         self.config = self.params
 
+    def entry(self, identity: str) -> dict[str, Any]:
+        """The manifest's node."""
+        own = {"id": identity, "node_type": self.node_type, "params": self.params}
+        return {**own, **self.fields}
+
     def process(self, data: Any) -> Any:
         """Not for callers: the engine runs it."""
         raise PipelineError(
@@ -128,9 +138,7 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
         if refuse is not None:
             refuse()
         if isinstance(node, NativeNode):
-            listed.append(
-                {"id": identity, "node_type": node.node_type, "params": node.params, **node.fields}
-            )
+            listed.append(node.entry(identity))
             continue
         # A type of its own for each object, so that its jobs find it.
         own = f"python/{_word(type(node).__name__)}-{len(made.types)}"
@@ -144,8 +152,13 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
         made.given[own] = node
         listed.append({"id": identity, "node_type": own})
     made.manifest["nodes"] = listed
-    made.manifest["connections"] = [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
+    made.manifest["connections"] = _links(ids)
     return made
+
+
+def _links(ids: Sequence[str]) -> list[dict[str, str]]:
+    """The connections of a chain."""
+    return [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
 
 
 def _ends(nodes: Sequence[Node], ids: Sequence[str]) -> dict[str, Any]:
@@ -192,12 +205,11 @@ def definition(nodes: Sequence[Node], name: str | None, description: str | None)
     listed: list[dict[str, Any]] = []
     for node, identity in zip(nodes, ids, strict=True):
         if isinstance(node, NativeNode):
-            entry = {"id": identity, "node_type": node.node_type, "params": node.params}
-            listed.append({**entry, **node.fields})
+            listed.append(node.entry(identity))
         else:
             params = cast("Any", getattr(node, "config", None) or {})
             listed.append({"id": identity, "node_type": type(node).__name__, "params": params})
-    links = [{"from": a, "to": b} for a, b in itertools.pairwise(ids)]
+    links = _links(ids)
     return {"version": "v1", "metadata": metadata, "nodes": listed, "connections": links}
 
 

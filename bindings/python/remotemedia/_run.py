@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import sys
 import warnings
 from collections.abc import Coroutine, Generator
 from typing import TYPE_CHECKING, Any, cast
+
+from ._running import in_a_loop
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .pipeline import Pipeline
-
-
-def in_a_loop() -> bool:
-    """Whether an event loop, asyncio's or trio's, runs in this thread."""
-    if asyncio._get_running_loop() is not None:  # pyright: ignore[reportPrivateUsage]
-        return True
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_run())
 
 
 class Run(Coroutine[Any, Any, Any]):

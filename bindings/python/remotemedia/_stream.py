@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, cast
 
+from ._running import asyncio_loop
 from .errors import ConfigurationError, UnsupportedError
 
 
@@ -51,7 +51,7 @@ class Stream:
 
     async def _until_idle(self, emit: Callable[[Any], None]) -> None:
         self._emit = emit
-        if sys.modules.get("trio") and asyncio._get_running_loop() is None:
+        if asyncio_loop() is None:
             raise UnsupportedError(
                 f"{self._name}.is_streaming is True, and such nodes run under asyncio only: under "
                 "trio give process() single items"

@@ -102,6 +102,16 @@ def numpy_to_audio_dict(
     }
 
 
+def with_rate(data: Any) -> tuple[Any, int] | None:
+    """Samples and their rate, if it is `(array, rate)`."""
+    if not isinstance(data, tuple):
+        return None
+    pair = cast("tuple[Any, ...]", data)
+    if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], Integral):
+        return pair[0], int(pair[1])
+    return None
+
+
 def item(data: Any, port: str | None = None) -> Item:
     """What to push for something that somebody gives."""
     if isinstance(data, Item):
@@ -110,10 +120,8 @@ def item(data: Any, port: str | None = None) -> Item:
         rate = data.get("sample_rate")
         options = {"kind": "audio", **({"rate": int(rate)} if rate else {})}
         return Item(audio_dict_to_numpy(data), options, port)
-    if isinstance(data, tuple):
-        pair = cast("tuple[Any, ...]", data)
-        if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], Integral):
-            return Item(pair[0], {"rate": int(pair[1])}, port)
+    if (pair := with_rate(data)) is not None:
+        return Item(pair[0], {"rate": pair[1]}, port)
     if isinstance(data, Mapping):
         kind = cast("Any", data).get("type")
         if kind == "text" and "data" in data:
@@ -172,8 +180,8 @@ class Results:
         """None, the only result, or all of them as a list; by name where there are several
         outputs."""
         if len(self._packets) == 1:
-            return _bare(self.listed(next(iter(self._packets))))
-        return {name: _bare(self.listed(name)) for name in self._packets}
+            return bare(self.listed(next(iter(self._packets))))
+        return {name: bare(self.listed(name)) for name in self._packets}
 
     def listed(self, name: str) -> list[Any]:
         """The results of an output."""
@@ -225,7 +233,8 @@ def _follows(last: Packet, packet: Packet) -> bool:
     return abs(last.pts_ns + last.duration_ns - packet.pts_ns) <= 1_000_000_000 // last.rate
 
 
-def _bare(results: list[Any]) -> Any:
+def bare(results: list[Any]) -> Any:
+    """None, the only result, or all of them."""
     if not results:
         return None
     return results[0] if len(results) == 1 else results

@@ -14,7 +14,7 @@ from ._log import LOG
 from ._native import Packet
 from ._place import fill, place
 from ._run import Managed, Run
-from .errors import PipelineError, StateError
+from .errors import BackpressureError, PipelineError, StateError
 
 
 class Pipeline(Async):
@@ -148,7 +148,8 @@ class Pipeline(Async):
         if not use_rust:
             return self._twin().run(input_data, **options).value
         with self._one_run():
-            results, done = self._begin_run(), False
+            self.open()
+            results, done = self._results(), False
             try:
                 for item in _values.items(input_data, self.inputs):
                     self._push_and_pull(item, options, results)
@@ -157,7 +158,8 @@ class Pipeline(Async):
                     results.add(packet)
                 value, done = results.value(), True
             finally:
-                self._finish_run(done)
+                if not self._goes_on(done):
+                    self._shut(quiet=not done)
             return value
 
     async def _run_async(self, input_data: Any, options: dict[str, Any], use_rust: bool) -> Any:
@@ -207,10 +209,6 @@ class Pipeline(Async):
             self._close(0) if done else self.cancel()
         return False
 
-    def _finish_run(self, done: bool) -> None:
-        if not self._goes_on(done):
-            self._shut(quiet=not done)
-
     async def _push_and_pull_async(
         self, item: _values.Item, options: dict[str, Any], results: _values.Results
     ) -> None:
@@ -230,11 +228,6 @@ class Pipeline(Async):
 
         return _fallback.twin(self)
 
-    def _begin_run(self) -> _values.Results:
-        self._enter()
-        self.open()
-        return self._results()
-
     def _results(self) -> _values.Results:
         """What collects the results of a run."""
         return _values.Results(self.outputs)
@@ -244,13 +237,10 @@ class Pipeline(Async):
     ) -> None:
         packet = self._packet(item.data, item.port, **{**options, **item.options})
         while True:
-            reason = self._offer(packet, item.port)
-            if reason is None:
-                self._serve(0.0)
-                return
-            if reason == "host":
-                self._serve(0.05)
-            pulled = self.pull(timeout=0.0 if reason == "full" else 0.05)
+            try:
+                return self.push(packet, item.port)
+            except BackpressureError:
+                pulled = self.pull(timeout=0)
             if pulled is not None:
                 results.add(pulled)
 

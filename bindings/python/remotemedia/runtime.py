@@ -160,7 +160,7 @@ def _source(manifest: Any) -> _manifest.Source:
             raise PipelineError("the pipeline is open: call its run(), or give one that is not")
         return manifest._source  # pyright: ignore[reportPrivateUsage]
     if isinstance(manifest, str):
-        is_path = manifest.endswith(_manifest.SUFFIXES) and not _is_text(manifest)
+        is_path = manifest.endswith(_manifest.SUFFIXES) and not _manifest.is_text(manifest)
         return _manifest.Source(path=manifest) if is_path else _manifest.Source(text=manifest)
     if isinstance(manifest, (Mapping, os.PathLike)):
         return _manifest.source([manifest], None)
@@ -170,10 +170,6 @@ def _source(manifest: Any) -> _manifest.Source:
         f"a {type(manifest).__name__} is no manifest: give JSON text, a dict, a Pipeline, or a "
         "list of nodes"
     )
-
-
-def _is_text(manifest: str) -> bool:
-    return manifest.lstrip().startswith("{") or "\n" in manifest
 
 
 def _chain(items: Sequence[Any]) -> _manifest.Source:

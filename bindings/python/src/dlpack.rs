@@ -181,27 +181,66 @@ fn code(dtype: DType) -> DataType {
 }
 
 /// What an exported tensor points into.
-struct Export<M> {
-    managed: M,
+struct Held {
     _packet: Option<Packet>,
     _copy: Vec<u8>,
     shape: [i64; MAX_RANK],
     strides: [i64; MAX_RANK],
 }
 
-unsafe extern "C" fn delete<M>(managed: *mut M, of: impl Fn(&M) -> *mut c_void) {
-    // SAFETY: the context is the box that `export` has leaked; it is given back once.
-    drop(unsafe { Box::from_raw(of(&*managed).cast::<Export<M>>()) });
+/// A tensor for others, with what it points into.
+struct Export<M> {
+    managed: M,
+    held: Held,
+}
+
+/// The two forms in which the standard has a tensor with its owner.
+trait Carrier {
+    /// The owner, and the tensor.
+    fn parts(&mut self) -> (&mut *mut c_void, &mut Tensor);
+}
+
+impl Carrier for Managed {
+    fn parts(&mut self) -> (&mut *mut c_void, &mut Tensor) {
+        (&mut self.context, &mut self.tensor)
+    }
+}
+
+impl Carrier for ManagedVersioned {
+    fn parts(&mut self) -> (&mut *mut c_void, &mut Tensor) {
+        (&mut self.context, &mut self.tensor)
+    }
+}
+
+/// Gives a tensor away, until its deleter is called.
+fn lend<M: Carrier>(managed: M, held: Held) -> *mut c_void {
+    let it = Box::into_raw(Box::new(Export { managed, held }));
+    // SAFETY: leaked just now, so nobody else has it; it stays where it is until `delete`.
+    unsafe {
+        let shape = (&raw mut (*it).held.shape).cast();
+        let strides = (&raw mut (*it).held.strides).cast();
+        let (context, tensor) = (*it).managed.parts();
+        *context = it.cast();
+        (tensor.shape, tensor.strides) = (shape, strides);
+        (&raw mut (*it).managed).cast()
+    }
+}
+
+/// # Safety
+/// `managed` was lent, and is deleted once.
+unsafe fn delete<M: Carrier>(managed: *mut M) {
+    // SAFETY: the context is the box that `lend` has leaked.
+    drop(unsafe { Box::from_raw((*managed).parts().0.cast::<Export<M>>()) });
 }
 
 unsafe extern "C" fn delete_plain(managed: *mut Managed) {
     // SAFETY: called once, by the standard.
-    unsafe { delete(managed, |it| it.context) }
+    unsafe { delete(managed) }
 }
 
 unsafe extern "C" fn delete_versioned(managed: *mut ManagedVersioned) {
     // SAFETY: called once, by the standard.
-    unsafe { delete(managed, |it| it.context) }
+    unsafe { delete(managed) }
 }
 
 unsafe extern "C" fn drop_capsule(capsule: *mut ffi::PyObject) {
@@ -252,48 +291,23 @@ pub(crate) fn export<'py>(
         byte_offset: 0,
     };
     let packet = (!copies).then(|| packet.try_clone()).transpose().or_raise(py)?;
-    // SAFETY: the boxes live until their deleter, which the capsule or whoever takes it over calls.
-    unsafe {
-        let capsule = if versioned {
+    let held = Held { _packet: packet, _copy: bytes, shape, strides };
+    let context = std::ptr::null_mut();
+    let (name, lent) = match versioned {
+        true => {
             let flags = if copies { COPIED } else { READ_ONLY };
-            let managed = ManagedVersioned {
-                major: 1,
-                minor: 0,
-                context: std::ptr::null_mut(),
-                deleter: Some(delete_versioned),
-                flags,
-                tensor,
-            };
-            let it = Box::into_raw(Box::new(Export {
-                managed,
-                _packet: packet,
-                _copy: bytes,
-                shape,
-                strides,
-            }));
-            (*it).managed.context = it.cast();
-            (*it).managed.tensor.shape = (&raw mut (*it).shape).cast();
-            (*it).managed.tensor.strides = (&raw mut (*it).strides).cast();
-            ffi::PyCapsule_New(
-                (&raw mut (*it).managed).cast(),
-                VERSIONED.as_ptr(),
-                Some(drop_capsule),
-            )
-        } else {
-            let managed =
-                Managed { tensor, context: std::ptr::null_mut(), deleter: Some(delete_plain) };
-            let it = Box::into_raw(Box::new(Export {
-                managed,
-                _packet: packet,
-                _copy: bytes,
-                shape,
-                strides,
-            }));
-            (*it).managed.context = it.cast();
-            (*it).managed.tensor.shape = (&raw mut (*it).shape).cast();
-            (*it).managed.tensor.strides = (&raw mut (*it).strides).cast();
-            ffi::PyCapsule_New((&raw mut (*it).managed).cast(), PLAIN.as_ptr(), Some(drop_capsule))
-        };
+            let deleter = Some(delete_versioned as unsafe extern "C" fn(*mut ManagedVersioned));
+            let managed = ManagedVersioned { major: 1, minor: 0, context, deleter, flags, tensor };
+            (VERSIONED, lend(managed, held))
+        }
+        false => {
+            let deleter = Some(delete_plain as unsafe extern "C" fn(*mut Managed));
+            (PLAIN, lend(Managed { tensor, context, deleter }, held))
+        }
+    };
+    // SAFETY: it lives until its deleter, which the capsule or whoever takes it over calls.
+    unsafe {
+        let capsule = ffi::PyCapsule_New(lent, name.as_ptr(), Some(drop_capsule));
         Bound::from_owned_ptr_or_err(py, capsule)
     }
 }

@@ -5,13 +5,14 @@ use crate::error::{OrRaise, from_json};
 use crate::export::{self, Layout};
 use crate::input::{self, Copies, Spec, Takes};
 use crate::pictures::PIXELS;
+use crate::samples::SAMPLES;
 use crate::{array, keep};
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyString, PyTuple};
-use remotemedia_binding::{Kind, Packet as Handle, SampleFormat, View};
+use remotemedia_binding::{Kind, Packet as Handle, View};
 use std::ffi::c_int;
 
 /// See `_native.pyi`.
@@ -142,12 +143,9 @@ impl Packet {
 
     #[getter]
     fn sample_format(&self, py: Python<'_>) -> PyResult<&'static str> {
-        self.of(py, Kind::Audio, "sample_format", |view| match view.sample() {
-            Some(SampleFormat::F32) => "f32",
-            Some(SampleFormat::I16) => "i16",
-            Some(SampleFormat::I24) => "i24",
-            Some(SampleFormat::I32) => "i32",
-            _ => "u8",
+        self.of(py, Kind::Audio, "sample_format", |view| {
+            let known = SAMPLES.iter().find(|(_, format)| Some(*format) == view.sample());
+            known.map_or("unknown", |(name, _)| *name)
         })
     }
 

@@ -38,13 +38,23 @@ impl Pipeline {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, running: Option<Arc<Running>>) {
+    /// Makes the engine's pipeline, in place of a former one.
+    fn make_running(
+        &self,
+        py: Python<'_>,
+        source: &Source<'_>,
+        engine: Option<&Bound<'_, Engine>>,
+        untrusted: bool,
+    ) -> PyResult<()> {
+        let engine = engine.map(|engine| engine.get().handle().clone());
+        let running = Arc::new(Running::new(py, source, engine, untrusted)?);
         let former = {
             let mut place = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *place, running)
+            place.replace(running)
         };
         self.ended.store(false, Ordering::Relaxed);
         drop(former);
+        Ok(())
     }
 
     /// The exception for an error; where a node written in Python is the cause, with what it raised.
@@ -130,10 +140,7 @@ impl Pipeline {
         engine: Option<&Bound<'_, Engine>>,
         untrusted: bool,
     ) -> PyResult<()> {
-        let engine = engine.map(|engine| engine.get().handle().clone());
-        let running = Running::new(py, &Source::Text(text), engine, untrusted)?;
-        self.set(Some(Arc::new(running)));
-        Ok(())
+        self.make_running(py, &Source::Text(text), engine, untrusted)
     }
 
     #[pyo3(signature = (path, engine=None, untrusted=false))]
@@ -144,10 +151,7 @@ impl Pipeline {
         engine: Option<&Bound<'_, Engine>>,
         untrusted: bool,
     ) -> PyResult<()> {
-        let engine = engine.map(|engine| engine.get().handle().clone());
-        let running = Running::new(py, &Source::File(path), engine, untrusted)?;
-        self.set(Some(Arc::new(running)));
-        Ok(())
+        self.make_running(py, &Source::File(path), engine, untrusted)
     }
 
     #[getter]
@@ -296,9 +300,8 @@ impl Pipeline {
                 }
                 Pulled::Idle { reason: Idle::NeedInput, .. } => return Ok(None),
                 Pulled::Idle { reason: Idle::Full, about } => {
-                    let name = running.output_name(py, about);
-                    let name =
-                        name.as_ref().map_or(Ok("another"), |name| name.bind(py).to_str())?;
+                    let name = running.output_text(py, about)?;
+                    let name = name.as_deref().unwrap_or("another");
                     let message = format!(
                         "the output '{name}' is full, and nothing more comes here before it is pulled"
                     );
@@ -336,10 +339,7 @@ impl Pipeline {
             Pulled::Idle { reason: idle, about } => {
                 let about = match idle {
                     Idle::NeedInput => running.inputs().nth(about as usize).map(str::to_owned),
-                    Idle::Full => {
-                        let name = running.output_name(py, about);
-                        name.map(|name| name.bind(py).to_str().map(str::to_owned)).transpose()?
-                    }
+                    Idle::Full => running.output_text(py, about)?,
                     _ => None,
                 };
                 Ok((reason(idle), about).into_pyobject(py)?.into_any())

@@ -86,6 +86,12 @@ impl Running {
         self.outputs.get(index as usize).map(|name| name.clone_ref(py))
     }
 
+    /// The same as a text.
+    pub(crate) fn output_text(&self, py: Python<'_>, index: u32) -> PyResult<Option<String>> {
+        let name = self.outputs.get(index as usize);
+        name.map(|name| name.bind(py).to_str().map(str::to_owned)).transpose()
+    }
+
     /// Why a packet was not taken, as an exception.
     pub(crate) fn refused(&self, py: Python<'_>, reason: Idle) -> PyErr {
         let (class, message) = match reason {

@@ -354,10 +354,7 @@ impl Packet {
 
     /// A handle of our own to a packet that is lent; `None` for none.
     pub(crate) fn shared(lent: rmedia_packet_t) -> Option<Self> {
-        let mut handle = rmedia_packet_t::default();
-        // SAFETY: `handle` may be written.
-        let status = unsafe { rmedia_packet_share(lent, &mut handle) };
-        (status == RMEDIA_OK).then_some(Self { handle })
+        share(lent).ok()
     }
 
     /// Another handle to it, where there may be no more handles, or the process was forked.
@@ -365,10 +362,7 @@ impl Packet {
     /// # Errors
     /// Above the number of handles; in a forked child.
     pub fn try_clone(&self) -> Result<Self> {
-        let mut handle = rmedia_packet_t::default();
-        // SAFETY: `handle` may be written.
-        checked(unsafe { rmedia_packet_share(self.handle, &mut handle) })?;
-        Ok(Self { handle })
+        share(self.handle)
     }
 
     pub(crate) fn handle(&self) -> rmedia_packet_t {
@@ -432,9 +426,17 @@ impl Packet {
     }
 }
 
+/// Another handle to a packet.
+fn share(packet: rmedia_packet_t) -> Result<Packet> {
+    let mut handle = rmedia_packet_t::default();
+    // SAFETY: `handle` may be written.
+    checked(unsafe { rmedia_packet_share(packet, &mut handle) })?;
+    Ok(Packet { handle })
+}
+
 impl Clone for Packet {
     fn clone(&self) -> Self {
-        Self::shared(self.handle).expect("there are fewer than four million packets")
+        self.try_clone().expect("there are fewer than four million packets")
     }
 }
 

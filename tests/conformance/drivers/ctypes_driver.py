@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import array
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bindings/python/remotemedia"))
+
+from steps import SIZES, Json, Place, Sound, Steps
 
 import capi
 
@@ -37,7 +39,6 @@ FAIL = {
 # By RMEDIA_KIND_…, RMEDIA_SAMPLE_…, RMEDIA_STATE_…, status of a pull.
 KINDS = ["", "audio", "video", "encoded", "tensor", "text", "json", "record", "bytes", "file"]
 SAMPLES = list(capi.SAMPLES)
-SIZES = [4, 2, 3, 4, 1]
 STATES = ["running", "closing", "closed", "failed", "cancelled"]
 PULLED = {
     capi.RMEDIA_OK: "ok",
@@ -50,65 +51,12 @@ PULLED = {
 }
 
 
-@dataclass
-class Sound:
-    """Samples of a file, and how they are cut."""
-
-    rate: int = 0
-    channels: int = 0
-    sample: str = ""
-    planar: bool = False
-    sliced: bool = False
-    skip: int = 0
-    chunks: str = "all"
-
-    def pieces(self, frames: int) -> Iterator[tuple[int, int]]:
-        """First frame and frame behind the last of each packet, in a file of so many frames."""
-        at, sizes = self.skip, self.chunks.split(",")
-        if self.chunks == "all":
-            yield min(at, frames), frames
-            return
-        repeat = sizes[-1] == "*"
-        numbers = [int(size) for size in sizes if size != "*"]
-        while True:
-            for size in numbers:
-                if repeat and at + size >= frames:
-                    yield at, frames
-                    return
-                if at + size > frames:
-                    raise ValueError(f"the file has {frames} frames, not {at + size}")
-                yield at, at + size
-                at += size
-            if not repeat:
-                return
-
-
-def read_sound(words: list[str]) -> Sound:
-    """The options of `audio`."""
-    sound = Sound()
-    for word in words:
-        name, found, value = word.partition("=")
-        old = getattr(sound, name)
-        setattr(sound, name, type(old)(value) if found else True)
-    return sound
-
-
-def planes(data: bytes, size: int, channels: int) -> bytes:
-    """Puts the samples of each channel into a plane."""
-    frame = size * channels
-    return b"".join(
-        data[at + channel * size : at + (channel + 1) * size]
-        for channel in range(channels)
-        for at in range(0, len(data), frame)
-    )
-
-
 def interleaved(packet: capi.Packet) -> bytes:
     """The samples of a packet, frame by frame."""
     info, data = packet.info, packet.view().cast("B")
     if not info.flags & capi.RMEDIA_PACKET_PLANAR:
         return bytes(data)
-    size = SIZES[info.format]
+    size = SIZES[SAMPLES[info.format]]
     return b"".join(
         data[channel * info.stride + at : channel * info.stride + at + size]
         for at in range(0, info.frames * size, size)
@@ -117,41 +65,18 @@ def interleaved(packet: capi.Packet) -> bytes:
 
 
 @dataclass
-class Player:
+class Player(Steps[capi.Pipeline, capi.Packet]):
     """Plays one case."""
 
-    library: capi.Library
-    engine: capi.Engine
-    out: Path
-    line: int = 0
-    pipeline: capi.Pipeline | None = None
+    library: capi.Library = field(kw_only=True)
+    engine: capi.Engine = field(kw_only=True)
     inputs: list[str] = field(default_factory=lambda: [])
     outputs: list[str] = field(default_factory=lambda: [])
-    steps: list[capi.Json] = field(default_factory=lambda: [])
-    packets: list[capi.Json] = field(default_factory=lambda: [])
     seen: dict[int, int] = field(default_factory=lambda: {})
 
-    def running(self) -> capi.Pipeline:
-        """The pipeline."""
-        if self.pipeline is None:
-            raise ValueError(f"line {self.line}: there is no pipeline")
-        return self.pipeline
-
-    def note(self, status: str, **facts: capi.Json) -> None:
-        """Notes what a step came to."""
-        self.steps.append({"line": self.line, "status": status, **facts})
-
-    def play(self, op: str, rest: str) -> None:
-        """Does a step."""
-        facts: dict[str, capi.Json] = {}
-        try:
-            if op in ("push", "offer"):
-                facts["count"] = 0
-                self.push(rest, op == "push", facts)
-            else:
-                getattr(self, op.replace("-", "_"))(rest)
-        except capi.Error as error:
-            self.note(error.name, error=error.json, **facts)
+    def failed(self, error: Exception) -> tuple[str, Json] | None:
+        """The library's errors."""
+        return (error.name, error.json) if isinstance(error, capi.Error) else None
 
     def create(self, rest: str) -> None:
         """Makes the pipeline from a text."""
@@ -181,60 +106,30 @@ class Player:
             told = {"ok": False, "problems": error.json["problems"]}
         self.note("ok" if told["ok"] else "invalid", problems=told["problems"])
 
-    def push(self, rest: str, retry: bool, facts: dict[str, capi.Json]) -> None:
-        """Pushes packets; counts them in `facts`."""
-        name, _, rest = rest.partition(" ")
-        place: dict[str, capi.Json] = {"engine": self.engine}
-        kind, _, rest = rest.partition(" ")
-        while kind == "discont" or kind.startswith("pts="):
-            if kind == "discont":
-                place["discont"] = True
-            else:
-                place["pts_ns"] = int(kind[4:])
-            kind, _, rest = rest.lstrip().partition(" ")
-        packets = self.make(kind, rest.lstrip(), place)
-        index = None if name == "-" else self.running().input(name)
-        for packet in packets:
-            if not self.push_one(packet, index, retry):
-                self.note("full", **facts)
-                return
-            facts["count"] += 1
-        self.note("ok", **facts)
-
-    def make(self, kind: str, rest: str, place: dict[str, capi.Json]) -> list[capi.Packet]:
-        """Makes the packets of a push, the first of which lies at that place."""
-        if kind == "text":
-            return [capi.Packet.text(self.library, rest, **place)]
-        if kind == "json":
-            return [capi.Packet.json_text(self.library, rest, **place)]
-        if kind == "bytes":
-            return [capi.Packet.from_bytes(self.library, Path(rest).read_bytes(), **place)]
-        if kind != "audio":
-            raise ValueError(f"'{kind}' can't be pushed")
-        file, *words = rest.split()
-        sound, data = read_sound(words), Path(file).read_bytes()
-        size = SIZES[capi.SAMPLES[sound.sample]]
-        frame = size * sound.channels or 1
-        pieces = list(sound.pieces(len(data) // frame))
+    def one(
+        self, kind: str, data: str | bytes, sound: Sound | None, place: Place, port: str | None
+    ) -> capi.Packet:
+        """In the engine's memory."""
+        told: dict[str, Any] = {**place, "engine": self.engine}
+        if isinstance(data, str):
+            made = capi.Packet.text if kind == "text" else capi.Packet.json_text
+            return made(self.library, data, **told)
+        if sound is None:
+            return capi.Packet.from_bytes(self.library, data, **told)
         form = sound.rate, sound.channels, sound.sample, sound.planar
+        return capi.Packet.audio(self.library, data, *form, **told)
 
-        def audio(first: int, behind: int) -> capi.Packet:
-            samples = data[first * frame : behind * frame]
-            if sound.planar:
-                samples = planes(samples, size, sound.channels)
-            made = capi.Packet.audio(self.library, samples, *form, **place)
-            place.pop("pts_ns", None)
-            place.pop("discont", None)
-            return made
+    def part(self, whole: capi.Packet, first: int, frames: int) -> capi.Packet:
+        """Shares its memory."""
+        return whole.slice(first, frames)
 
-        if not sound.sliced:
-            return [audio(*piece) for piece in pieces]
-        begin = pieces[0][0]
-        with audio(begin, pieces[-1][1]) as whole:
-            return [whole.slice(first - begin, behind - first) for first, behind in pieces]
+    def let_go(self, packet: capi.Packet) -> None:
+        """Releases it."""
+        packet.release()
 
-    def push_one(self, packet: capi.Packet, index: int | None, retry: bool) -> bool:
+    def push_one(self, packet: capi.Packet, port: str | None, retry: bool) -> bool:
         """Pushes a packet; while the input is full and something can be pulled, pulls it."""
+        index = None if port is None else self.running().input(port)
         while True:
             wait = capi.RMEDIA_FOREVER if retry else capi.RMEDIA_TRY
             status = self.running().push(packet, index, wait)
@@ -282,7 +177,7 @@ class Player:
     def packet(self, output: int, packet: capi.Packet) -> None:
         """Notes a packet that was pulled."""
         name, info, raw = self.outputs[output], packet.info, b""
-        facts: dict[str, capi.Json] = {
+        facts: dict[str, Json] = {
             "line": self.line,
             "output": name,
             "kind": KINDS[info.kind],
@@ -302,8 +197,7 @@ class Player:
             facts["bytes"] = info.size
             raw = bytes(packet.view())
         if info.kind in (capi.RMEDIA_KIND_AUDIO, capi.RMEDIA_KIND_BYTES):
-            with (self.out / f"{name.replace('/', '_')}.raw").open("ab") as file:
-                file.write(raw)
+            self.append(name, raw)
         self.packets.append(facts)
         packet.release()
 
@@ -383,9 +277,9 @@ class Player:
             engine=self.engine,
         )
 
-    def finish(self) -> capi.Json:
+    def finish(self) -> Json:
         """The line, with what the pipeline tells about itself."""
-        line: dict[str, capi.Json] = {"steps": self.steps, "packets": self.packets}
+        line: dict[str, Json] = {"steps": self.steps, "packets": self.packets}
         if self.pipeline is not None:
             line["events"] = list(events(self.pipeline.next_event))
             line["metrics"] = self.pipeline.metrics()
@@ -393,7 +287,7 @@ class Player:
         return line
 
 
-def events(take: Callable[[], capi.Json]) -> Iterator[capi.Json]:
+def events(take: Callable[[], Json]) -> Iterator[Json]:
     """All events."""
     while (event := take()) is not None:
         yield event
@@ -412,14 +306,8 @@ def main() -> None:
     *given, case, out = sys.argv[1:]
     library = capi.load(str(Path(given[0]).absolute()) if given else None)
     folder = Path(out).absolute()
-    # Manifests and steps name files relative to the case.
-    os.chdir(case)
-    player = Player(library, make_engine(library), folder)
-    for number, line in enumerate(Path("steps").read_text(encoding="utf-8").splitlines(), 1):
-        op, _, rest = line.strip().partition(" ")
-        if op and not op.startswith("#"):
-            player.line = number
-            player.play(op, rest.lstrip())
+    player = Player(folder, library=library, engine=make_engine(library))
+    player.play_all(case)
     print(json.dumps(player.finish(), ensure_ascii=False))
     if player.pipeline is not None:
         player.pipeline.release()

@@ -9,18 +9,14 @@ from __future__ import annotations
 import array
 import gc
 import json
-import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import remotemedia
-from ctypes_driver import Sound, planes, read_sound
 from remotemedia import _native
+from steps import Json, Place, Sound, Steps
 
-Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
-SIZES = {"f32": 4, "i16": 2, "i24": 3, "i32": 4, "u8": 1}
 FLOATS = {"kinds": ["audio"], "samples": ["f32"], "planar": False}
 
 
@@ -49,37 +45,14 @@ class Fail:
         return packet
 
 
-@dataclass
-class Player:
+class Player(Steps[remotemedia.Pipeline, remotemedia.Packet]):
     """Plays one case."""
 
-    out: Path
-    line: int = 0
-    pipeline: remotemedia.Pipeline | None = None
-    steps: list[Json] = field(default_factory=list[Json])
-    packets: list[Json] = field(default_factory=list[Json])
-
-    def running(self) -> remotemedia.Pipeline:
-        """The pipeline."""
-        if self.pipeline is None:
-            raise ValueError(f"line {self.line}: there is no pipeline")
-        return self.pipeline
-
-    def note(self, status: str, **facts: Json) -> None:
-        """Notes what a step came to."""
-        self.steps.append({"line": self.line, "status": status, **facts})
-
-    def play(self, op: str, rest: str) -> None:
-        """Does a step."""
-        facts: dict[str, Json] = {}
-        try:
-            if op in ("push", "offer"):
-                facts["count"] = 0
-                self.push(rest, op == "push", facts)
-            else:
-                getattr(self, op.replace("-", "_"))(rest)
-        except remotemedia.RemoteMediaError as error:
-            self.note(error.code, error=error.report, **facts)
+    def failed(self, error: Exception) -> tuple[str, Json] | None:
+        """The package's errors."""
+        return (
+            (error.code, error.report) if isinstance(error, remotemedia.RemoteMediaError) else None
+        )
 
     def create(self, rest: str) -> None:
         """Makes the pipeline from a text."""
@@ -107,90 +80,29 @@ class Player:
         wrong = any(problem.severity == "error" for problem in problems)
         self.note("invalid" if wrong else "ok", problems=[problem.report for problem in problems])
 
-    def push(self, rest: str, retry: bool, facts: dict[str, Json]) -> None:
-        """Pushes packets; counts them in `facts`."""
-        name, _, rest = rest.partition(" ")
-        port = None if name == "-" else name
-        place: dict[str, int | bool] = {}
-        kind, _, rest = rest.partition(" ")
-        while kind == "discont" or kind.startswith("pts="):
-            if kind == "discont":
-                place["discont"] = True
-            else:
-                place["pts_ns"] = int(kind[4:])
-            kind, _, rest = rest.lstrip().partition(" ")
-        for push in self.pushes(kind, rest.lstrip(), port, place):
-            if not self.push_one(push, retry):
-                self.note("full", **facts)
-                return
-            facts["count"] = int(str(facts["count"])) + 1
-        self.note("ok", **facts)
+    def one(
+        self, kind: str, data: str | bytes, sound: Sound | None, place: Place, port: str | None
+    ) -> remotemedia.Packet:
+        """In the pipeline's memory."""
+        told: dict[str, Any] = {"kind": kind, **place}
+        if sound is not None:
+            told |= {"rate": sound.rate, "channels": sound.channels}
+            told |= {"sample_format": sound.sample, "planar": sound.planar}
+            if sound.sliced:
+                # Parts are of a packet that is no pipeline's.
+                return remotemedia.Packet(data, **told)
+        given = json.loads(data) if kind == "json" else data
+        return self.running()._packet(given, port, **told)  # pyright: ignore[reportPrivateUsage]
 
-    def pushes(
-        self, kind: str, rest: str, port: str | None, place: dict[str, int | bool]
-    ) -> list[Callable[[float | None], None]]:
-        """The calls that push the packets, the first of which lies at that place."""
-        pipeline = self.running()
+    def part(self, whole: remotemedia.Packet, first: int, frames: int) -> remotemedia.Packet:
+        """Shares its memory."""
+        return whole.slice(first, frames)
 
-        def call(data: object, **options: object) -> Callable[[float | None], None]:
-            told = {**options, **place}
-            place.clear()
-            # All packets of a step are made before the first is pushed, in the pipeline's memory.
-            packet = pipeline._packet(data, port, **told)  # pyright: ignore
-            return lambda timeout: pipeline.push(packet, port, timeout=timeout)
-
-        match kind:
-            case "text":
-                return [call(rest, kind="text")]
-            case "json":
-                return [call(json.loads(rest), kind="json")]
-            case "bytes":
-                return [call(Path(rest).read_bytes(), kind="bytes")]
-            case "audio":
-                return self.audio(rest, call, place)
-            case _:
-                raise ValueError(f"'{kind}' can't be pushed")
-
-    def audio(
-        self,
-        rest: str,
-        call: Callable[..., Callable[[float | None], None]],
-        place: dict[str, int | bool],
-    ) -> list[Callable[[float | None], None]]:
-        """The calls for the samples of a file."""
-        file, *words = rest.split()
-        sound, data = read_sound(words), Path(file).read_bytes()
-        size = SIZES[sound.sample]
-        frame = size * sound.channels or 1
-        pieces = list(sound.pieces(len(data) // frame))
-        options = self.options(sound)
-
-        def samples(first: int, behind: int) -> bytes:
-            part = data[first * frame : behind * frame]
-            return planes(part, size, sound.channels) if sound.planar else part
-
-        if not sound.sliced:
-            return [call(samples(*piece), kind="audio", **options) for piece in pieces]
-        begin = pieces[0][0]
-        told = {**options, **place}
-        whole = self.running()._packet(samples(begin, pieces[-1][1]), kind="audio", **told)  # pyright: ignore
-        place.clear()
-        return [call(whole.slice(first - begin, behind - first)) for first, behind in pieces]
-
-    def options(self, sound: Sound) -> dict[str, object]:
-        """What is said of samples beside their bytes."""
-        return {
-            "rate": sound.rate,
-            "channels": sound.channels,
-            "sample_format": sound.sample,
-            "planar": sound.planar,
-        }
-
-    def push_one(self, push: Callable[[float | None], None], retry: bool) -> bool:
+    def push_one(self, packet: remotemedia.Packet, port: str | None, retry: bool) -> bool:
         """Pushes a packet; while the input is full and something can be pulled, pulls it."""
         while True:
             try:
-                push(None if retry else 0)
+                self.running().push(packet, port, timeout=None if retry else 0)
             except remotemedia.BackpressureError:
                 pulled = self.running().pull(timeout=0) if retry else None
                 if pulled is None:
@@ -259,8 +171,7 @@ class Player:
             case _:
                 pass
         if packet.kind in ("audio", "bytes"):
-            with (self.out / f"{name.replace('/', '_')}.raw").open("ab") as file:
-                file.write(raw)
+            self.append(name, raw)
         self.packets.append(facts)
 
     def set(self, rest: str) -> None:
@@ -328,15 +239,8 @@ def as_text(text: str) -> str:
 def main() -> None:
     """Plays the case."""
     case, out = sys.argv[1:]
-    folder = Path(out).absolute()
-    # Manifests and steps name files relative to the case.
-    os.chdir(case)
-    player = Player(folder)
-    for number, line in enumerate(Path("steps").read_text(encoding="utf-8").splitlines(), 1):
-        op, _, rest = line.strip().partition(" ")
-        if op and not op.startswith("#"):
-            player.line = number
-            player.play(op, rest.lstrip())
+    player = Player(Path(out).absolute())
+    player.play_all(case)
     print(json.dumps(player.finish(), ensure_ascii=False))
     player.pipeline = None
     # An exception and what it was raised in hold each other.

@@ -3,27 +3,9 @@
 from __future__ import annotations
 
 from .._node import Node
-from ..errors import (
-    ConfigurationError,
-    NodeError,
-    PipelineError,
-    RemoteExecutionError,
-    RemoteMediaError,
-    SerializationError,
-    WebRTCError,
-)
 from ..pipeline import Pipeline
 from ..remote import RemoteExecutorConfig
+from .exceptions import *  # noqa: F403
+from .exceptions import __all__ as _exceptions
 
-__all__ = [
-    "ConfigurationError",
-    "Node",
-    "NodeError",
-    "Pipeline",
-    "PipelineError",
-    "RemoteExecutionError",
-    "RemoteExecutorConfig",
-    "RemoteMediaError",
-    "SerializationError",
-    "WebRTCError",
-]
+__all__ = ["Node", "Pipeline", "RemoteExecutorConfig", *_exceptions]  # pyright: ignore

@@ -16,8 +16,9 @@ Everything is imported when it is first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .._lazy import lazily
 
 if TYPE_CHECKING:
     from .audio import (
@@ -87,7 +88,6 @@ _PLACES = {
         "VideoTransform",
     ),
 }
-_WHERE = {name: place for place, names in _PLACES.items() for name in names}
 
 __all__ = [
     "AddNode",
@@ -130,15 +130,4 @@ __all__ = [
     "WhisperTranscriptionNode",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    place = _WHERE.get(name)
-    if place is None:
-        raise AttributeError(f"module 'remotemedia.nodes' has no attribute {name!r}")
-    found = getattr(importlib.import_module(f".{place}", __name__), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, _ = lazily(globals(), _PLACES)

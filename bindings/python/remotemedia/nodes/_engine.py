@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from .._detect import HINTS
 from ..errors import ConfigurationError, UnsupportedError
-
-#: What `runtime_hint` may be.
-HINTS = ("auto", "rust", "python")
 
 
 def check_hint(node: str, hint: str) -> None:
