@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two tries of a push that finds no room: at first, and at most.
 _SHORTEST, _LONGEST = 0.0005, 0.02
+#: Calls after which other tasks get a turn.
+_CALLS = 16
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -40,6 +42,7 @@ class Async(Base):
     _on: _loop.Loop | None = None
     #: A task initializes the nodes.
     _starting = False
+    _calls = 0
 
     def _loop_here(self) -> _loop.Loop:
         """The loop that this pipeline lives on: the first that it was used on, as long as that
@@ -68,6 +71,9 @@ class Async(Base):
 
     async def _open_async(self, again: bool = False) -> None:
         if self.is_initialized:
+            if self._on is not None:
+                # Another loop is told so.
+                self._loop_here()
             if self._host is not None and self._server is None:
                 # It was opened where no loop ran: its jobs are this loop's from now on.
                 self._server = self._serve_here(self._host)
@@ -102,11 +108,18 @@ class Async(Base):
             return False
         return await self._loop_here().readable(self.fileno(), left)
 
+    async def _let_others(self) -> None:
+        """Calls that find what they want at once let other tasks run now and then."""
+        self._calls += 1
+        if self._calls % _CALLS == 0:
+            await self._loop_here().sleep(0)
+
     async def _push_async(
         self, data: Any, port: str | None, timeout: float | None, options: dict[str, Any]
     ) -> None:
         await self._open_async()
         packet = self._packet(data, port, **options)
+        await self._let_others()
         deadline = _deadline(timeout)
         pause = _SHORTEST
         while (reason := self._offer(packet, port)) is not None:
@@ -127,6 +140,7 @@ class Async(Base):
         await self._open_async()
         deadline = _deadline(timeout)
         pause = _SHORTEST
+        await self._let_others()
         while True:
             taken = self._take(port)
             if isinstance(taken, Packet):

@@ -6,6 +6,7 @@ import atexit
 import collections
 import json
 import logging
+import os
 import threading
 import warnings
 import weakref
@@ -24,10 +25,16 @@ _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 _open: weakref.WeakSet[Base] = weakref.WeakSet()
 
 
+#: Whose pipelines they are: a forked child has none.
+_process = os.getpid()
+
+
 def _at_exit() -> None:
-    """Threads that wait in pipelines must be out of the engine before the interpreter is gone."""
-    for pipeline in list(_open):
-        pipeline.cancel()
+    """Threads must be out of calls of this package before the interpreter is gone."""
+    if os.getpid() == _process:
+        _native._leave()
+        for pipeline in list(_open):
+            pipeline.cancel()
 
 
 atexit.register(_at_exit)

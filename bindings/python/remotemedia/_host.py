@@ -15,7 +15,7 @@ import inspect
 import json
 import threading
 from collections.abc import Awaitable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from . import _loop
 from ._elsewhere import run_on
@@ -55,6 +55,8 @@ class Host:
         self._serving = threading.Lock()
         self._failures: dict[str, BaseException] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        #: What a coroutine of a sync pipeline ended the program with.
+        self._exit: BaseException | None = None
         #: Nodes that were given as objects: they are there before their first job.
         self._given: dict[str, Hosted] = {}
 
@@ -236,9 +238,10 @@ class Host:
         return self._loop
 
     def start(self) -> None:
-        """Initializes the nodes that were given as objects."""
-        for hosted in self.given():
-            self._finish_now(self.initialize(hosted))
+        """Initializes the nodes that were given as objects; other threads' jobs come after it."""
+        with self._serving:
+            for hosted in self.given():
+                self._finish_now(self.initialize(hosted))
 
     def stop(self) -> None:
         """Cleans up, and closes the loop."""
@@ -265,7 +268,7 @@ class Host:
             while (job := self.take()) is not None:
                 rest = self.run(job)
                 if rest is not None:
-                    run_on(self._own_loop(), self._together(_bare(rest)))
+                    self._run_together(rest)
         except BaseException:
             # A signal has ended the wait: nobody would go on with what was begun.
             self._end_tasks()
@@ -284,15 +287,29 @@ class Host:
         if tasks:
             run_on(loop, _gathered(tasks))
 
+    def _run_together(self, rest: Awaitable[None]) -> None:
+        run_on(self._own_loop(), self._together(self._job(rest)))
+        exit, self._exit = self._exit, None
+        if exit is not None:
+            raise exit
+
     async def _together(self, first: Coroutine[Any, Any, None]) -> None:
         """Awaits a job, and with it those that come meanwhile."""
-        tasks = {asyncio.ensure_future(first)}
+        _loop.quiet(cast("asyncio.Task[None]", asyncio.current_task()))
+        tasks = {_loop.quiet(asyncio.ensure_future(first))}
         while tasks:
             while (job := self.take()) is not None:
                 rest = self.run(job)
                 if rest is not None:
-                    tasks.add(asyncio.ensure_future(_bare(rest)))
+                    tasks.add(_loop.quiet(asyncio.ensure_future(self._job(rest))))
             _, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _job(self, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except (SystemExit, KeyboardInterrupt) as error:
+            # Out of a task it would leave the loop in the middle, and be told of twice.
+            self._exit = error
 
     def _close_loop(self) -> None:
         """Closes the loop of a sync pipeline."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import _running
+
+if TYPE_CHECKING:
+    # Its module can't be imported any more when the interpreter ends; nodes may be used then.
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class Event(Protocol):
@@ -47,8 +50,9 @@ class Loop(Protocol):
         """Waits until a descriptor is readable; false: time was up."""
         ...
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs something beside what runs."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
+        """Runs something beside what runs; what is given back cancels it, and waits until it is
+        over."""
         ...
 
     def watch(self, fd: int, call: Callable[[], None]) -> Callable[[], None]:
@@ -79,6 +83,13 @@ def current() -> Loop:
     return Asyncio(asyncio.get_running_loop())
 
 
+def quiet(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """A loop that is left in the middle is not to complain of tasks that its user has not made."""
+    if hasattr(task, "_log_destroy_pending"):
+        task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
+    return task
+
+
 class Asyncio:
     """asyncio, and what takes its place."""
 
@@ -98,7 +109,7 @@ class Asyncio:
         return asyncio.Event()
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
+        task = quiet(self._loop.create_task(work))
         cancelled: asyncio.CancelledError | None = None
         while not task.done():
             try:
@@ -137,10 +148,26 @@ class Asyncio:
                 del self._waiting[fd]
                 self._loop.remove_reader(fd)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
+        task = quiet(self._loop.create_task(work))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait({task})
+
+        return stop
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        # One that ends the program has left the loop already.
+        if isinstance(error, Exception):
+            message = "a task of a pipeline failed"
+            self._loop.call_exception_handler(
+                {"message": message, "exception": error, "task": task}
+            )
 
     def watch(self, fd: int, call: Callable[[], None]) -> Callable[[], None]:
         self._loop.add_reader(fd, call)
@@ -152,7 +179,7 @@ class Asyncio:
             finally:
                 self._loop.remove_reader(fd)
 
-        task = self._loop.create_task(watching())
+        task = quiet(self._loop.create_task(watching()))
 
         def stop() -> None:
             if not self._loop.is_closed():
@@ -215,8 +242,8 @@ class Trio:
         finally:
             os.close(mine)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        scope = self._trio.CancelScope()
+    def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
+        scope, over = self._trio.CancelScope(), self._trio.Event()
         self._scopes.add(scope)
 
         async def scoped() -> None:
@@ -225,8 +252,14 @@ class Trio:
                     await work
             finally:
                 self._scopes.discard(scope)
+                over.set()
+
+        async def stop() -> None:
+            scope.cancel()
+            await over.wait()
 
         self._trio.lowlevel.spawn_system_task(scoped)
+        return stop
 
     def from_thread(self, call: Callable[[], None]) -> None:
         self._token.run_sync_soon(call)

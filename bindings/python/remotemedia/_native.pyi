@@ -305,3 +305,7 @@ def function_table() -> dict[str, int]:
 
 def live() -> dict[str, int]:
     """How many handles of each kind are live in the process."""
+
+def _leave() -> None:
+    """Says that the interpreter ends: calls of other threads raise SystemExit from now on. Waits,
+    for a second at most, until those that run code of Python's are over."""

@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, cast
 
-from ._running import asyncio_loop
-from .errors import ConfigurationError, UnsupportedError
+from . import _loop
+from ._log import LOG
+from .errors import ConfigurationError
 
 
 class Stream:
     """The stream of a node whose `process` gets all of it: items go in one by one, and each job
-    waits until the node asks for the next."""
+    waits until the node asks for the next. A node that returns before the end has ended its
+    output: what still comes is dropped."""
 
     def __init__(self, name: str, process: Callable[..., Any]) -> None:
         self._name = name
         self._process = process
         self._items: list[Any] = []
         self._ended = False
-        self._task: asyncio.Task[None] | None = None
-        self._more: asyncio.Event | None = None
-        self._idle: asyncio.Event | None = None
+        #: `process` has returned, or failed.
+        self._returned = False
+        self._loop: _loop.Loop | None = None
+        #: Ends the task that runs `process`; None: none does.
+        self._stop: Callable[[], Awaitable[None]] | None = None
+        self._more: _loop.Event | None = None
+        self._idle: _loop.Event | None = None
+        self._failure: Exception | None = None
         self._emit: Callable[[Any], None] = lambda _: None
 
     async def _source(self) -> AsyncIterator[Any]:
-        more, idle = cast("asyncio.Event", self._more), cast("asyncio.Event", self._idle)
         while True:
             while self._items:
                 yield self._items.pop(0)
             if self._ended:
                 return
-            idle.set()
-            more.clear()
+            more = self._more = cast("_loop.Loop", self._loop).event()
+            self._rest()
             await more.wait()
 
     async def _run(self) -> None:
+        try:
+            await self._all()
+            self._returned = True
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._stop = None
+            self._rest()
+
+    async def _all(self) -> None:
         made = self._process(self._source())
         if not isinstance(made, AsyncGenerator):
             name = self._name
@@ -46,47 +62,50 @@ class Stream:
                 f"{name}.is_streaming is True, so {name}.process must be an async generator: "
                 "`async def process(self, stream): async for item in stream: yield ...`"
             )
-        async for each in cast("AsyncGenerator[Any, Any]", made):
-            self._emit(each)
+        async with aclosing(cast("AsyncGenerator[Any, Any]", made)) as results:
+            async for each in results:
+                self._emit(each)
+
+    def _rest(self) -> None:
+        """The job need not wait any more."""
+        if self._idle is not None:
+            self._idle.set()
 
     async def _until_idle(self, emit: Callable[[Any], None]) -> None:
-        self._emit = emit
-        if asyncio_loop() is None:
-            raise UnsupportedError(
-                f"{self._name}.is_streaming is True, and such nodes run under asyncio only: under "
-                "trio give process() single items"
-            )
-        if self._task is None:
-            self._more, self._idle = asyncio.Event(), asyncio.Event()
-            self._task = asyncio.ensure_future(self._run())
-        idle = asyncio.ensure_future(cast("asyncio.Event", self._idle).wait())
-        await asyncio.wait({self._task, idle}, return_when=asyncio.FIRST_COMPLETED)
-        idle.cancel()
-        if self._task.done():
-            task, self._task = self._task, None
-            task.result()
+        if self._loop is None or not self._loop.is_here():
+            self._loop = _loop.current()
+        self._emit, idle = emit, self._loop.event()
+        self._idle = idle
+        if self._stop is None:
+            self._stop = self._loop.spawn(self._run())
+        elif self._more is not None:
+            self._more.set()
+        await idle.wait()
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
 
     async def feed(self, data: Any, emit: Callable[[Any], None]) -> None:
         """One more item."""
+        if self._returned:
+            LOG.debug("%s has ended its stream: an item is dropped", self._name)
+            return
         self._items.append(data)
-        if self._task is not None:
-            cast("asyncio.Event", self._idle).clear()
-            cast("asyncio.Event", self._more).set()
         await self._until_idle(emit)
 
     async def finish(self, emit: Callable[[Any], None]) -> None:
         """No more items: everything that is still inside comes out."""
-        if self._task is None and not self._items:
-            return
-        self._ended = True
-        cast("asyncio.Event", self._idle).clear()
-        cast("asyncio.Event", self._more).set()
-        await self._until_idle(emit)
-        self._ended = False
+        if self._stop is not None or self._items:
+            self._ended = True
+            try:
+                await self._until_idle(emit)
+            finally:
+                self._ended = False
+        self._items, self._returned = [], False
 
     async def forget(self) -> None:
         """Begins anew."""
-        task, self._task, self._items = self._task, None, []
-        if task is not None:
-            task.cancel()
-            await asyncio.wait({task})
+        stop, self._stop, self._items = self._stop, None, []
+        if stop is not None and self._loop is not None and self._loop.is_here():
+            await stop()
+        self._failure, self._returned = None, False

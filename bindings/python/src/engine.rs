@@ -1,6 +1,7 @@
 //! Engines, for pipelines with nodes of Python's, and for whoever wants limits of their own.
 
 use crate::error::{OrRaise, from_json, to_json};
+use crate::exit::Inside;
 use crate::job::Job;
 use crate::wait::Deadline;
 use pyo3::prelude::*;
@@ -51,12 +52,12 @@ impl Engine {
 
     #[pyo3(signature = (timeout=None))]
     fn next_job(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Job>> {
-        let deadline = Deadline::new(timeout)?;
+        let (inside, deadline) = (Inside::new()?, Deadline::new(timeout)?);
         loop {
             let slice = deadline.slice();
             let job = match deadline.is_now() {
                 true => self.handle.next_job(slice),
-                false => py.detach(|| self.handle.next_job(slice)),
+                false => inside.detach(py, || self.handle.next_job(slice))?,
             };
             if let Some(job) = job.or_raise(py)? {
                 return Ok(Some(Job::new(job)));

@@ -8,6 +8,7 @@ mod array;
 mod dlpack;
 mod engine;
 mod error;
+mod exit;
 mod export;
 mod input;
 mod interpreter;
@@ -26,6 +27,8 @@ mod wait;
 mod _native {
     #[pymodule_export]
     use crate::engine::Engine;
+    #[pymodule_export]
+    use crate::exit::leave;
     #[pymodule_export]
     use crate::job::Job;
     #[pymodule_export]

@@ -2,6 +2,7 @@
 
 use crate::dlpack;
 use crate::error::{OrRaise, from_json};
+use crate::exit::Inside;
 use crate::export::{self, Layout};
 use crate::input::{self, Copies, Spec, Takes};
 use crate::pictures::PIXELS;
@@ -80,6 +81,7 @@ impl Packet {
         key: bool,
         copy: bool,
     ) -> PyResult<Self> {
+        let _inside = Inside::new()?;
         keep::give_back(data.py());
         let borrow = !copy;
         let spec = Spec {
@@ -202,16 +204,19 @@ impl Packet {
     }
 
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::new()?;
         from_json(py, &self.handle.json().or_raise(py)?)
     }
 
     #[getter]
     fn value<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::new()?;
         static VALUE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         VALUE.import(slf.py(), "remotemedia._values", "value")?.call1((slf,))
     }
 
     fn numpy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::new()?;
         static NUMPY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         // What is no array would become one of objects.
         slf.get().layout(slf.py())?;

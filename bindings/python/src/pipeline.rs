@@ -2,6 +2,7 @@
 
 use crate::engine::Engine;
 use crate::error::{OrRaise, exception, from_json, own, to_json};
+use crate::exit::Inside;
 use crate::input::{self, Copies, Spec};
 use crate::keep;
 use crate::packet::Packet;
@@ -10,7 +11,10 @@ use crate::wait::{self, Deadline};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use remotemedia_binding::{Closed, Error, Idle, Packet as Handle, Pulled, Pushed, Timeout};
+use remotemedia_binding::{
+    Closed, Error, Idle, Packet as Handle, Pipeline as EnginePipeline, Pulled, Pushed, Timeout,
+};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,15 +27,43 @@ pub(crate) struct Pipeline {
     ended: AtomicBool,
 }
 
+/// A call of an open pipeline.
+struct Call {
+    running: Arc<Running>,
+    inside: Inside,
+}
+
+impl Deref for Call {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
+}
+
+impl Call {
+    /// Does something with the engine's pipeline that may take long, without Python's lock.
+    fn detach<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&EnginePipeline) -> T + Send,
+    ) -> PyResult<T> {
+        let pipeline = &self.running.pipeline;
+        self.inside.detach(py, || work(pipeline))
+    }
+}
+
 impl Pipeline {
-    fn running(slf: &Bound<'_, Self>) -> PyResult<Arc<Running>> {
+    fn running(slf: &Bound<'_, Self>) -> PyResult<Call> {
+        let (py, inside) = (slf.py(), Inside::new()?);
         if let Some(running) = slf.get().now() {
-            return Ok(running);
+            return Ok(Call { running, inside });
         }
-        slf.call_method0(intern!(slf.py(), "_start"))?;
-        slf.get()
-            .now()
-            .ok_or_else(|| own(slf.py(), "StateError", "the pipeline is not open".to_owned()))
+        inside.call(slf, intern!(py, "_start"), &PyTuple::empty(py))?;
+        match slf.get().now() {
+            Some(running) => Ok(Call { running, inside }),
+            None => Err(own(py, "StateError", "the pipeline is not open".to_owned())),
+        }
     }
 
     fn now(&self) -> Option<Arc<Running>> {
@@ -46,6 +78,7 @@ impl Pipeline {
         engine: Option<&Bound<'_, Engine>>,
         untrusted: bool,
     ) -> PyResult<()> {
+        let _inside = Inside::new()?;
         let engine = engine.map(|engine| engine.get().handle().clone());
         let running = Arc::new(Running::new(py, source, engine, untrusted)?);
         let former = {
@@ -71,7 +104,7 @@ impl Pipeline {
 
     /// As `running`, for calls that make no sense inside a node of this very pipeline: they would wait
     /// for what only that node can do.
-    fn entered(slf: &Bound<'_, Self>) -> PyResult<Arc<Running>> {
+    fn entered(slf: &Bound<'_, Self>) -> PyResult<Call> {
         let running = Self::running(slf)?;
         if running.engine.is_some() {
             slf.call_method0(intern!(slf.py(), "_enter"))?;
@@ -81,17 +114,18 @@ impl Pipeline {
 
     /// Runs jobs of nodes written in Python that wait, on this thread. False: that is another's work, or
     /// another thread is at it, and was so for all of the `seconds` that this one has waited.
-    fn serve(slf: &Bound<'_, Self>, running: &Running, seconds: f64) -> PyResult<bool> {
+    fn serve(slf: &Bound<'_, Self>, running: &Call, seconds: f64) -> PyResult<bool> {
         if running.engine.is_none() {
             return Ok(false);
         }
-        slf.call_method1(intern!(slf.py(), "_serve"), (seconds,))?.is_truthy()
+        let (py, arguments) = (slf.py(), (seconds,).into_pyobject(slf.py())?);
+        running.inside.call(slf, intern!(py, "_serve"), &arguments)?.is_truthy()
     }
 
     /// The same, and what comes of them goes on: a node that fails fails the call that fed it.
-    fn work_off(slf: &Bound<'_, Self>, running: &Running) -> PyResult<()> {
+    fn work_off(slf: &Bound<'_, Self>, running: &Call) -> PyResult<()> {
         while Self::serve(slf, running, 0.0)? {
-            let done = slf.py().detach(|| running.pipeline.advance());
+            let done = running.detach(slf.py(), |pipeline| pipeline.advance())?;
             if done.map_err(|error| Self::raised(slf, &error))? != Idle::Host {
                 break;
             }
@@ -207,7 +241,7 @@ impl Pipeline {
         let deadline = Deadline::new(timeout)?;
         loop {
             let slice = deadline.slice();
-            let pushed = py.detach(|| running.pipeline.push(index, packet, slice));
+            let pushed = running.detach(py, |pipeline| pipeline.push(index, packet, slice))?;
             let reason = match pushed.map_err(|error| Self::raised(slf, &error))? {
                 Pushed::Taken => return Self::work_off(slf, &running),
                 Pushed::Back(back, reason) => {
@@ -270,7 +304,7 @@ impl Pipeline {
         let (py, running) = (slf.py(), Self::entered(slf)?);
         let (index, _) = running.input(py, port)?;
         let packet = packet.get().shared(py)?;
-        let pushed = py.detach(|| running.pipeline.push(index, packet, Timeout::TRY));
+        let pushed = running.detach(py, |pipeline| pipeline.push(index, packet, Timeout::TRY))?;
         match pushed.map_err(|error| Self::raised(slf, &error))? {
             Pushed::Taken => Ok(None),
             Pushed::Back(_, idle) => Ok(Some(reason(idle))),
@@ -289,7 +323,7 @@ impl Pipeline {
         let deadline = Deadline::new(timeout)?;
         loop {
             let slice = deadline.slice();
-            let pulled = py.detach(|| running.pipeline.pull(output, slice));
+            let pulled = running.detach(py, |pipeline| pipeline.pull(output, slice))?;
             match pulled.map_err(|error| Self::raised(slf, &error))? {
                 Pulled::Packet { output, packet } => {
                     return Ok(Some(me.pulled(py, &running, output, packet)));
@@ -327,7 +361,7 @@ impl Pipeline {
         let (py, me, running) = (slf.py(), slf.get(), Self::entered(slf)?);
         keep::give_back(py);
         let output = running.output(py, port)?;
-        let pulled = py.detach(|| running.pipeline.pull(output, Timeout::TRY));
+        let pulled = running.detach(py, |pipeline| pipeline.pull(output, Timeout::TRY))?;
         match pulled.map_err(|error| Self::raised(slf, &error))? {
             Pulled::Packet { output, packet } => {
                 Ok(Bound::new(py, me.pulled(py, &running, output, packet))?.into_any())
@@ -357,7 +391,7 @@ impl Pipeline {
     fn end(slf: &Bound<'_, Self>, port: Option<&str>) -> PyResult<()> {
         let (py, running) = (slf.py(), Self::running(slf)?);
         let (index, _) = running.input(py, port)?;
-        let ended = py.detach(|| running.pipeline.end(index));
+        let ended = running.detach(py, |pipeline| pipeline.end(index))?;
         ended.map_err(|error| Self::raised(slf, &error))?;
         Self::work_off(slf, &running)
     }
@@ -366,14 +400,14 @@ impl Pipeline {
     fn gap(slf: &Bound<'_, Self>, until_ns: i64, port: Option<&str>) -> PyResult<()> {
         let (py, running) = (slf.py(), Self::running(slf)?);
         let (index, _) = running.input(py, port)?;
-        let done = py.detach(|| running.pipeline.gap(index, until_ns));
+        let done = running.detach(py, |pipeline| pipeline.gap(index, until_ns))?;
         done.map_err(|error| Self::raised(slf, &error))
     }
 
     fn advance(slf: &Bound<'_, Self>) -> PyResult<&'static str> {
         let (py, running) = (slf.py(), Self::running(slf)?);
         loop {
-            let done = py.detach(|| running.pipeline.advance());
+            let done = running.detach(py, |pipeline| pipeline.advance())?;
             match done.map_err(|error| Self::raised(slf, &error))? {
                 Idle::Host if Self::serve(slf, &running, 0.0)? => {}
                 idle => return Ok(reason(idle)),
@@ -383,12 +417,14 @@ impl Pipeline {
 
     fn interrupt(slf: &Bound<'_, Self>) -> PyResult<u32> {
         let (py, running) = (slf.py(), Self::running(slf)?);
-        py.detach(|| running.pipeline.interrupt()).map_err(|error| Self::raised(slf, &error))
+        running
+            .detach(py, |pipeline| pipeline.interrupt())?
+            .map_err(|error| Self::raised(slf, &error))
     }
 
     fn reset(slf: &Bound<'_, Self>) -> PyResult<u32> {
         let (py, running) = (slf.py(), Self::running(slf)?);
-        py.detach(|| running.pipeline.reset()).map_err(|error| Self::raised(slf, &error))
+        running.detach(py, |pipeline| pipeline.reset())?.map_err(|error| Self::raised(slf, &error))
     }
 
     fn rewind(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -409,10 +445,14 @@ impl Pipeline {
     fn _close(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<&'static str> {
         let (py, me) = (slf.py(), slf.get());
         keep::give_back(py);
+        let inside = Inside::new()?;
         let Some(running) = me.now() else { return Ok("drained") };
+        let running = Call { running, inside };
         let deadline = Deadline::new(timeout)?;
         loop {
-            match wait::close(py, &running, deadline)?.map_err(|error| Self::raised(slf, &error))? {
+            match wait::close(py, &running.running, &running.inside, deadline)?
+                .map_err(|error| Self::raised(slf, &error))?
+            {
                 Closed::Drained => return Ok("drained"),
                 Closed::Cut => return Ok("cut"),
                 Closed::Host if deadline.has_passed() => {

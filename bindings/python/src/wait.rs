@@ -1,6 +1,7 @@
 //! Waiting without holding up Python: in slices, so that Ctrl-C comes through.
 
 use crate::error::own;
+use crate::exit::Inside;
 use crate::running::Running;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -93,14 +94,15 @@ impl Deadline {
 pub(crate) fn close(
     py: Python<'_>,
     running: &Arc<Running>,
+    inside: &Inside,
     deadline: Deadline,
 ) -> PyResult<Result<Closed, Error>> {
     let pipeline = &running.pipeline;
-    let at_once = py.detach(|| {
+    let at_once = inside.detach(py, || {
         let ended = pipeline.end(None).and_then(|()| pipeline.advance());
         let waits = matches!(ended, Ok(Idle::InFlight | Idle::Busy | Idle::Due | Idle::Full));
         (!waits || deadline.is_now()).then(|| pipeline.close(deadline.rest()))
-    });
+    })?;
     if let Some(closed) = at_once {
         return Ok(closed);
     }
@@ -116,7 +118,7 @@ pub(crate) fn close(
     loop {
         let receive =
             || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(slice);
-        match py.detach(receive) {
+        match inside.detach(py, receive)? {
             Ok(closed) => return Ok(closed),
             Err(RecvTimeoutError::Timeout) => {
                 py.check_signals().inspect_err(|_| pipeline.cancel())?;

@@ -1,268 +1,779 @@
-"""Async pipelines under asyncio, uvloop and trio."""
+"""Pipelines on event loops: asyncio, uvloop, trio, and anyio over the first and the last."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import random
 import threading
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import anyio
 import numpy as np
 import pytest
-import remotemedia as rm
+import support
+from remotemedia import AsyncPipeline, Node, Pipeline, errors
+from support import PASS, THREADED, chain
 
-PASS = {"version": "v1", "nodes": [{"id": "n", "node_type": "PassThrough"}]}
-THREAD = {**PASS, "placement": "thread"}
-BACKENDS: list[Any] = [
-    "asyncio",
-    pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
-    "trio",
-]
-#: Seconds after which something hangs.
-HANGS = 60
+SEED = 20261127
 
 
-def run(backend: Any, main: Callable[[], Awaitable[None]]) -> None:
-    """Runs something on a loop."""
-    name, options = backend if isinstance(backend, tuple) else (backend, {})
-
-    async def bounded() -> None:
-        with anyio.fail_after(HANGS):
-            await main()
-
-    anyio.run(bounded, backend=name, backend_options=options)
+# -- the loops --
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("manifest", [PASS, THREAD], ids=["inline", "thread"])
-def test_what_one_task_feeds_another_iterates_in_order(backend: Any, manifest: Any) -> None:
+def on_asyncio(main: Callable[[], Awaitable[Any]]) -> Any:
+    """asyncio."""
+
+    async def timed() -> Any:
+        return await asyncio.wait_for(main(), support.HANG)
+
+    return asyncio.run(timed())
+
+
+def on_uvloop(main: Callable[[], Awaitable[Any]]) -> Any:
+    """uvloop."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not installed")
+
+    async def timed() -> Any:
+        return await asyncio.wait_for(main(), support.HANG)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(timed())
+
+
+def on_trio(main: Callable[[], Awaitable[Any]]) -> Any:
+    """trio."""
+    trio = pytest.importorskip("trio", reason="trio is not installed")
+
+    async def timed() -> Any:
+        with trio.fail_after(support.HANG):
+            return await main()
+
+    return trio.run(timed)
+
+
+LOOPS = [on_asyncio, on_uvloop, on_trio]
+ASYNCIO = [on_asyncio, on_uvloop]
+each_loop = pytest.mark.parametrize("on", LOOPS)
+anyio = pytest.importorskip(
+    "anyio", reason="anyio, with which these tests speak to all loops, is not installed"
+)
+
+
+async def together(*works: Callable[[], Awaitable[Any]]) -> None:
+    """Runs them at the same time."""
+    async with anyio.create_task_group() as tasks:
+        for work in works:
+            tasks.start_soon(work)
+
+
+def slow_node(text: str) -> str:
+    """Holds up its thread."""
+    time.sleep(0.002)
+    return text.upper()
+
+
+async def later(text: str) -> str:
+    """Takes its time."""
+    await anyio.sleep(0.001)
+    return text
+
+
+# -- flow --
+
+
+@each_loop
+@pytest.mark.parametrize("manifest", [PASS, THREADED])
+def test_what_is_fed_comes_out_in_order(on: Any, manifest: Any) -> None:
+    got: list[Any] = []
+
     async def main() -> None:
-        async with rm.AsyncPipeline(manifest) as pipeline, anyio.create_task_group() as tasks:
-            tasks.start_soon(pipeline.feed, [str(n) for n in range(1000)])
-            assert [p.text async for p in pipeline] == [str(n) for n in range(1000)]
+        async with AsyncPipeline(manifest) as pipeline:
 
-    run(backend, main)
+            async def pull() -> None:
+                got.extend([packet.value async for packet in pipeline])
+
+            await together(lambda: pipeline.feed(range(1_000)), pull)
+            assert pipeline.ended
+
+    on(main)
+    assert got == list(range(1_000))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("manifest", [PASS, THREAD], ids=["inline", "thread"])
-def test_pulls_and_pushes_that_are_cancelled_lose_nothing(backend: Any, manifest: Any) -> None:
-    rng, count = random.Random(7), 400
+@each_loop
+def test_an_async_source_feeds_too(on: Any) -> None:
+    async def source() -> AsyncIterator[Any]:
+        for n in range(100):
+            await anyio.sleep(0)
+            yield np.full(160, n, np.int16)
+
+    async def main() -> list[int]:
+        got: list[int] = []
+        async with AsyncPipeline(THREADED) as pipeline:
+
+            async def pull() -> None:
+                async for packet in pipeline:
+                    got.append(int(np.asarray(packet)[0]))
+
+            await together(lambda: pipeline.feed(source(), rate=16_000), pull)
+        return got
+
+    assert on(main) == list(range(100))
+
+
+@each_loop
+@pytest.mark.parametrize("node", [None, slow_node, later], ids=["native", "plain", "coroutine"])
+def test_a_heartbeat_goes_on_while_packets_flow(on: Any, node: Any) -> None:
+    """No call of the pipeline takes the loop for long: the other task runs in between."""
+    count = 1_000 if node is None else 200
+
+    async def main() -> tuple[int, int]:
+        beats = got = 0
+        done = False
+        pipeline = AsyncPipeline(THREADED) if node is None else Pipeline(node).aio()
+        async with pipeline:
+
+            async def beat() -> None:
+                nonlocal beats
+                while not done:
+                    await anyio.sleep(0)
+                    beats += 1
+
+            async def pull() -> None:
+                nonlocal got, done
+                async for _ in pipeline:
+                    got += 1
+                done = True
+
+            await together(beat, lambda: pipeline.feed(str(n) for n in range(count)), pull)
+        return beats, got
+
+    beats, got = on(main)
+    assert got == count
+    assert beats > 20
+
+
+@each_loop
+def test_calls_that_never_have_to_wait_let_other_tasks_run(on: Any) -> None:
+    async def main() -> int:
+        beats, done = 0, False
+        async with AsyncPipeline(PASS) as pipeline:
+
+            async def beat() -> None:
+                nonlocal beats
+                while not done:
+                    await anyio.sleep(0)
+                    beats += 1
+
+            async def turn() -> None:
+                nonlocal done
+                for n in range(500):
+                    await pipeline.push(n)
+                    assert (await pipeline.pull()).value == n  # pyright: ignore
+                done = True
+
+            await together(beat, turn)
+        return beats
+
+    assert on(main) >= 20
+
+
+@each_loop
+def test_a_slow_plain_node_does_not_hold_up_the_loop(on: Any) -> None:
+    inside, go = threading.Event(), threading.Event()
+
+    def stuck(text: str) -> str:
+        inside.set()
+        assert go.wait(support.HANG)
+        return text
+
+    async def main() -> int:
+        turns = 0
+        async with Pipeline(stuck).aio() as pipeline:
+            await pipeline.push("x")
+            while not inside.is_set():
+                await anyio.sleep(0.001)
+            for _ in range(100):
+                await anyio.sleep(0)
+                turns += 1
+            # Only now, after the loop has gone on, does the node.
+            go.set()
+            assert (await pipeline.pull()).text == "x"  # pyright: ignore
+        return turns
+
+    assert on(main) == 100
+
+
+@each_loop
+def test_the_loop_sleeps_while_a_node_works_on_a_thread(on: Any) -> None:
+    """Descriptors that stay readable would have it turn all the time."""
+    looks = 0
+
+    def slow(text: str) -> str:
+        time.sleep(0.3)
+        return text
 
     async def main() -> None:
-        seen: list[str] = []
-        async with rm.AsyncPipeline(manifest) as pipeline, anyio.create_task_group() as tasks:
+        nonlocal looks
+        async with Pipeline(slow).aio() as pipeline:
+            host: Any = pipeline._host
+            take = host.take
 
-            async def push() -> None:
+            def counted() -> Any:
+                nonlocal looks
+                looks += 1
+                return take()
+
+            host.take = counted
+            await pipeline.push("x")
+            assert (await pipeline.pull()).text == "x"  # pyright: ignore
+
+    on(main)
+    assert looks < 50, looks
+
+
+@each_loop
+def test_a_node_with_several_in_flight_keeps_the_order(on: Any) -> None:
+    most = now = 0
+
+    class Several(Node):
+        """Works on four at a time, each for another time."""
+
+        max_in_flight = 4
+
+        async def process(self, data: int) -> int:
+            """Comes back after a while."""
+            nonlocal most, now
+            now += 1
+            most = max(most, now)
+            await anyio.sleep(0.001 * ((data * 7) % 5))
+            now -= 1
+            return data
+
+    async def main() -> list[int]:
+        got: list[int] = []
+        async with Pipeline(Several()).aio() as pipeline:
+
+            async def pull() -> None:
+                got.extend([packet.value async for packet in pipeline])
+
+            await together(lambda: pipeline.feed(range(100)), pull)
+        return got
+
+    assert on(main) == list(range(100))
+    assert 2 <= most <= 4
+
+
+@each_loop
+def test_a_streaming_node_runs_on_every_loop(on: Any) -> None:
+    class Pairs(Node):
+        """Joins two each."""
+
+        is_streaming = True
+
+        async def process(self, stream: Any) -> AsyncIterator[str]:  # type: ignore[override]
+            """Gets all of it."""
+            held: str | None = None
+            async for item in stream:
+                await anyio.sleep(0)
+                if held is None:
+                    held = item
+                else:
+                    yield held + item
+                    held = None
+            if held is not None:
+                yield held
+
+    async def main() -> list[str]:
+        async with Pipeline(Pairs()).aio() as pipeline:
+            await pipeline.feed("abcde")
+            return [packet.text async for packet in pipeline]
+
+    assert on(main) == ["ab", "cd", "e"]
+
+
+# -- cancellation and time --
+
+
+@each_loop
+@pytest.mark.parametrize("node", [None, later, "thread"], ids=["native", "coroutine", "thread"])
+@pytest.mark.parametrize("seed", range(3))
+def test_pulls_that_are_cancelled_at_any_moment_lose_nothing(on: Any, node: Any, seed: int) -> None:
+    chance = random.Random(SEED + seed)
+    count = 300
+
+    async def main() -> tuple[list[str], int]:
+        got: list[str] = []
+        cancelled = 0
+        made = {None: PASS, "thread": THREADED}.get(node) if not callable(node) else None
+        pipeline = AsyncPipeline(made) if made else Pipeline(node).aio()
+        async with pipeline:
+
+            async def feed() -> None:
                 for n in range(count):
-                    done = False
-                    while not done:
-                        with anyio.move_on_after(rng.choice([0, 0.0005, 1])):
-                            await pipeline.push(str(n))
-                            done = True
+                    await pipeline.push(str(n))
+                    for _ in range(chance.randrange(3)):
+                        await anyio.sleep(0)
                 pipeline.end()
 
             async def pull() -> None:
+                nonlocal cancelled
                 ended = False
                 while not ended:
-                    with anyio.move_on_after(rng.choice([0, 0.0005, 1])):
-                        packet = await pipeline.pull()
-                        # Nothing is awaited between the pull and this.
-                        if packet is None:
-                            ended = True
-                        else:
-                            seen.append(packet.text)
+                    with anyio.CancelScope() as scope:
+                        turns = chance.randrange(4)
 
-            tasks.start_soon(push)
-            tasks.start_soon(pull)
-        # A push that was cancelled may have pushed nothing, and one that was done is not repeated.
-        assert seen == [str(n) for n in range(count)]
+                        async def cancel(turns: int = turns, scope: Any = scope) -> None:
+                            for _ in range(turns):
+                                await anyio.sleep(0)
+                            scope.cancel()
 
-    run(backend, main)
+                        async with anyio.create_task_group() as tasks:
+                            tasks.start_soon(cancel)
+                            packet = await pipeline.pull()
+                            if packet is None:
+                                ended = True
+                            else:
+                                got.append(packet.text)
+                    cancelled += scope.cancelled_caught
+
+            await together(feed, pull)
+        return got, cancelled
+
+    got, cancelled = on(main)
+    assert got == [str(n) for n in range(count)]
+    assert cancelled > 0 or node is not later
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_timeouts_are_told_and_lose_nothing(backend: Any) -> None:
+@pytest.mark.parametrize("on", ASYNCIO)
+@pytest.mark.parametrize("node", [None, later])
+def test_tasks_of_pull_and_push_that_are_cancelled_lose_nothing(on: Any, node: Any) -> None:
+    chance = random.Random(SEED)
+    count = 400
+
     async def main() -> None:
-        async with rm.AsyncPipeline(THREAD) as pipeline:
-            with pytest.raises(rm.PullTimeout):
-                await pipeline.pull(timeout=0.01)
+        got: list[str] = []
+        pipeline = AsyncPipeline(PASS) if node is None else Pipeline(node).aio()
+        async with pipeline:
+            sent = 0
+            while len(got) < count:
+                if sent < count:
+                    push = asyncio.create_task(pipeline.push(str(sent)))
+                    for _ in range(chance.randrange(5)):
+                        await asyncio.sleep(0)
+                    push.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await push
+                        sent += 1
+                pull = asyncio.create_task(pipeline.pull())
+                for _ in range(chance.randrange(5)):
+                    await asyncio.sleep(0)
+                pull.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    got.append((await pull).text)  # pyright: ignore
+        assert got == [str(n) for n in range(count)]
+
+    on(main)
+
+
+@pytest.mark.parametrize("on", ASYNCIO)
+def test_wait_for_with_any_time_loses_nothing(on: Any) -> None:
+    chance = random.Random(SEED)
+
+    async def main() -> None:
+        got: list[str] = []
+        async with Pipeline(later).aio() as pipeline:
+            feeding = asyncio.create_task(pipeline.feed(str(n) for n in range(200)))
+            while len(got) < 200:
+                try:
+                    packet = await asyncio.wait_for(pipeline.pull(), chance.random() * 0.003)
+                except TimeoutError:
+                    continue
+                assert packet is not None
+                got.append(packet.text)
+            await feeding
+        assert got == [str(n) for n in range(200)]
+
+    on(main)
+
+
+@each_loop
+def test_timeouts_of_pull_and_push(on: Any) -> None:
+    async def main() -> None:
+        async with AsyncPipeline(PASS) as pipeline:
             assert await pipeline.pull(timeout=0) is None
-            with pytest.raises(rm.BackpressureError):
-                for _ in range(100_000):
-                    await pipeline.push("x", timeout=0.01)
+            with pytest.raises(errors.PullTimeout):
+                await pipeline.pull(timeout=0.01)
+            with pytest.raises(TimeoutError):
+                await pipeline.pull(timeout=0.01)
+            with pytest.raises(errors.BackpressureError, match="full"):
+                for n in range(1_000):
+                    await pipeline.push(n, timeout=0.01)
+            got = 0
+            while await pipeline.pull(timeout=0) is not None:
+                got += 1
+            assert got == n
+            await pipeline.push("more")
+            assert (await pipeline.pull(timeout=support.HANG)).text == "more"  # pyright: ignore
+
+    on(main)
+
+
+@each_loop
+def test_a_loop_that_breaks_early_leaves_the_rest(on: Any) -> None:
+    async def main() -> None:
+        async with AsyncPipeline(PASS) as pipeline:
+            await pipeline.feed(range(10))
+            async for packet in pipeline:
+                if packet.value == 3:
+                    break
+            assert [packet.value async for packet in pipeline] == [4, 5, 6, 7, 8, 9]
+        assert pipeline.state == "closed"
+        with pytest.raises(errors.StateError, match="closed"):
             pipeline.end()
-            count = len([p async for p in pipeline])
-            assert count == pipeline.metrics()["node_metrics"][0]["taken"]
 
-    run(backend, main)
+    on(main)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_other_tasks_go_on_while_packets_flow(backend: Any) -> None:
+@each_loop
+def test_an_interrupt_drops_what_came_before(on: Any) -> None:
     async def main() -> None:
-        beats = 0
+        async with AsyncPipeline(THREADED) as pipeline:
+            for n in range(10):
+                await pipeline.push(f"old {n}")
+            pipeline.interrupt()
+            await pipeline.push("new")
+            assert (await pipeline.pull()).text == "new"  # pyright: ignore
 
-        async def heart() -> None:
-            nonlocal beats
-            while True:
-                beats += 1
-                await anyio.sleep(0)
-
-        async with rm.AsyncPipeline(THREAD) as pipeline, anyio.create_task_group() as tasks:
-            tasks.start_soon(heart)
-            tasks.start_soon(pipeline.feed, [str(n) for n in range(1000)])
-            assert len([p async for p in pipeline]) == 1000
-            # It had its turn between packets.
-            assert beats > 2
-            tasks.cancel_scope.cancel()
-
-    run(backend, main)
+    on(main)
 
 
-class Plain(rm.Node):
-    """A plain function, on a thread."""
+@each_loop
+def test_a_pull_from_one_port_leaves_the_others_to_other_tasks(on: Any) -> None:
+    router = {"rules": [{"kind": "text", "to": "a"}]}
+    manifest = chain(
+        {"node_type": "Router", "params": router}, outputs={"texts": "n0.a", "rest": "n0.out"}
+    )
 
-    def process(self, data: str) -> str:
-        assert threading.current_thread() is not threading.main_thread()
-        return data + "p"
+    async def main() -> tuple[list[Any], list[Any]]:
+        texts: list[Any] = []
+        rest: list[Any] = []
+        async with AsyncPipeline(manifest) as pipeline:
+
+            async def pull(port: str, into: list[Any], pause: float) -> None:
+                while (packet := await pipeline.pull(port)) is not None:
+                    assert packet.port == port
+                    into.append(packet.value)
+                    await anyio.sleep(pause)
+
+            def items() -> Any:
+                for n in range(300):
+                    yield n
+                    yield str(n)
+
+            await together(
+                lambda: pipeline.feed(items()),
+                lambda: pull("texts", texts, 0.001),
+                lambda: pull("rest", rest, 0),
+            )
+        return texts, rest
+
+    texts, rest = on(main)
+    assert texts == [str(n) for n in range(300)] and rest == list(range(300))
 
 
-class Sleeps(rm.Node):
-    """Several at a time, which end in another order."""
-
-    max_in_flight = 4
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open = self.most = 0
-
-    async def process(self, data: str) -> str:
-        assert threading.current_thread() is threading.main_thread()
-        self.open += 1
-        self.most = max(self.most, self.open)
-        await anyio.sleep(0.001 * (int(data[0]) % 3))
-        self.open -= 1
-        return data
+# -- errors, ends --
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_nodes_that_overtake_each_other_keep_the_order(backend: Any) -> None:
+@each_loop
+@pytest.mark.parametrize("is_async", [False, True])
+def test_an_error_in_a_node_reaches_the_puller_with_its_cause(on: Any, is_async: bool) -> None:
+    def broken(text: str) -> str:
+        return {}[text]
+
+    async def broken_later(text: str) -> str:
+        await anyio.sleep(0)
+        return {}[text]
+
     async def main() -> None:
-        node = Sleeps()
-        async with rm.AsyncPipeline(node, Plain()) as pipeline, anyio.create_task_group() as tasks:
-            tasks.start_soon(pipeline.feed, [str(n % 10) for n in range(100)])
-            assert [p.text async for p in pipeline] == [f"{n % 10}p" for n in range(100)]
-        assert node.most > 1
+        with pytest.raises(errors.NodeError, match="KeyError") as raised:
+            async with Pipeline(broken_later if is_async else broken).aio() as pipeline:
+                await pipeline.push("x")
+                await pipeline.pull()
+        assert isinstance(raised.value.__cause__, KeyError)
 
-    run(backend, main)
+    on(main)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_failure_of_a_node_reaches_who_pulls_with_its_cause(backend: Any) -> None:
-    class Fails(rm.Node):
+@each_loop
+def test_closing_waits_for_open_jobs_and_cleans_up_after_them(on: Any) -> None:
+    log: list[str] = []
+
+    class Slow(Node):
+        """Takes its time."""
+
         async def process(self, data: str) -> str:
-            raise KeyError(data)
-
-    async def main() -> None:
-        pipeline = await rm.AsyncPipeline(Fails()).open()
-        await pipeline.push("x")
-        with pytest.raises(rm.NodeError) as told:
-            await pipeline.pull()
-        assert told.value.node == "Fails"
-        assert isinstance(told.value.__cause__, KeyError)
-        with pytest.raises(rm.NodeError):
-            await pipeline.close()
-
-    run(backend, main)
-
-
-def test_a_node_that_blocks_its_thread_holds_up_neither_the_loop_nor_other_nodes() -> None:
-    go = threading.Event()
-
-    class Blocks(rm.Node):
-        def process(self, data: str) -> str:
-            assert go.wait(HANGS)
+            """Takes its time."""
+            await anyio.sleep(0.02)
+            log.append(data)
             return data
 
-    async def main() -> None:
-        async with rm.AsyncPipeline(Blocks()) as slow, rm.AsyncPipeline(Plain()) as quick:
-            await slow.push("a")
-            await quick.push("b")
-            packet = await quick.pull()
-            assert packet is not None
-            assert packet.text == "bp"
-            go.set()
-            packet = await slow.pull()
-            assert packet is not None
-            assert packet.text == "a"
-
-    asyncio.run(main())
-
-
-def test_a_node_gets_the_whole_stream() -> None:
-    class Pairs(rm.Node):
-        is_streaming = True
-
-        async def process(self, stream: Any) -> Any:
-            before = None
-            async for item in stream:
-                if before is not None:
-                    yield before + item
-                before = item
-            yield "end"
+        async def cleanup(self) -> None:  # type: ignore[override]
+            """Must be last."""
+            await anyio.sleep(0.001)
+            log.append("cleanup")
 
     async def main() -> None:
-        async with rm.AsyncPipeline(Pairs()) as pipeline, asyncio.TaskGroup() as tasks:
-            tasks.create_task(pipeline.feed(["a", "b", "c"]))
-            assert [p.text async for p in pipeline] == ["ab", "bc", "end"]
+        pipeline = Pipeline(Slow()).aio()
+        for item in "abc":
+            await pipeline.push(item)
+        assert await pipeline.close() == "drained"
+        assert log == ["a", "b", "c", "cleanup"]
+        log.clear()
+        await pipeline.open()
+        for item in "abc":
+            await pipeline.push(item)
+        assert await pipeline.close(timeout=0) == "cut"
+        assert log[-1] == "cleanup" and log.count("cleanup") == 1
 
-    asyncio.run(main())
+    on(main)
 
 
-def test_two_loops_in_two_threads() -> None:
+@each_loop
+def test_a_block_that_is_cancelled_still_cleans_its_nodes_up(on: Any) -> None:
+    log: list[str] = []
+
+    class Slow(Node):
+        """Takes its time to end."""
+
+        async def process(self, data: str) -> str:
+            """Never ends."""
+            await anyio.sleep(support.HANG)
+            return data
+
+        async def cleanup(self) -> None:  # type: ignore[override]
+            """Ends in several steps."""
+            for _ in range(3):
+                await anyio.sleep(0.001)
+            log.append("cleanup")
+
+    async def main() -> None:
+        with anyio.move_on_after(0.05):
+            async with Pipeline(Slow()).aio() as pipeline:
+                await pipeline.push("x")
+                await pipeline.pull()
+        assert log == ["cleanup"]
+        with anyio.move_on_after(0.05) as scope:
+            async with Pipeline(Slow()).aio() as pipeline:
+                await pipeline.push("x")
+        assert scope.cancelled_caught and log == ["cleanup"] * 2
+
+    on(main)
+
+
+@each_loop
+@pytest.mark.parametrize("manifest", [PASS, THREADED])
+def test_a_pull_that_waits_ends_when_another_task_closes(on: Any, manifest: Any) -> None:
+    async def main() -> None:
+        ends: list[Any] = []
+        pipeline = await AsyncPipeline(manifest).open()
+
+        async def pull() -> None:
+            try:
+                ends.append(await pipeline.pull())
+            except errors.StateError as error:
+                ends.append(error)
+
+        async def close() -> None:
+            await anyio.sleep(0.01)
+            await pipeline.close()
+
+        await together(pull, pull, pull, close)
+        assert len(ends) == 3
+
+    on(main)
+
+
+@each_loop
+def test_a_cancel_wakes_who_waits(on: Any) -> None:
+    async def main() -> None:
+        async with AsyncPipeline(THREADED) as pipeline:
+
+            async def pull() -> None:
+                with pytest.raises(errors.PipelineCancelled):
+                    await pipeline.pull()
+
+            async def cancel() -> None:
+                await anyio.sleep(0.01)
+                pipeline.cancel()
+
+            await together(pull, pull, cancel)
+
+    on(main)
+
+
+@each_loop
+def test_two_loops_in_two_threads_do_not_disturb_each_other(on: Any) -> None:
+    lists: list[list[str]] = [[], []]
     failures: list[BaseException] = []
 
-    def work() -> None:
+    def work(got: list[str]) -> None:
         async def main() -> None:
-            async with rm.AsyncPipeline(Plain2()) as pipeline, asyncio.TaskGroup() as tasks:
-                tasks.create_task(pipeline.feed([str(n) for n in range(200)]))
-                assert [p.text async for p in pipeline] == [f"{n}!" for n in range(200)]
+            async with Pipeline(later).aio() as pipeline:
+
+                async def pull() -> None:
+                    got.extend([packet.text async for packet in pipeline])
+
+                await together(lambda: pipeline.feed(str(n) for n in range(100)), pull)
 
         try:
-            asyncio.run(main())
+            on(main)
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=work) for _ in range(2)]
+    threads = [threading.Thread(target=work, args=(got,)) for got in lists]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(HANGS)
+        thread.join(support.HANG)
     assert not failures
+    assert lists == [[str(n) for n in range(100)]] * 2
 
 
-class Plain2(rm.Node):
-    """Something plain, wherever."""
+def test_a_pipeline_is_not_for_two_loops_that_run() -> None:
+    opened, done = threading.Event(), threading.Event()
+    pipeline = Pipeline(later).aio()
 
-    def process(self, data: str) -> str:
-        return data + "!"
+    def other() -> None:
+        async def main() -> None:
+            async with pipeline:
+                opened.set()
+                while not done.is_set():
+                    await asyncio.sleep(0.001)
+
+        asyncio.run(main())
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert opened.wait(support.HANG)
+
+    async def main() -> None:
+        with pytest.raises(errors.StateError, match="another event loop"):
+            await pipeline.pull()
+        with pytest.raises(errors.StateError, match="another event loop"):
+            await pipeline.push("x")
+
+    asyncio.run(main())
+    done.set()
+    thread.join(support.HANG)
+
+
+@pytest.mark.parametrize("on", LOOPS)
+@pytest.mark.parametrize("node", [None, later], ids=["native", "coroutine"])
+def test_a_pipeline_outlives_its_loop(on: Any, node: Any) -> None:
+    pipeline = AsyncPipeline(PASS) if node is None else Pipeline(node).aio()
+
+    async def first() -> None:
+        await pipeline.push("a")
+        assert (await pipeline.pull()).text == "a"  # pyright: ignore
+        with pytest.raises(errors.PullTimeout):
+            await pipeline.pull(timeout=0.01)
+
+    async def second() -> None:
+        await pipeline.push("b")
+        assert (await pipeline.pull()).text == "b"  # pyright: ignore
+        assert await pipeline.close() == "drained"
+
+    on(first)
+    on(second)
+
+
+@each_loop
+def test_a_pipeline_that_is_left_open_by_a_closed_loop_goes_with_its_last_reference(
+    on: Any,
+) -> None:
+    before = support.live()
+    for make in (
+        lambda: AsyncPipeline(PASS),
+        lambda: AsyncPipeline(THREADED),
+        lambda: Pipeline(later).aio(),
+    ):
+
+        async def main(make: Any = make) -> None:
+            pipeline = make()
+            for n in range(5):
+                await pipeline.push(str(n))
+            await pipeline.pull()
+
+        on(main)
+    assert support.settled(before) == before
+
+
+@pytest.mark.parametrize("on", ASYNCIO)
+def test_many_pulls_at_once_share_the_packets(on: Any) -> None:
+    async def main() -> None:
+        got: list[int] = []
+        async with AsyncPipeline(THREADED) as pipeline:
+
+            async def pull() -> None:
+                async for packet in pipeline:
+                    got.append(packet.value)
+
+            tasks = [asyncio.create_task(pull()) for _ in range(8)]
+            await pipeline.feed(range(500))
+            await asyncio.gather(*tasks)
+        assert sorted(got) == list(range(500))
+
+    on(main)
+
+
+@each_loop
+def test_a_plain_node_that_fails_to_initialize_opens_nothing(on: Any) -> None:
+    before = support.live()
+
+    class Bad(Node):
+        """Can't."""
+
+        def initialize(self) -> None:
+            """Can't."""
+            raise OSError("no model")
+
+    async def main() -> None:
+        with pytest.raises(errors.NodeError, match="no model"):
+            async with Pipeline(Bad()).aio():
+                pass
+
+    on(main)
+    gc.collect()
+    assert support.settled(before) == before
+
+
+@each_loop
+def test_run_is_awaited_on_every_loop(on: Any) -> None:
+    async def main() -> Any:
+        return await Pipeline(later).run(["a", "b"])
+
+    assert on(main) == ["a", "b"]
 
 
 def test_leaving_early_stops_the_pipeline_and_cleans_up() -> None:
     cleaned: list[str] = []
 
-    class Cleans(rm.Node):
+    class Cleans(Node):
+        """Says when it is cleaned up."""
+
         async def process(self, data: str) -> str:
+            """Gives it back."""
             await asyncio.sleep(0)
             return data
 
         async def cleanup(self) -> None:
+            """Says so."""
             cleaned.append("yes")
 
-    pipeline = rm.AsyncPipeline(Cleans())
+    pipeline = AsyncPipeline(Cleans())
 
     async def main() -> None:
         with pytest.raises(ZeroDivisionError):
@@ -277,20 +788,6 @@ def test_leaving_early_stops_the_pipeline_and_cleans_up() -> None:
     assert cleaned == ["yes"]
 
 
-def test_interrupts_leave_nothing_older_to_pull() -> None:
-    async def main() -> None:
-        async with rm.AsyncPipeline(PASS) as pipeline:
-            for n in range(10):
-                await pipeline.push(f"old {n}")
-            assert pipeline.interrupt() == 1
-            await pipeline.push("new")
-            packet = await pipeline.pull()
-            assert packet is not None
-            assert packet.text == "new"
-
-    asyncio.run(main())
-
-
 def test_fifty_pipelines_on_one_loop() -> None:
     manifest = {
         "version": "v1",
@@ -300,7 +797,7 @@ def test_fifty_pipelines_on_one_loop() -> None:
     second = np.zeros(48_000, np.float32)
 
     async def one() -> int:
-        async with rm.AsyncPipeline(manifest) as pipeline, asyncio.TaskGroup() as tasks:
+        async with AsyncPipeline(manifest) as pipeline, asyncio.TaskGroup() as tasks:
             blocks = (second[n : n + 960] for n in range(0, 48_000, 960))
             tasks.create_task(pipeline.feed(blocks, rate=48_000))
             return sum([p.frames async for p in pipeline])
@@ -311,7 +808,7 @@ def test_fifty_pipelines_on_one_loop() -> None:
     asyncio.run(main())
 
 
-class Counts(rm.AsyncPipeline):
+class Counts(AsyncPipeline):
     """Counts how often it waits."""
 
     waits = 0
@@ -323,7 +820,7 @@ class Counts(rm.AsyncPipeline):
 
 def test_a_pull_that_waits_is_woken_once_and_does_not_turn() -> None:
     async def main() -> None:
-        async with Counts(THREAD) as pipeline:
+        async with Counts(THREADED) as pipeline:
             task = asyncio.create_task(pipeline.pull())
             for _ in range(100):
                 await asyncio.sleep(0.001)
