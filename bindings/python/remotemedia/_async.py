@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from ._base import Base
@@ -40,6 +41,8 @@ class Async(Base):
 
     _server: Server | None = None
     _on: _loop.Loop | None = None
+    #: Closes that when the pipeline is gone.
+    _forgotten: weakref.finalize[Any, Any]
     #: A task initializes the nodes.
     _starting = False
     _calls = 0
@@ -58,10 +61,21 @@ class Async(Base):
         # What only pipelines on loops need is imported here: importing asyncio takes a while.
         from . import _loop
 
-        self._on = _loop.current()
+        self._off_loop()
+        on = self._on = _loop.current()
+        # A pipeline that is forgotten while open is not to stay for as long as its loop.
+        self._forgotten = weakref.finalize(self, _loop.let_go, on)
+        self._forgotten.atexit = False
         if self._server is not None:
-            self._server.move(self._on)
-        return self._on
+            self._server.move(on)
+        return on
+
+    def _off_loop(self) -> None:
+        """Leaves the loop."""
+        on, self._on = self._on, None
+        if on is not None:
+            self._forgotten.detach()
+            on.close()
 
     def _serve_here(self, host: Host) -> Server:
         """Has the jobs of Python nodes done on this loop."""
@@ -194,9 +208,8 @@ class Async(Base):
 
     def _leave_loop(self) -> None:
         """Jobs are taken in calls from now on."""
-        server, self._server, self._on = self._server, None, None
-        if server is not None:
-            server.leave()
+        self._server = None
+        self._off_loop()
 
     async def _shut_async(self, quiet: bool = False) -> None:
         """Keeps what is to be seen, and cleans the nodes up. `quiet`: another failure is on its
@@ -204,18 +217,17 @@ class Async(Base):
         self._before_end()
         host, self._host = self._host, None
         server, self._server = self._server, None
-        if server is not None:
-            on, self._on = self._loop_here(), None
-            try:
-                await on.finish(server.stop())
-            except Exception as error:
-                if not quiet:
-                    raise
-                LOG.warning("%s: %s", self.name, error)
-            return
-        self._on = None
-        if host is not None:
-            host.stop()
+        try:
+            if server is not None:
+                await self._loop_here().finish(server.stop())
+            elif host is not None:
+                host.stop()
+        except Exception as error:
+            if not quiet:
+                raise
+            LOG.warning("%s: %s", self.name, error)
+        finally:
+            self._off_loop()
 
     def _start(self) -> None:
         raise StateError("the pipeline is not open: `async with` it, or await a call of it first")

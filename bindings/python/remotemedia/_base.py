@@ -7,6 +7,7 @@ import collections
 import json
 import logging
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -25,6 +26,7 @@ _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 _open: weakref.WeakSet[Base] = weakref.WeakSet()
 
 
+_PACKAGE = __file__.removesuffix("_base.py")
 #: Whose pipelines they are: a forked child has none.
 _process = os.getpid()
 
@@ -38,6 +40,14 @@ def _at_exit() -> None:
 
 
 atexit.register(_at_exit)
+
+
+def _caller() -> int:
+    """How many calls above this function's caller the package was entered."""
+    level, frame = 1, sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 class Base(_native.Pipeline):
@@ -200,7 +210,7 @@ class Base(_native.Pipeline):
         message = f"audio was pushed{where} without a rate: 48000 Hz was taken; give rate="
         event = {"event": "warning", "warning": "audio.rate_assumed", "rate": 48_000, "port": port}
         self._events.append(event)
-        warnings.warn(message, RateAssumedWarning, stacklevel=3)
+        warnings.warn(message, RateAssumedWarning, stacklevel=_caller())
 
     # -- what there is to see --
 

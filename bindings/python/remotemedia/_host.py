@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import inspect
 import json
 import threading
+import weakref
 from collections.abc import Awaitable, Coroutine
 from typing import Any, cast
 
@@ -22,9 +24,9 @@ from ._elsewhere import run_on
 from ._emitter import Emitter
 from ._hosted import Hosted
 from ._native import Engine, Job
-from ._node import Done, NodeType
+from ._node import Done, Node, NodeType
 from ._stream import Stream
-from .errors import NodeError
+from .errors import NodeError, StateError
 
 
 class _Work:
@@ -40,6 +42,15 @@ class _Work:
 _work: contextvars.ContextVar[_Work | None] = contextvars.ContextVar(
     "remotemedia_work", default=None
 )
+
+
+#: Whose the nodes are that were initialized, by their id: a host keeps its nodes alive.
+_owners: dict[int, weakref.ref[Host]] = {}
+
+
+def _disown(key: int, owner: weakref.ref[Host]) -> None:
+    if _owners.get(key) is owner:
+        del _owners[key]
 
 
 class Host:
@@ -90,6 +101,7 @@ class Host:
                 return _started(hosted)
             if hosted.initialized:
                 return None
+            self._claim(hosted.node)
             # Also where it fails: `cleanup` gets to see what it has made before.
             hosted.initialized = True
             try:
@@ -100,11 +112,25 @@ class Host:
             hosted.is_starting = rest is not None
         return None if rest is None else _starting(hosted, rest)
 
+    def _claim(self, node: Any) -> None:
+        """A node's state is that of one pipeline."""
+        if not isinstance(node, Node):
+            return
+        key = id(node)
+        owner = _owners[key]() if key in _owners else None
+        if owner is not None and owner is not self:
+            raise StateError(
+                f"the node '{node.name}' is at work in another pipeline: close that one before, or "
+                "make a node for each"
+            )
+        _owners[key] = weakref.ref(self, functools.partial(_disown, key))
+
     def cleanup(self, hosted: Hosted) -> Awaitable[Any] | None:
         """Cleans a node up that was initialized. What is to be awaited, if anything is."""
         if not hosted.initialized:
             return None
         hosted.initialized, hosted.failure = False, None
+        _owners.pop(id(hosted.node), None)
         if hosted.stream is None:
             return self._of_life(hosted, "cleanup")
         return self._end_stream(hosted, hosted.stream)

@@ -47,7 +47,8 @@ class Loop(Protocol):
         ...
 
     async def readable(self, fd: int, timeout: float | None) -> bool:
-        """Waits until a descriptor is readable; false: time was up."""
+        """Waits until a descriptor is readable; false: time was up. It is always the same one,
+        until `close`."""
         ...
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
@@ -75,6 +76,10 @@ class Loop(Protocol):
         """Lets others run for so long."""
         ...
 
+    def close(self) -> None:
+        """Watches nothing any more. To be called on the loop, or when that is over."""
+        ...
+
 
 def current() -> Loop:
     """The loop that runs in this thread."""
@@ -83,11 +88,79 @@ def current() -> Loop:
     return Asyncio(asyncio.get_running_loop())
 
 
+def let_go(loop: Loop) -> None:
+    """Closes a loop's part of a pipeline that was forgotten while open, on whatever thread."""
+    if loop.is_here() or loop.is_over():
+        loop.close()
+        return
+    try:
+        loop.from_thread(loop.close)
+    except RuntimeError:
+        # It has ended in between.
+        loop.close()
+
+
 def quiet(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
-    """A loop that is left in the middle is not to complain of tasks that its user has not made."""
+    """A loop that is left in the middle is not to complain of tasks its user has not made."""
     if hasattr(task, "_log_destroy_pending"):
         task._log_destroy_pending = False  # pyright: ignore[reportAttributeAccessIssue]
     return task
+
+
+class _Reader:
+    """A descriptor that tasks of a loop of asyncio's wait for. The loop goes on watching it between
+    two waits, which spares each of them two system calls, until it is readable and nobody waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, fd: int) -> None:
+        self._loop = loop
+        # Its owner may close it while the loop still knows it.
+        self._fd = os.dup(fd)
+        self._is_watched = False
+        #: The loop has seen it readable once more before those that were woken could take anything.
+        self._was_seen = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def wait(self, timeout: float | None) -> bool:
+        future: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(future)
+        if not self._is_watched:
+            self._loop.add_reader(self._fd, self._ready)
+            self._is_watched = True
+        try:
+            if timeout is None:
+                await future
+                return True
+            done, _ = await asyncio.wait({future}, timeout=timeout)
+            return bool(done)
+        finally:
+            self._waiting.remove(future)
+
+    def _ready(self) -> None:
+        if self._was_seen:
+            # Were it news, the loop would say so again.
+            self._was_seen = False
+        elif self._waiting:
+            self._was_seen = True
+            self._wake()
+        else:
+            # It stays readable until somebody takes what there is, and would keep the loop awake.
+            self._unwatch()
+
+    def _wake(self) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _unwatch(self) -> None:
+        if self._is_watched and not self._loop.is_closed():
+            self._loop.remove_reader(self._fd)
+        self._is_watched = self._was_seen = False
+
+    def close(self) -> None:
+        """Wakes who waits, too."""
+        self._unwatch()
+        os.close(self._fd)
+        self._wake()
 
 
 class Asyncio:
@@ -96,8 +169,9 @@ class Asyncio:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
-        #: Who waits for a descriptor: a loop takes one reader for each.
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        self._reader: _Reader | None = None
+        #: What ends each watch.
+        self._watches: list[Callable[[], None]] = []
 
     def is_here(self) -> bool:
         return _running.asyncio_loop() is self._loop
@@ -121,32 +195,9 @@ class Asyncio:
             raise cancelled
 
     async def readable(self, fd: int, timeout: float | None) -> bool:
-        future: asyncio.Future[None] = self._loop.create_future()
-        waiting = self._waiting.setdefault(fd, [])
-        waiting.append(future)
-        if len(waiting) == 1:
-            self._loop.add_reader(fd, self._ready, fd)
-        try:
-            if timeout is None:
-                await future
-                return True
-            done, _ = await asyncio.wait({future}, timeout=timeout)
-            return bool(done)
-        finally:
-            self._forget(fd, future)
-
-    def _ready(self, fd: int) -> None:
-        for future in self._waiting.get(fd, ()):
-            if not future.done():
-                future.set_result(None)
-
-    def _forget(self, fd: int, future: asyncio.Future[None]) -> None:
-        waiting = self._waiting.get(fd)
-        if waiting is not None and future in waiting:
-            waiting.remove(future)
-            if not waiting:
-                del self._waiting[fd]
-                self._loop.remove_reader(fd)
+        if self._reader is None:
+            self._reader = _Reader(self._loop, fd)
+        return await self._reader.wait(timeout)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
         task = quiet(self._loop.create_task(work))
@@ -170,23 +221,34 @@ class Asyncio:
             )
 
     def watch(self, fd: int, call: Callable[[], None]) -> Callable[[], None]:
-        self._loop.add_reader(fd, call)
+        mine = os.dup(fd)
+        self._loop.add_reader(mine, call)
+        is_watched = True
+
+        def end() -> None:
+            nonlocal is_watched
+            if is_watched:
+                is_watched = False
+                if not self._loop.is_closed():
+                    self._loop.remove_reader(mine)
+                os.close(mine)
 
         async def watching() -> None:
             # A loop that ends cancels its tasks first: nothing is begun on it after that.
             try:
                 await self._loop.create_future()
             finally:
-                self._loop.remove_reader(fd)
+                end()
 
         task = quiet(self._loop.create_task(watching()))
 
         def stop() -> None:
+            # A task that has not begun would not come to its end.
+            end()
             if not self._loop.is_closed():
-                # What has not begun would not come to its end.
-                self._loop.remove_reader(fd)
                 task.cancel()
 
+        self._watches.append(stop)
         return stop
 
     async def in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
@@ -204,6 +266,13 @@ class Asyncio:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def close(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+        for stop in self._watches:
+            stop()
+
 
 class Trio:
     """trio."""
@@ -212,6 +281,8 @@ class Trio:
         self._trio = trio
         self._token = trio.lowlevel.current_trio_token()
         self._scopes: set[Any] = set()
+        #: What ends each watch.
+        self._watches: list[Callable[[], None]] = []
 
     def is_here(self) -> bool:
         lowlevel = self._trio.lowlevel
@@ -286,6 +357,7 @@ class Trio:
                 os.close(mine)
 
         self.spawn(watching())
+        self._watches.append(scope.cancel)
         return scope.cancel
 
     async def in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
@@ -293,3 +365,9 @@ class Trio:
 
     async def sleep(self, seconds: float) -> None:
         await self._trio.sleep(seconds)
+
+    def close(self) -> None:
+        # Over, its tasks have ended with it.
+        if not self.is_over():
+            for stop in self._watches:
+                stop()

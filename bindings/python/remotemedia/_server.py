@@ -3,6 +3,7 @@ threads."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -21,16 +22,21 @@ class Server:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="remotemedia-node")
         #: Work of threads that has not ended.
         self._running: set[Future[None]] = set()
-        self._stop = loop.watch(host.engine.fileno(), self._look)
+        self._stop = self._watch(loop)
+
+    def _watch(self, loop: _loop.Loop) -> Callable[[], None]:
+        # The loop must not keep what nobody uses any more.
+        looks = weakref.WeakMethod(self._look)
+
+        def look() -> None:
+            if (call := looks()) is not None:
+                call()
+
+        return loop.watch(self._host.engine.fileno(), look)
 
     def move(self, loop: _loop.Loop) -> None:
         """Goes on on another loop, when the first is no more."""
-        self._loop = loop
-        self._stop = loop.watch(self._host.engine.fileno(), self._look)
-
-    def leave(self) -> None:
-        """Takes no more jobs."""
-        self._stop()
+        self._loop, self._stop = loop, self._watch(loop)
 
     async def start(self) -> None:
         """Initializes the nodes that were given as objects."""

@@ -45,8 +45,8 @@ class AsyncPipeline(Async):
     async def push(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, data: Any, port: str | None = None, *, timeout: float | None = None, **options: Any
     ) -> None:
-        """As `Pipeline.push`, waiting for room up to `timeout` seconds. For ever, if nobody
-        pulls."""
+        """As `Pipeline.push`, waiting for room up to `timeout` seconds: it looks for it every 0.5
+        to 20 ms. For ever, if nobody pulls."""
         await self._push_async(data, port, timeout, options)
 
     async def pull(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -174,6 +174,8 @@ def test_multiprocessing_works_with_spawn_and_says_so_with_fork() -> None:
 _INTERRUPTED = """
 import array, asyncio, json, os, signal, sys, threading, time
 from remotemedia import AsyncPipeline, Node, Pipeline, _native, errors
+# A shell in the background has its children ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def held():
     engine = _native.Engine()
     ports = {"inputs": [{"name": "in"}], "outputs": [{"name": "out"}]}

@@ -139,6 +139,11 @@ impl Pipeline {
     pub fn only_input(&self) -> Result<usize> {
         match self.shared.graph.inputs.len() {
             1 => Ok(0),
+            0 => Err(Error::new(
+                detail::ARGUMENT_AMBIGUOUS_PORT,
+                "the pipeline has no input: its sources bring what it works on",
+            )
+            .with_hint("pull from it, or run it")),
             n => {
                 let names: Vec<_> = self.inputs().collect();
                 let message = format!("the pipeline has {n} inputs: {}", names.join(", "));
