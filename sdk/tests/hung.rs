@@ -15,12 +15,20 @@ use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(600);
 
-/// Calls wait for what comes here; there is one for each node, in the order in which they are made.
-static DOORS: Mutex<Vec<Receiver<()>>> = Mutex::new(Vec::new());
+/// Where a call waits.
+struct Door {
+    /// The call is there.
+    inside: Sender<()>,
+    /// Lets it go.
+    go: Receiver<()>,
+}
+
+/// There is one for each node, in the order in which they are made.
+static DOORS: Mutex<Vec<Door>> = Mutex::new(Vec::new());
 static TESTS: Mutex<()> = Mutex::new(());
 
 /// Waits on text until it is let go; passes all else.
-struct Stuck(Option<Receiver<()>>);
+struct Stuck(Option<Door>);
 
 impl Node for Stuck {
     type Params = NoParams;
@@ -33,9 +41,12 @@ impl Node for Stuck {
         Ok(Self(DOORS.lock().expect("nothing panics under it").pop()))
     }
     fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-        if packet.as_text().is_some() {
-            // The test drops the other end, or sends.
-            let _ = self.0.as_ref().map(Receiver::recv);
+        if packet.as_text().is_some()
+            && let Some(door) = &self.0
+        {
+            // The test drops the other ends, or is there.
+            let _ = door.inside.send(());
+            let _ = door.go.recv();
         }
         cx.emit(0, packet);
         Ok(Flow::Done)
@@ -49,16 +60,17 @@ fn engine() -> (Engine, MutexGuard<'static, ()>) {
     (Engine::new(registry), turn)
 }
 
-/// A pipeline with a node that can hang, and what lets it go.
-fn stuck(engine: &Engine, placement: &str, on_error: &str) -> (Pipeline, Sender<()>) {
-    let (sender, receiver) = channel();
-    DOORS.lock().expect("nothing panics under it").push(receiver);
+/// A pipeline with a node that can hang, what lets it go, and what tells that it hangs.
+fn stuck(engine: &Engine, placement: &str, on_error: &str) -> (Pipeline, Sender<()>, Receiver<()>) {
+    let (let_go, go) = channel();
+    let (inside, hangs) = channel();
+    DOORS.lock().expect("nothing panics under it").push(Door { inside, go });
     let node = json!({"id": "stuck", "node_type": "Stuck", "placement": placement,
                       "deadline_ms": 200, "on_error": on_error});
     let last = json!({"id": "last", "node_type": "PassThrough"});
     let connections = json!([{"from": "stuck", "to": "last"}]);
     let manifest = json!({"version": "v1", "nodes": [node, last], "connections": connections});
-    (on(engine, manifest), sender)
+    (on(engine, manifest), let_go, hangs)
 }
 
 fn works(engine: &Engine) {
@@ -83,7 +95,7 @@ fn workers_that_hang_are_named_and_replaced() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut hung = Vec::new();
     for n in 0..2 * cores {
-        let (run, door) = stuck(&engine, "thread", ["fail", "skip", "restart"][n % 3]);
+        let (run, door, _) = stuck(&engine, "thread", ["fail", "skip", "restart"][n % 3]);
         run.push(json!(0)).expect("room");
         assert!(run.pull(LONG).expect("runs").packet().is_some(), "what is in time passes");
         run.push(Packet::text("stay")).expect("room");
@@ -107,9 +119,11 @@ fn workers_that_hang_are_named_and_replaced() {
 #[test]
 fn a_caller_that_hangs_is_alone_with_it() {
     let (engine, _turn) = engine();
-    let (run, door) = stuck(&engine, "inline", "fail");
+    let (run, door, hangs) = stuck(&engine, "inline", "fail");
     std::thread::scope(|scope| {
         let inside = scope.spawn(|| run.push(Packet::text("stay")));
+        // A pull before would run the node itself.
+        hangs.recv().expect("it comes there");
         let error = loop {
             match run.pull(LONG) {
                 Err(error) => break error,
