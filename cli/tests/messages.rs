@@ -133,7 +133,7 @@ fn node_types_are_listed_and_shown() {
     let folder = Folder::new();
     let ran = folder.run(&["nodes"]);
     assert!(
-        ran.out.contains("\n  PassThrough        Hands every packet on as it is.\n"),
+        ran.out.contains("\n  PassThrough           Hands every packet on as it is.\n"),
         "{}",
         ran.out
     );

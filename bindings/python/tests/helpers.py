@@ -60,10 +60,3 @@ def read_wav(path: Path) -> Wav:
     tag, channels, rate, bits = form
     samples = np.frombuffer(found, _TYPES[(tag, bits)]).reshape(-1, channels)
     return Wav(rate, channels, samples)
-
-
-def node_types() -> set[str]:
-    """The engine's node types, without their namespace."""
-    import remotemedia
-
-    return {kind["node_type"].rsplit("/", 1)[-1] for kind in remotemedia.node_types()}

@@ -12,7 +12,6 @@ from helpers import MEDIA, np, read_wav
 from remotemedia import (
     ConfigurationError,
     ManifestError,
-    NodeError,
     UnsupportedError,
     nodes,
 )
@@ -241,12 +240,13 @@ class Values(unittest.TestCase):
         self.assertEqual(calculate("divide", 1, 4), 0.25)
         self.assertEqual(calculate("power", 2, 10), 1024)
         self.assertEqual(calculate("modulo", 7, 4), 3)
+        self.assertEqual(value(nodes.CalculatorNode(operation="add", operand=2), given=1), 3)
         for word, args, why in (
-            ("divide", (1, 0), "division by zero"),
-            ("root", (1, 2), "'root' is none of add"),
-            ("add", (1,), "two or more numbers"),
+            ("divide", (1, 0), "divisor that is not 0"),
+            ("root", (1, 2), 'no operation "root"'),
+            ("subtract", (1,), "2 or more numbers"),
         ):
-            with self.assertRaisesRegex(NodeError, why):
+            with self.assertRaisesRegex(remotemedia.FormatError, why):
                 calculate(word, *args)
 
     def test_calculator_in_a_manifest(self) -> None:

@@ -6,12 +6,15 @@
 //! every level gives the same bits. The exception is the FFT in `resample`, whose crate has its own
 //! kernels for each level; its results differ in their last bits.
 
+pub mod colour;
 pub mod convert;
+pub mod flip;
 pub mod gain;
 pub mod level;
 pub mod mix;
+pub mod picture;
 pub mod resample;
-pub(crate) mod scale;
+pub mod scale;
 
 pub mod segment;
 pub mod sum;

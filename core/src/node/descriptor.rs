@@ -14,7 +14,7 @@ pub struct Descriptor {
     pub aliases: &'static [&'static str],
     /// What it does, in one sentence.
     pub summary: &'static str,
-    /// Group in the catalogue: `audio`, `speech`, `io`, `text`, `math`, `flow`.
+    /// Group in the catalogue: `audio`, `video`, `speech`, `io`, `text`, `math`, `flow`.
     pub category: &'static str,
     /// Input ports; the first is the default port. None: the node is a source.
     pub inputs: &'static [Port],

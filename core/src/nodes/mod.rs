@@ -7,6 +7,7 @@ mod audio_chunker;
 mod audio_level;
 mod audio_resample;
 mod buffer;
+mod calculator;
 mod channel_mixer;
 mod format_converter;
 mod gain;
@@ -19,13 +20,14 @@ mod mixer;
 mod multiply;
 mod number;
 mod pass_through;
-mod picture;
 mod router;
 mod speech;
 mod speech_segmenter;
 mod text_processor;
 mod vad;
+mod video;
 mod video_flip;
+mod video_format_converter;
 mod video_scaler;
 
 pub use add::Add;
@@ -34,6 +36,7 @@ pub use audio_chunker::AudioChunker;
 pub use audio_level::AudioLevel;
 pub use audio_resample::AudioResample;
 pub use buffer::Buffer;
+pub use calculator::Calculator;
 pub use channel_mixer::ChannelMixer;
 pub use format_converter::FormatConverter;
 pub use gain::Gain;
@@ -51,6 +54,7 @@ pub use speech_segmenter::{SpeechSegmenter, SpeechSegmenterParams};
 pub use text_processor::TextProcessor;
 pub use vad::{Report, Vad, VadParams};
 pub use video_flip::VideoFlip;
+pub use video_format_converter::VideoFormatConverter;
 pub use video_scaler::VideoScaler;
 
 use crate::error::Result;
@@ -70,6 +74,7 @@ fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<AudioLevel>(BUILTIN)?;
     registry.add::<AudioResample>(BUILTIN)?;
     registry.add::<Buffer>(BUILTIN)?;
+    registry.add::<Calculator>(BUILTIN)?;
     registry.add::<ChannelMixer>(BUILTIN)?;
     registry.add::<FormatConverter>(BUILTIN)?;
     registry.add::<Gain>(BUILTIN)?;
@@ -81,6 +86,7 @@ fn add_all(registry: &mut Registry) -> Result<()> {
     registry.add::<SpeechSegmenter>(BUILTIN)?;
     registry.add::<Vad>(BUILTIN)?;
     registry.add::<VideoFlip>(BUILTIN)?;
+    registry.add::<VideoFormatConverter>(BUILTIN)?;
     registry.add::<VideoScaler>(BUILTIN)?;
     #[cfg(feature = "media")]
     registry.add::<MediaReader>(BUILTIN)?;

@@ -16,7 +16,7 @@ pub(super) fn each_number(
     let Some(value) = packet.as_json() else {
         return Err(not_a_number(packet.kind().name()));
     };
-    let value = map(value, &|number| {
+    let value = each(value, &|number| {
         if operand.fract() == 0.0
             && operand.abs() <= 9_007_199_254_740_992.0
             && let Some(n) = number.as_i128()
@@ -35,10 +35,11 @@ pub(super) fn each_number(
     Ok(packet.with_payload(Payload::Json(Arc::new(value))))
 }
 
-fn map(value: &Json, f: &impl Fn(&Number) -> Result<Number>) -> Result<Json> {
+/// Applies `f` to the number, or to every number of the (nested) array.
+pub(super) fn each(value: &Json, f: &impl Fn(&Number) -> Result<Number>) -> Result<Json> {
     match value {
         Json::Number(number) => f(number).map(Json::Number),
-        Json::Array(values) => values.iter().map(|v| map(v, f)).collect(),
+        Json::Array(values) => values.iter().map(|v| each(v, f)).collect(),
         Json::Null => Err(not_a_number("null")),
         Json::Bool(_) => Err(not_a_number("true or false")),
         Json::String(_) => Err(not_a_number("a string")),
@@ -46,7 +47,7 @@ fn map(value: &Json, f: &impl Fn(&Number) -> Result<Number>) -> Result<Json> {
     }
 }
 
-fn not_a_number(found: &str) -> Error {
+pub(super) fn not_a_number(found: &str) -> Error {
     Error::new(detail::FORMAT_VALUE, format!("the node takes a number, not {found}"))
         .with_hint("Give a JSON number, or an array of numbers.")
 }

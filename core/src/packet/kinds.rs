@@ -26,6 +26,10 @@ pub enum PixelFormat {
 }
 
 impl PixelFormat {
+    /// All formats.
+    pub const ALL: [Self; 7] =
+        [Self::Rgb24, Self::Bgr24, Self::Rgba, Self::Bgra, Self::Gray8, Self::I420, Self::Nv12];
+
     /// Bytes of a frame without padding.
     pub fn frame_bytes(self, width: u32, height: u32) -> usize {
         let (w, h) = (width as usize, height as usize);
