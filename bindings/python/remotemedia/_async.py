@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two tries of a push that finds no room: at first, and at most.
 _SHORTEST, _LONGEST = 0.0005, 0.02
+#: Wakes that may bring nothing, before a pull waits a while between two of them.
+_IN_VAIN = 3
 #: Calls after which other tasks get a turn.
 _CALLS = 16
 
@@ -153,10 +155,10 @@ class Async(Base):
     async def _pull_async(self, port: str | None, timeout: float | None) -> Packet | None:
         await self._open_async()
         deadline = _deadline(timeout)
-        pause = _SHORTEST
+        pause, in_vain = _SHORTEST, 0
         await self._let_others()
         while True:
-            taken = self._take(port)
+            taken = self._take_awake(port)
             if isinstance(taken, Packet):
                 return taken
             reason, about = taken
@@ -176,6 +178,26 @@ class Async(Base):
                 if timeout is not None and timeout <= 0:
                     return None
                 raise PullTimeout("no packet came within the timeout; pull again")
+            in_vain += 1
+            if in_vain > _IN_VAIN:
+                # What waits at other outputs keeps the descriptor readable.
+                await self._loop_here().sleep(pause)
+                pause = min(2 * pause, _LONGEST)
+
+    def _take_awake(self, port: str | None) -> Any:
+        """As `_take`. That it is over, the descriptor says once: it is for all that wait."""
+        try:
+            taken = self._take(port)
+        except BaseException:
+            self._wake()
+            raise
+        if not isinstance(taken, Packet) and taken[0] == "end":
+            self._wake()
+        return taken
+
+    def _wake(self) -> None:
+        if self._on is not None and self._on.is_here():
+            self._on.wake()
 
     async def _close_async(self, timeout: float | None) -> str:
         self._enter()
@@ -187,7 +209,7 @@ class Async(Base):
                 return self._close(0)
             self.end()
             while True:
-                taken = self._take()
+                taken = self._take_awake(None)
                 if isinstance(taken, Packet):
                     continue
                 if taken[0] == "end":

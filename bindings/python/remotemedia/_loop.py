@@ -51,6 +51,10 @@ class Loop(Protocol):
         until `close`."""
         ...
 
+    def wake(self) -> None:
+        """Ends all these waits."""
+        ...
+
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
         """Runs something beside what runs; what is given back cancels it, and waits until it is
         over."""
@@ -141,12 +145,13 @@ class _Reader:
             self._was_seen = False
         elif self._waiting:
             self._was_seen = True
-            self._wake()
+            self.wake()
         else:
             # It stays readable until somebody takes what there is, and would keep the loop awake.
             self._unwatch()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Ends all waits."""
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
@@ -157,10 +162,10 @@ class _Reader:
         self._is_watched = self._was_seen = False
 
     def close(self) -> None:
-        """Wakes who waits, too."""
+        """Ends all waits, too."""
         self._unwatch()
         os.close(self._fd)
-        self._wake()
+        self.wake()
 
 
 class Asyncio:
@@ -198,6 +203,10 @@ class Asyncio:
         if self._reader is None:
             self._reader = _Reader(self._loop, fd)
         return await self._reader.wait(timeout)
+
+    def wake(self) -> None:
+        if self._reader is not None:
+            self._reader.wake()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
         task = quiet(self._loop.create_task(work))
@@ -281,6 +290,8 @@ class Trio:
         self._trio = trio
         self._token = trio.lowlevel.current_trio_token()
         self._scopes: set[Any] = set()
+        #: Those that wait for the descriptor.
+        self._waits: set[Any] = set()
         #: What ends each watch.
         self._watches: list[Callable[[], None]] = []
 
@@ -305,13 +316,21 @@ class Trio:
     async def readable(self, fd: int, timeout: float | None) -> bool:
         # trio lets one task wait for a descriptor, so each has its own.
         mine = os.dup(fd)
+        scope = self._trio.move_on_after(float("inf") if timeout is None else timeout)
+        self._waits.add(scope)
         try:
-            with self._trio.move_on_after(float("inf") if timeout is None else timeout):
+            with scope:
                 await self._trio.lowlevel.wait_readable(mine)
                 return True
-            return False
+            return scope not in self._waits
         finally:
+            self._waits.discard(scope)
             os.close(mine)
+
+    def wake(self) -> None:
+        waits, self._waits = self._waits, set()
+        for scope in waits:
+            scope.cancel()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> Callable[[], Awaitable[None]]:
         scope, over = self._trio.CancelScope(), self._trio.Event()
@@ -369,5 +388,6 @@ class Trio:
     def close(self) -> None:
         # Over, its tasks have ended with it.
         if not self.is_over():
+            self.wake()
             for stop in self._watches:
                 stop()

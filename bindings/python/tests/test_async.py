@@ -831,3 +831,25 @@ def test_a_pull_that_waits_is_woken_once_and_does_not_turn() -> None:
         assert waited <= 2
 
     asyncio.run(main())
+
+
+def test_a_pull_of_one_output_does_not_turn_while_packets_wait_at_another() -> None:
+    router = {"rules": [{"kind": "text", "to": "a"}]}
+    manifest = chain(
+        {"node_type": "Router", "params": router}, outputs={"texts": "n0.a", "rest": "n0.out"}
+    )
+
+    async def main() -> None:
+        async with Counts(manifest) as pipeline:
+            await pipeline.push(1)
+            task = asyncio.create_task(pipeline.pull("texts"))
+            for _ in range(100):
+                await asyncio.sleep(0.001)
+            waited = pipeline.waits
+            await pipeline.push("x")
+            packet = await task
+            assert packet is not None
+            assert packet.text == "x"
+        assert waited < 100
+
+    asyncio.run(main())
