@@ -66,7 +66,7 @@ class Host:
         self._serving = threading.Lock()
         self._failures: dict[str, BaseException] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        #: What a coroutine of a sync pipeline ended the program with.
+        #: What a coroutine of a sync pipeline raised that is no Exception.
         self._exit: BaseException | None = None
         #: Nodes that were given as objects: they are there before their first job.
         self._given: dict[str, Hosted] = {}
@@ -333,8 +333,11 @@ class Host:
     async def _job(self, rest: Awaitable[None]) -> None:
         try:
             await rest
-        except (SystemExit, KeyboardInterrupt) as error:
-            # Out of a task it would leave the loop in the middle, and be told of twice.
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            # No Exception, SystemExit for example: out of a task it would leave the loop in the
+            # middle, and be told of twice.
             self._exit = error
 
     def _close_loop(self) -> None:

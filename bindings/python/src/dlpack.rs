@@ -88,9 +88,7 @@ pub(crate) fn import(object: &Bound<'_, PyAny>) -> PyResult<Array> {
     let device = object.call_method0(intern!(py, "__dlpack_device__"))?;
     let (kind, _): (i32, i32) = device.extract()?;
     if kind != CPU {
-        let message =
-            format!("the tensor lies on DLPack device {kind}, not on the CPU: use `tensor.cpu()`");
-        return Err(own(py, "FormatError", message));
+        return Err(elsewhere(py, kind));
     }
     let ask = PyDict::new(py);
     ask.set_item(intern!(py, "max_version"), (1, 0))?;
@@ -120,6 +118,9 @@ pub(crate) fn import(object: &Bound<'_, PyAny>) -> PyResult<Array> {
             return Err(PyBufferError::new_err("__dlpack__ gave no DLPack capsule"));
         }
     };
+    if tensor.device.kind != CPU {
+        return Err(elsewhere(py, tensor.device.kind));
+    }
     let rank = usize::try_from(tensor.rank).unwrap_or(usize::MAX);
     if rank > MAX_RANK {
         return Err(own(
@@ -135,6 +136,9 @@ pub(crate) fn import(object: &Bound<'_, PyAny>) -> PyResult<Array> {
         );
         own(py, "FormatError", message)
     })?;
+    if rank > 0 && tensor.shape.is_null() {
+        return Err(PyBufferError::new_err("a DLPack tensor has dimensions, and no sizes of them"));
+    }
     let (mut shape, mut strides) = ([0_usize; MAX_RANK], [0_isize; MAX_RANK]);
     let mut step = dtype.bytes() as isize;
     for n in (0..rank).rev() {
@@ -150,9 +154,18 @@ pub(crate) fn import(object: &Bound<'_, PyAny>) -> PyResult<Array> {
         strides[n] = stride.map_or(step, |s| (s as isize).wrapping_mul(dtype.bytes() as isize));
         step = step.wrapping_mul(shape[n] as isize);
     }
+    if tensor.data.is_null() && !shape[..rank].contains(&0) {
+        return Err(PyBufferError::new_err("a DLPack tensor has sizes, and no data"));
+    }
     let data = tensor.data.cast::<u8>().wrapping_add(tensor.byte_offset as usize).cast_const();
     let places = Places::new(py, &shape[..rank], &strides[..rank])?;
     Ok(Array::new(Owner::Tensor(import), data, dtype, places, readonly))
+}
+
+fn elsewhere(py: Python<'_>, device: i32) -> PyErr {
+    let message =
+        format!("the tensor lies on DLPack device {device}, not on the CPU: use `tensor.cpu()`");
+    own(py, "FormatError", message)
 }
 
 fn dtype(of: &DataType) -> Option<DType> {
