@@ -308,4 +308,4 @@ def live() -> dict[str, int]:
 
 def _leave() -> None:
     """Says that the interpreter ends: calls of other threads raise SystemExit from now on. Waits,
-    for a second at most, until those that run code of Python's are over."""
+    for 5 seconds at most, until those that run code of Python's are over."""

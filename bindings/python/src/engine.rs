@@ -34,18 +34,22 @@ impl Engine {
     }
 
     fn nodes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::new()?;
         from_json(py, &self.handle.nodes().or_raise(py)?)
     }
 
     fn threads<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::new()?;
         from_json(py, &self.handle.threads().or_raise(py)?)
     }
 
     fn validate<'py>(&self, py: Python<'py>, manifest: &str) -> PyResult<Bound<'py, PyAny>> {
+        let _inside = Inside::new()?;
         from_json(py, &self.handle.validate(manifest).or_raise(py)?)
     }
 
     fn add_host_node(&self, declaration: &Bound<'_, PyAny>) -> PyResult<()> {
+        let _inside = Inside::new()?;
         let text = to_json(declaration)?;
         self.handle.add_host_node(&text).or_raise(declaration.py())
     }
@@ -70,6 +74,7 @@ impl Engine {
     }
 
     fn next_log<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let _inside = Inside::new()?;
         let line = self.handle.next_log().or_raise(py)?;
         line.map(|line| from_json(py, &line)).transpose()
     }

@@ -22,8 +22,9 @@ thread_local! {
     static LEAVES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// How long the end of the interpreter is held up for calls that are under way. They are short.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end of the interpreter is held up for calls that are under way. They are short; where
+/// the machine is loaded, each may have to wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A call of this module. Once the interpreter ends, calls of other threads raise `SystemExit`, with
 /// which a thread ends without a word.

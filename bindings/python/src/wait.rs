@@ -109,8 +109,11 @@ pub(crate) fn close(
     let (sender, receiver) = mpsc::channel();
     let closing = running.clone();
     thread::spawn(move || {
+        let closed = closing.pipeline.close(deadline.rest());
+        // Who waits is to find nothing of it here.
+        drop(closing);
         // Nobody listens after a Ctrl-C.
-        sender.send(closing.pipeline.close(deadline.rest())).ok();
+        sender.send(closed).ok();
     });
     let slice = Duration::from_millis(SLICE.into());
     // Python may let another thread in meanwhile, so what is waited on must be shareable.

@@ -2,8 +2,9 @@
 
     STRESS=200 python bindings/python/tests/stress.py [NAME...]
 
-`PYTHONS`: the interpreters, parted by `:`; else those of pyenv and of PATH from 3.11 on. Their
-`remotemedia` is the one beside this file. Prints a table; the status is 1 if anything went wrong.
+`PYTHONS`: the interpreters, parted by `:`; else those of pyenv and of PATH from 3.11 on. They all
+have the `remotemedia` that this program has (`PYTHONPATH`). Prints a table; the status is 1 if
+anything went wrong.
 """
 
 from __future__ import annotations

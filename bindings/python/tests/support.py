@@ -11,12 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).resolve().parents[1]
-if any((PACKAGE / "remotemedia").glob("_native*.so")):
-    sys.path.insert(0, str(PACKAGE))
+import remotemedia
+from remotemedia import _native
 
-from remotemedia import _native  # noqa: E402
-
+#: Where programs that the tests run find the package that the tests themselves have.
+PACKAGE = Path(remotemedia.__file__).resolve().parents[1]
 #: Seconds after which a program counts as hung, on the most loaded of machines.
 HANG = 120
 
