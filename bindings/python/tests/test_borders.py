@@ -48,19 +48,28 @@ def buffer(of: Any, flags: int) -> dict[str, Any]:
         ctypes.pythonapi.PyBuffer_Release(ctypes.byref(view))
 
 
-STEREO = Packet(np.arange(8, dtype=np.float32).reshape(4, 2), kind="audio", rate=48_000)
-MONO = Packet(np.arange(4, dtype=np.int16), kind="audio", rate=48_000)
-PICTURE = Packet(np.zeros((2, 3, 3), np.uint8), kind="video", pixel_format="rgb24")
-TEXT = Packet("text")
+def stereo() -> Packet:
+    """Four frames of two channels."""
+    return Packet(np.arange(8, dtype=np.float32).reshape(4, 2), kind="audio", rate=48_000)
+
+
+def mono() -> Packet:
+    """Four frames of one."""
+    return Packet(np.arange(4, dtype=np.int16), kind="audio", rate=48_000)
+
+
+def picture() -> Packet:
+    """Two rows of three pixels."""
+    return Packet(np.zeros((2, 3, 3), np.uint8), kind="video", pixel_format="rgb24")
 
 
 @pytest.mark.parametrize("flags", [SIMPLE, ND, STRIDES, FORMAT, C_CONTIGUOUS, ANY_CONTIGUOUS])
 def test_every_packet_gives_what_the_flags_ask_for(flags: int) -> None:
     whole: list[tuple[Packet, bytes, list[int], list[int]]] = [
-        (STEREO, b"f", [4, 2], [8, 4]),
-        (MONO, b"h", [4], [2]),
-        (PICTURE, b"B", [2, 3, 3], [9, 3, 1]),
-        (TEXT, b"B", [4], [1]),
+        (stereo(), b"f", [4, 2], [8, 4]),
+        (mono(), b"h", [4], [2]),
+        (picture(), b"B", [2, 3, 3], [9, 3, 1]),
+        (Packet("text"), b"B", [4], [1]),
     ]
     for packet, form, shape, strides in whole:
         seen = buffer(packet, flags)
@@ -71,14 +80,14 @@ def test_every_packet_gives_what_the_flags_ask_for(flags: int) -> None:
 
 
 def test_what_packets_can_not_give_is_a_buffer_error() -> None:
-    for packet in (STEREO, MONO, PICTURE, TEXT):
+    for packet in (stereo(), mono(), picture(), Packet("text")):
         with pytest.raises(BufferError, match="read-only"):
             buffer(packet, SIMPLE | WRITABLE)
-    for packet in (STEREO, PICTURE):
+    for packet in (stereo(), picture()):
         with pytest.raises(BufferError):
             buffer(packet, F_CONTIGUOUS)
     # One dimension is contiguous either way.
-    assert buffer(MONO, F_CONTIGUOUS)["shape"] == [4]
+    assert buffer(mono(), F_CONTIGUOUS)["shape"] == [4]
 
 
 # -- DLPack --

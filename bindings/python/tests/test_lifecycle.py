@@ -159,7 +159,11 @@ def _child(manifest: Any) -> list[Any]:
 
 @needs_fork
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_multiprocessing_works_with_spawn_and_says_so_with_fork() -> None:
+def test_multiprocessing_works_with_spawn_and_says_so_with_fork(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Other tests put the sources of the package in front; the child is to have what we have.
+    monkeypatch.setattr(sys, "path", [str(support.PACKAGE), *sys.path])
     assert Pipeline(THREADED).run("x").value == "x"
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         assert pool.apply_async(_child, (PASS,)).get(support.HANG) == [["a", "b"]]
