@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._host import Host
     from ._server import Server
 
-#: Seconds between two tries of a push that finds no room: at first, and at most.
+#: Seconds between two tries where nothing tells of a change: at first, and at most.
 _SHORTEST, _LONGEST = 0.0005, 0.02
 #: Wakes that may bring nothing, before a pull waits a while between two of them.
 _IN_VAIN = 3
@@ -130,6 +130,11 @@ class Async(Base):
         if self._calls % _CALLS == 0:
             await self._loop_here().sleep(0)
 
+    async def _pause(self, seconds: float) -> float:
+        """Lets others run for so long; how long to do so the next time."""
+        await self._loop_here().sleep(seconds)
+        return min(2 * seconds, _LONGEST)
+
     async def _push_async(
         self, data: Any, port: str | None, timeout: float | None, options: dict[str, Any]
     ) -> None:
@@ -149,8 +154,7 @@ class Async(Base):
                     "to the outputs, or give a longer timeout"
                 )
             # Room comes by pulls of other tasks, which no descriptor tells of.
-            await self._loop_here().sleep(pause)
-            pause = min(2 * pause, _LONGEST)
+            pause = await self._pause(pause)
 
     async def _pull_async(self, port: str | None, timeout: float | None) -> Packet | None:
         await self._open_async()
@@ -171,8 +175,7 @@ class Async(Base):
                         "pulled"
                     )
                 # Another task may be about to pull there, which no descriptor tells of.
-                await self._loop_here().sleep(pause)
-                pause = min(2 * pause, _LONGEST)
+                pause = await self._pause(pause)
                 continue
             if not await self._wait(deadline):
                 if timeout is not None and timeout <= 0:
@@ -181,8 +184,7 @@ class Async(Base):
             in_vain += 1
             if in_vain > _IN_VAIN:
                 # What waits at other outputs keeps the descriptor readable.
-                await self._loop_here().sleep(pause)
-                pause = min(2 * pause, _LONGEST)
+                pause = await self._pause(pause)
 
     def _take_awake(self, port: str | None) -> Any:
         """As `_take`. That it is over, the descriptor says once: it is for all that wait."""

@@ -24,8 +24,6 @@ _LOG = _log.LOG
 _LEVELS = {"error": logging.ERROR, "warning": logging.WARNING}
 #: Pipelines that are open, to be cancelled when the interpreter goes.
 _open: weakref.WeakSet[Base] = weakref.WeakSet()
-
-
 _PACKAGE = __file__.removesuffix("_base.py")
 #: Whose pipelines they are: a forked child has none.
 _process = os.getpid()

@@ -68,7 +68,7 @@ class Loop(Protocol):
         """Runs something on a thread."""
         ...
 
-    def from_thread(self, call: Callable[[], None]) -> None:
+    def from_thread(self, call: Callable[[], object]) -> None:
         """Calls something on the loop, from another thread."""
         ...
 
@@ -263,7 +263,7 @@ class Asyncio:
     async def in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
         return await self._loop.run_in_executor(pool, work)
 
-    def from_thread(self, call: Callable[[], None]) -> None:
+    def from_thread(self, call: Callable[[], object]) -> None:
         self._loop.call_soon_threadsafe(call)
 
     async def cancel_spawned(self) -> None:
@@ -351,7 +351,7 @@ class Trio:
         self._trio.lowlevel.spawn_system_task(scoped)
         return stop
 
-    def from_thread(self, call: Callable[[], None]) -> None:
+    def from_thread(self, call: Callable[[], object]) -> None:
         self._token.run_sync_soon(call)
 
     async def cancel_spawned(self) -> None:

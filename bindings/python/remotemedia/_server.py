@@ -4,7 +4,7 @@ threads."""
 from __future__ import annotations
 
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -75,9 +75,6 @@ class Server:
             self._running.add(work)
             work.add_done_callback(self._running.discard)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._loop.spawn(work)
-
     async def _do(self, job: Job) -> None:
         # Begun here, so that a task that is cancelled before it begins leaves nothing behind.
         rest = self._host.run(job)
@@ -88,7 +85,7 @@ class Server:
         rest = self._host.run(job)
         if rest is not None:
             # A plain function that gives something to be awaited.
-            self._loop.from_thread(lambda: self._spawn(_awaited(rest)))
+            self._loop.from_thread(lambda: self._loop.spawn(_awaited(rest)))
 
 
 async def _awaited(rest: Awaitable[Any]) -> None:

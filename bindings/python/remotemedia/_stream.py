@@ -22,7 +22,7 @@ class Stream:
         self._process = process
         self._items: list[Any] = []
         self._ended = False
-        #: `process` has returned, or failed.
+        #: `process` has returned.
         self._returned = False
         self._loop: _loop.Loop | None = None
         #: Ends the task that runs `process`; None: none does.

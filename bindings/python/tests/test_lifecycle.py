@@ -30,6 +30,9 @@ TIMES = int(os.environ.get("STRESS", "10"))
 SAMPLES = array.array("f", bytes(4 * 480))
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+needs_signals = pytest.mark.skipif(
+    sys.platform == "win32", reason="signals are sent another way on Windows"
+)
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/fd").is_dir(), reason="this system has no /proc"
 )
@@ -206,7 +209,7 @@ def interrupted(call):
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way on Windows")
+@needs_signals
 @pytest.mark.parametrize(
     "code",
     [
@@ -234,7 +237,7 @@ def test_ctrl_c_ends_every_wait(code: str) -> None:
         ends_well(_INTERRUPTED + code)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent another way on Windows")
+@needs_signals
 def test_a_pipeline_goes_on_after_ctrl_c_in_a_pull() -> None:
     ends_well(
         _INTERRUPTED
