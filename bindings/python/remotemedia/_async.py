@@ -26,7 +26,7 @@ _SHORTEST, _LONGEST = 0.0005, 0.02
 #: Wakes that may bring nothing, before a pull waits a while between two of them.
 _IN_VAIN = 3
 #: Calls after which other tasks get a turn.
-_CALLS = 16
+_CALLS = 32
 
 
 def _deadline(timeout: float | None) -> float | None:
@@ -85,6 +85,11 @@ class Async(Base):
 
         return Server(host, self._loop_here())
 
+    def _is_at_home(self) -> bool:
+        """Whether it is open and lives on the loop that runs: then there is nothing to do first."""
+        on = self._on
+        return on is not None and self._is_open and not self._starting and on.is_here()
+
     async def _open_async(self, again: bool = False) -> None:
         if self.is_initialized:
             if self._on is not None:
@@ -124,12 +129,6 @@ class Async(Base):
             return False
         return await self._loop_here().readable(self.fileno(), left)
 
-    async def _let_others(self) -> None:
-        """Calls that find what they want at once let other tasks run now and then."""
-        self._calls += 1
-        if self._calls % _CALLS == 0:
-            await self._loop_here().sleep(0)
-
     async def _pause(self, seconds: float) -> float:
         """Lets others run for so long; how long to do so the next time."""
         await self._loop_here().sleep(seconds)
@@ -138,10 +137,13 @@ class Async(Base):
     async def _push_async(
         self, data: Any, port: str | None, timeout: float | None, options: dict[str, Any]
     ) -> None:
-        await self._open_async()
+        if not self._is_at_home():
+            await self._open_async()
         packet = self._packet(data, port, **options)
-        await self._let_others()
-        deadline = _deadline(timeout)
+        self._calls += 1
+        if not self._calls % _CALLS:
+            await self._loop_here().sleep(0)
+        deadline = None if timeout is None else _deadline(timeout)
         pause = _SHORTEST
         while (reason := self._offer(packet, port)) is not None:
             if reason == "interrupted":
@@ -157,10 +159,13 @@ class Async(Base):
             pause = await self._pause(pause)
 
     async def _pull_async(self, port: str | None, timeout: float | None) -> Packet | None:
-        await self._open_async()
-        deadline = _deadline(timeout)
+        if not self._is_at_home():
+            await self._open_async()
+        self._calls += 1
+        if not self._calls % _CALLS:
+            await self._loop_here().sleep(0)
+        deadline = None if timeout is None else _deadline(timeout)
         pause, in_vain = _SHORTEST, 0
-        await self._let_others()
         while True:
             taken = self._take_awake(port)
             if isinstance(taken, Packet):

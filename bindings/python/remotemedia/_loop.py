@@ -173,13 +173,14 @@ class Asyncio:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._running = asyncio._get_running_loop
         self._tasks: set[asyncio.Task[None]] = set()
         self._reader: _Reader | None = None
         #: What ends each watch.
         self._watches: list[Callable[[], None]] = []
 
     def is_here(self) -> bool:
-        return _running.asyncio_loop() is self._loop
+        return self._running() is self._loop
 
     def is_over(self) -> bool:
         return self._loop.is_closed()
