@@ -306,6 +306,9 @@ extern "C" {
 /** The packet lies before what the port has already passed. */
 #define RMEDIA_E_LATE (-14)
 
+/** A server can't be reached, or has lost what it held for the caller. */
+#define RMEDIA_E_UNAVAILABLE (-18)
+
 /** The handle is null, released, of another kind, or not from this library. */
 #define RMEDIA_E_BAD_HANDLE (-16)
 
@@ -517,7 +520,8 @@ RMEDIA_API const char *rmedia_version(void);
 
 /**
  * Whether the loaded library has a feature: "media" (reading and writing media files),
- * "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+ * "fft" (AudioResample with `latency: offline`), "remote" (nodes on servers), "wait_handle" (pollable
+ * descriptors). 1 or 0; 0 also for names that it doesn't know.
  *
  * Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
  */

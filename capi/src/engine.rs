@@ -30,6 +30,8 @@ pub(crate) struct EngineEntry {
 
 impl EngineEntry {
     fn new(engine: Engine) -> Self {
+        #[cfg(feature = "remote")]
+        remotemedia::remote::install(&engine);
         let wake = Arc::new(Wake::default());
         let releases = Arc::new(Releases::new(wake.clone()));
         let host = Arc::new(HostQueue::new(wake.clone()));

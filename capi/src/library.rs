@@ -39,14 +39,16 @@ pub extern "C" fn rmedia_version() -> *const c_char {
 }
 
 /// Features, and whether this build has them.
-const FEATURES: [(&CStr, bool); 3] = [
+const FEATURES: [(&CStr, bool); 4] = [
     (c"media", cfg!(feature = "media")),
+    (c"remote", cfg!(feature = "remote")),
     (c"fft", cfg!(feature = "fft")),
     (c"wait_handle", cfg!(target_os = "linux")),
 ];
 
 /// Whether the loaded library has a feature: "media" (reading and writing media files),
-/// "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+/// "fft" (AudioResample with `latency: offline`), "remote" (nodes on servers), "wait_handle" (pollable
+/// descriptors). 1 or 0; 0 also for names that it doesn't know.
 ///
 /// Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
 ///

@@ -31,6 +31,8 @@ pub const RMEDIA_E_PANIC: i32 = -12;
 pub const RMEDIA_E_REENTRANT: i32 = -13;
 /// The packet lies before what the port has already passed.
 pub const RMEDIA_E_LATE: i32 = -14;
+/// A server can't be reached, or has lost what it held for the caller.
+pub const RMEDIA_E_UNAVAILABLE: i32 = -18;
 /// The handle is null, released, of another kind, or not from this library.
 pub const RMEDIA_E_BAD_HANDLE: i32 = -16;
 /// The process was forked after the library was used; use it in one of the two, or fork first.
@@ -53,6 +55,7 @@ pub(crate) fn status_name(status: i32) -> &'static CStr {
         RMEDIA_E_PANIC => c"Panic",
         RMEDIA_E_REENTRANT => c"Reentrant",
         RMEDIA_E_LATE => c"Late",
+        RMEDIA_E_UNAVAILABLE => c"Unavailable",
         RMEDIA_E_BAD_HANDLE => c"BadHandle",
         RMEDIA_E_FORKED => c"Forked",
         _ => c"Unknown",

@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Nodes(NodesArgs),
     Graph(GraphArgs),
     Schema(SchemaArgs),
+    Serve(ServeArgs),
 }
 
 /// Runs a pipeline over files, from begin to end
@@ -157,6 +158,55 @@ pub(crate) struct SchemaArgs {
     /// Name or alias of a node type
     #[arg(value_name = "TYPE")]
     pub(crate) node_type: Option<String>,
+}
+
+/// Runs nodes for engines on other machines, until Ctrl-C or SIGTERM
+///
+/// A manifest reaches it with `placement: remote` and `remote: {endpoint: HOST:PORT}` at a node.
+#[derive(Args)]
+#[command(
+    after_help = "Without TLS it listens only where nobody on the way can listen: on this machine and on
+sockets of the file system.
+
+The first Ctrl-C or SIGTERM refuses what is new and lets sessions come to their end, a
+second one ends it at once.
+
+Examples:
+  rmedia serve
+  rmedia serve --listen unix:/run/rmedia.sock --nodes AudioResample,Gain
+  rmedia serve --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key --token-file tokens"
+)]
+pub(crate) struct ServeArgs {
+    /// TOML file that says what the options say; the options come before it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<String>,
+    /// Where it listens: HOST:PORT or unix:/PATH [default: 127.0.0.1:50051]
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) listen: Option<String>,
+    /// File with the tokens that let clients in, one a line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<String>,
+    /// The only node types that may be used; without it all but those that use files
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    pub(crate) nodes: Vec<String>,
+    /// Sessions at a time [default: 1024]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) max_sessions: Option<usize>,
+    /// How long sessions may take to end after Ctrl-C or SIGTERM, in milliseconds [default: 30000]
+    #[arg(long, value_name = "MS")]
+    pub(crate) drain_ms: Option<u64>,
+    /// Certificate of the server (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<String>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<String>,
+    /// Certificates that clients' own must come from (PEM): clients without one are refused
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) client_ca: Option<String>,
+    /// Listens without TLS where others may listen, too
+    #[arg(long)]
+    pub(crate) plaintext: bool,
 }
 
 /// Languages for graphs.

@@ -19,6 +19,7 @@ mod progress;
 mod pump;
 mod report;
 mod run;
+mod serve;
 mod stream;
 mod validate;
 mod value;
@@ -31,6 +32,7 @@ use report::Reporter;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    remotemedia::remote::install(&remotemedia::Engine::default());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return refuse(&error),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Nodes(args) => nodes::run(args, reporter),
         Command::Graph(args) => graph::run(args, reporter),
         Command::Schema(args) => nodes::run_schema(args),
+        Command::Serve(args) => serve::run(args, reporter),
     };
     let exit = result.unwrap_or_else(|failure| {
         reporter.failure(&failure);

@@ -75,6 +75,11 @@ impl Reporter {
         }]));
     }
 
+    /// Tells what goes on: in words, or as a JSON object.
+    pub(crate) fn say(self, words: &str, value: &Json) {
+        if self.json { self.line(value) } else { self.text(words) }
+    }
+
     /// A JSON object, on a line of its own.
     pub(crate) fn line(self, value: &Json) {
         self.text(&value.to_string());

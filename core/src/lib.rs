@@ -13,6 +13,7 @@
 //! | [`manifest`] | JSON or YAML to a graph, with everything that is wrong in it |
 //! | [`media`] | media files |
 //! | [`graph`] | a validated manifest, resolved to what runs |
+//! | [`seat`] | one node without a pipeline, called from elsewhere |
 
 // The derives name the crate that users see.
 extern crate self as remotemedia;
@@ -28,3 +29,4 @@ pub mod media;
 pub mod node;
 pub mod nodes;
 pub mod packet;
+pub mod seat;

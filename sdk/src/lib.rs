@@ -26,7 +26,10 @@ pub mod executor;
 
 #[cfg(feature = "media")]
 pub use remotemedia_core::media;
-pub use remotemedia_core::{dsp, engine, error, graph, manifest, node, nodes, packet};
+pub use remotemedia_core::{dsp, engine, error, graph, manifest, node, nodes, packet, seat};
+
+#[cfg(feature = "remote")]
+pub use remotemedia_remote as remote;
 
 pub use engine::{Closed, Closing, Engine, Event, Pipeline, Pull, PushError, Reason};
 pub use error::{Error, Result};

@@ -74,6 +74,7 @@ def fronts(place: Place) -> dict[str, str]:
     found: dict[str, list[str | Path]] = {}
     if place.programs is not None:
         found["rust"] = [place.programs / "conformance-rust"]
+        found["remote"] = ["env", "CONFORMANCE_PLACEMENT=remote", *found["rust"]]
         found["binding-rust"] = [place.programs / "conformance-binding"]
         found["cli"] = [sys.executable, DRIVERS / "cli.py", place.programs / "rmedia"]
     if place.wasm is not None:

@@ -67,9 +67,13 @@ pub(crate) fn tests(root: &Path, package: &Package, count: &mut Count) -> Result
         .args(["-m", "mypy.stubtest", "remotemedia._native"])
         .args(["--allowlist", "bindings/python/tests/stubs.allow", "--ignore-unused-allowlist"])
         .go()?;
+    // The server of nodes that run on one.
+    Run::cargo(root, "build --package rmedia --locked").go()?;
+    let rmedia = target_dir(root).join("debug/rmedia");
     Run::new(root, &package.python)
         .args(["-m", "pytest", "bindings/python/tests"])
         .args(["-q", "-p", "no:cacheprovider", "-rs"])
         .env("REMOTEMEDIA_LIBRARY", module.trim())
+        .env("RMEDIA", &rmedia.to_string_lossy())
         .go_watched(|line| count.line(line))
 }

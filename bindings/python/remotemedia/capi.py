@@ -211,6 +211,8 @@ RMEDIA_E_PANIC = -12
 RMEDIA_E_REENTRANT = -13
 #: The packet lies before what the port has already passed.
 RMEDIA_E_LATE = -14
+#: A server can't be reached, or has lost what it held for the caller.
+RMEDIA_E_UNAVAILABLE = -18
 #: The handle is null, released, of another kind, or not from this library.
 RMEDIA_E_BAD_HANDLE = -16
 #: The process was forked after the library was used; use it in one of the two, or fork first.

@@ -220,6 +220,7 @@ _BY_STATUS: dict[str, type[RemoteMediaError]] = {
     "Panic": InternalError,
     "Reentrant": StateError,
     "Late": LateError,
+    "Unavailable": RemoteExecutionError,
     "BadHandle": StateError,
     "Forked": ForkError,
 }

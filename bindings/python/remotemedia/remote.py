@@ -1,19 +1,26 @@
-"""Where nodes run that don't run here. This build runs none elsewhere: what needs a server says
-so."""
+"""Servers that nodes run on. Objects of Python run on none yet: what needs that says so."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import ConfigurationError, UnsupportedError
+
+if TYPE_CHECKING:
+    from .nodes.remote import RemoteExecutionNode
 
 PROTOCOLS = ("grpc",)
 
 
 @dataclass(frozen=True)
 class RemoteExecutorConfig:
-    """How to reach a server: host, port, and how. Times in seconds."""
+    """How to reach a server (`rmedia serve`): host, port, and how. It may be out of reach for `timeout`
+    seconds, in which it is tried again and again, however often `max_retries` says.
+
+    Called, it makes nodes that run there: `config("Gain", {"gain_db": -6})`.
+    """
 
     host: str
     port: int
@@ -23,6 +30,26 @@ class RemoteExecutorConfig:
     max_retries: int = 3
     ssl_enabled: bool = False
     pip_packages: tuple[str, ...] | list[str] | None = None
+
+    def __call__(
+        self, node_type: str, node_config: Mapping[str, Any] | None = None
+    ) -> RemoteExecutionNode:
+        """A node of that type on the server."""
+        from .nodes.remote import RemoteExecutionNode
+
+        return RemoteExecutionNode(node_type, self, node_config)
+
+    def settings(self) -> dict[str, Any]:
+        """What a manifest says of the server."""
+        scheme = "https://" if self.ssl_enabled else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        said: dict[str, Any] = {
+            "endpoint": f"{scheme}{host}:{self.port}",
+            "connect_ms": self.timeout * 1000,
+        }
+        if self.auth_token is not None:
+            said["token"] = self.auth_token
+        return said
 
     def __post_init__(self) -> None:
         if not self.host:
@@ -42,7 +69,7 @@ class RemoteExecutorConfig:
 class RemoteProxyClient:
     """Objects of Python on a server, called as if they were here.
 
-    It can be made, and no more: this build has no remote execution, so that connecting to a server
+    It can be made, and no more: no server runs Python for others, so that connecting to one
     raises `UnsupportedError`.
     """
 
@@ -51,8 +78,8 @@ class RemoteProxyClient:
 
     def _refuse(self) -> NoReturn:
         raise UnsupportedError(
-            f"no remote server in this build: {self.config.host}:{self.config.port} can't be "
-            "reached, since remotemedia has no remote execution yet; call the object here instead"
+            f"no server runs Python for others: {self.config.host}:{self.config.port} can't have "
+            "the object; call it here instead"
         )
 
     async def connect(self) -> None:

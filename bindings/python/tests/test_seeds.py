@@ -137,7 +137,7 @@ class Waiting(Seeds):
 
     def refused(self, key: str, **given: Any) -> None:
         """Runs a block up to what is missing."""
-        with self.assertRaisesRegex(UnsupportedError, "no remote server in this build"):
+        with self.assertRaisesRegex(UnsupportedError, "no server runs Python for others"):
             self.run_block(key, **given)
 
     def test_000_4_ultravox(self) -> None:

@@ -88,7 +88,7 @@ pub use time::Instant;
 
 use crate::error::Result;
 use crate::graph::Lane;
-use crate::node::{NodeType, Registry};
+use crate::node::{Elsewhere, NodeType, Registry};
 use crate::packet::Pool;
 use log::Log;
 use scheduler::Scheduler;
@@ -167,6 +167,15 @@ impl Engine {
         more.add_type(namespace, node_type)?;
         *registry = Arc::new(more);
         Ok(())
+    }
+
+    /// Says who runs nodes with `placement: remote`, for the manifests to come. Without it they are
+    /// refused.
+    pub fn set_remote(&self, remote: Arc<dyn Elsewhere>) {
+        let mut registry = self.inner.registry.write().unwrap_or_else(PoisonError::into_inner);
+        let mut more = Registry::clone(&registry);
+        more.set_remote(remote);
+        *registry = Arc::new(more);
     }
 
     /// The oldest line of its log that nobody has taken.

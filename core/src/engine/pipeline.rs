@@ -11,7 +11,7 @@ use super::mail::Mail;
 use super::queue::Queue;
 use super::runner::Runner;
 use super::segment::Segment;
-use super::shared::{Output, Outputs, Shared, Way, panic_error};
+use super::shared::{Output, Outputs, Shared, Way};
 use super::stats::{Histogram, LinkStats};
 use super::time::Instant;
 use crate::error::{Error, Result, detail};
@@ -213,7 +213,7 @@ fn no_thread(lane: Lane, error: &std::io::Error) -> Error {
 /// Makes one node. A panic in it is that node's error.
 fn create(spec: &GraphNode) -> Result<Box<dyn AnyNode>> {
     catch_unwind(AssertUnwindSafe(|| spec.node_type.create(&spec.params)))
-        .unwrap_or_else(|panic| Err(panic_error(&*panic)))
+        .unwrap_or_else(|panic| Err(Error::of_panic(&*panic)))
         .map_err(|e| e.in_node(spec.id.as_str()))
 }
 

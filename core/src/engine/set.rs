@@ -20,8 +20,10 @@ impl NodeSlot {
             Ok(flow) => flow,
             Err(error) => return self.recover(desk, error, Failed::Rest),
         };
-        if flow == Flow::Pending || !desk.opened.is_empty() {
-            return Err(self.broke_contract("opened a ticket where it can't wait"));
+        let ticket = self.ticket_of(flow, desk)?;
+        if ticket.is_some() || !self.waiting.is_empty() {
+            self.await_tail(desk, ticket, first, self.reached);
+            return Ok(Step::Waits);
         }
         if self.any_broken {
             self.mark(&mut desk.out[first..]);

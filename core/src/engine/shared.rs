@@ -414,7 +414,9 @@ impl Shared {
             let (more, error) = match done {
                 Ok(Ok(more)) => (more, None),
                 Ok(Err(error)) => (false, Some(error)),
-                Err(panic) => (false, Some(panic_error(&*panic).in_node(&*runner.current_id()))),
+                Err(panic) => {
+                    (false, Some(Error::of_panic(&*panic).in_node(&*runner.current_id())))
+                }
             };
             if let Some(error) = error {
                 // What was emitted before is pulled before the error.
@@ -580,15 +582,6 @@ impl Shared {
             }),
         }
     }
-}
-
-pub(super) fn panic_error(panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    Error::new(detail::NODE_PANICKED, format!("the node panicked: {text}"))
 }
 
 /// Locks; a panic elsewhere leaves nothing half-done behind these locks.

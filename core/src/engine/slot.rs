@@ -551,11 +551,7 @@ impl NodeSlot {
         let ticket = self.ticket_of(flow, desk)?;
         if ticket.is_some() {
             // Nothing else waits: the tail is its own place in the line.
-            let early = desk.out.drain(first..).collect();
-            let (outcome, stamp, until) = (None, 0, self.until(desk));
-            let (tail, reached, weight) = (true, None, 0);
-            let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
-            self.waiting.push_back(waiting);
+            self.await_tail(desk, ticket, first, None);
             self.clean = true;
             return Ok(flow);
         }
@@ -571,6 +567,22 @@ impl NodeSlot {
             Flow::Done | Flow::Pending => self.clean = true,
         }
         Ok(flow)
+    }
+
+    /// Puts what is the result of no packet into the line: what is in the collector from `first` on,
+    /// and what the ticket brings.
+    pub(super) fn await_tail(
+        &mut self,
+        desk: &mut Desk<'_>,
+        ticket: Option<Opened>,
+        first: usize,
+        reached: Option<MediaTime>,
+    ) {
+        let outcome = ticket.is_none().then(|| Ok(Vec::new()));
+        let early = desk.out.drain(first..).collect();
+        let (stamp, until, tail, weight) = (0, self.until(desk), true, 0);
+        let waiting = Waiting { ticket, outcome, early, stamp, until, tail, reached, weight };
+        self.waiting.push_back(waiting);
     }
 
     pub(super) fn call(
@@ -621,20 +633,7 @@ impl NodeSlot {
     }
 
     pub(super) fn check(&self, port: usize, format: &MediaFormat) -> Result<()> {
-        let spec = &self.inputs[port];
-        let (kind, fits) = match format {
-            MediaFormat::Audio(audio) => {
-                (crate::packet::Kind::Audio, spec.caps.audio.contains(audio))
-            }
-            MediaFormat::Video { .. } => (crate::packet::Kind::Video, true),
-            MediaFormat::Other(kind) => (*kind, true),
-        };
-        if spec.caps.kinds.contains(kind) && fits {
-            return Ok(());
-        }
-        let detail = if fits { detail::FORMAT_KIND } else { detail::FORMAT_AUDIO };
-        let message = format!("port '{}' takes {}, not {format}", spec.name, spec.caps);
-        Err(Error::new(detail, message).in_node(&*self.id).at_port(spec.name))
+        self.inputs[port].check(format).map_err(|e| e.in_node(&*self.id))
     }
 
     /// Marks the first packet after a break, on each output.

@@ -54,6 +54,16 @@ impl Error {
         }))
     }
 
+    /// The error of a node that panicked.
+    pub fn of_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        Self::new(detail::NODE_PANICKED, format!("the node panicked: {text}"))
+    }
+
     /// A refused manifest with everything that is wrong in it.
     pub fn from_problems(problems: Vec<Problem>) -> Self {
         let first = problems.iter().find(|p| p.severity == Severity::Error);

@@ -33,6 +33,8 @@ pub enum Status {
     Reentrant = -13,
     /// The packet lies before what the port has already passed.
     Late = -14,
+    /// A server can't be reached, or has lost what it held for the caller.
+    Unavailable = -18,
     /// A queue is full; pull results, then push again. Nothing was taken.
     Full = -15,
     /// The handle is null, released, of another kind, or not from this library.
@@ -59,6 +61,7 @@ impl Status {
             Self::Panic => "Panic",
             Self::Reentrant => "Reentrant",
             Self::Late => "Late",
+            Self::Unavailable => "Unavailable",
             Self::Full => "Full",
             Self::BadHandle => "BadHandle",
             Self::Forked => "Forked",
@@ -386,6 +389,33 @@ pub mod detail {
     /// An interrupt or reset came while a push waited for room; the packet stays with the caller.
     pub const FLOW_INTERRUPTED: Detail = Detail { id: "flow.interrupted", status: Status::State };
 
+    /// No server is named, or what names it is no endpoint.
+    pub const REMOTE_ENDPOINT: Detail =
+        Detail { id: "remote.endpoint", status: Status::InvalidArgument };
+
+    /// The server can't be reached, or does not answer.
+    pub const REMOTE_UNREACHABLE: Detail =
+        Detail { id: "remote.unreachable", status: Status::Unavailable };
+
+    /// The server no longer has the session: what it held for the caller is lost.
+    pub const REMOTE_LOST: Detail = Detail { id: "remote.lost", status: Status::Unavailable };
+
+    /// The server takes nothing new, since it is about to end.
+    pub const REMOTE_DRAINING: Detail =
+        Detail { id: "remote.draining", status: Status::Unavailable };
+
+    /// The server knows no such call, or another version of it.
+    pub const REMOTE_REFUSED: Detail = Detail { id: "remote.refused", status: Status::Unsupported };
+
+    /// The server does not let this client in, or not to this.
+    pub const REMOTE_AUTH: Detail = Detail { id: "remote.auth", status: Status::InvalidArgument };
+
+    /// A limit of the server would be passed.
+    pub const REMOTE_LIMIT: Detail = Detail { id: "remote.limit", status: Status::Limit };
+
+    /// The other side of a connection sent what can't be understood.
+    pub const REMOTE_PROTOCOL: Detail = Detail { id: "remote.protocol", status: Status::Node };
+
     /// All of them, in the order of the table.
     pub const ALL: &[Detail] = &[
         ARGUMENT_INVALID,
@@ -475,5 +505,13 @@ pub mod detail {
         LIMIT_THREADS,
         FLOW_STARVED,
         FLOW_INTERRUPTED,
+        REMOTE_ENDPOINT,
+        REMOTE_UNREACHABLE,
+        REMOTE_LOST,
+        REMOTE_DRAINING,
+        REMOTE_REFUSED,
+        REMOTE_AUTH,
+        REMOTE_LIMIT,
+        REMOTE_PROTOCOL,
     ];
 }

@@ -27,7 +27,7 @@ pub(crate) fn build(
             return None;
         }
         nodes::check_id(node, problems);
-        let resolved = nodes::resolve(node, registry, problems);
+        let resolved = nodes::resolve(node, spec.remote.as_ref(), registry, problems);
         let first = *names.ids.entry(node.id).or_insert(i);
         if first == i {
             names.nodes.push(resolved);

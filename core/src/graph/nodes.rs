@@ -1,11 +1,11 @@
 //! The nodes of a manifest: their types, params and ports.
 
-use super::{GraphNode, failure};
+use super::{GraphNode, Placement, failure};
 use crate::error::detail;
-use crate::manifest::read::{Narrow, NodeSpec};
+use crate::manifest::read::{Narrow, NodeSpec, RemoteSpec};
 use crate::manifest::{Problems, check_params, error, excerpt, nearest};
 use crate::node::caps::{AudioCaps, Caps, Kinds, Numbers, Samples};
-use crate::node::{Join, Lookup, NodeType, Port, Ports, Registry};
+use crate::node::{Join, Lookup, NodeType, Placed, Port, Ports, Registry};
 use crate::packet::{Kind, SampleFormat};
 use serde_json::{Map, Value as Json};
 use std::sync::Arc;
@@ -29,6 +29,7 @@ pub(super) fn check_id(node: &NodeSpec<'_>, problems: &mut Problems) {
 /// The node with its type, params and ports; `None` when one of them is wrong.
 pub(super) fn resolve(
     node: &NodeSpec<'_>,
+    default: Option<&RemoteSpec>,
     registry: &Registry,
     problems: &mut Problems,
 ) -> Option<GraphNode> {
@@ -56,6 +57,15 @@ pub(super) fn resolve(
     for constraint in &node.narrow {
         narrow(&mut ports, constraint, node.id, problems);
     }
+    let descriptor = node_type.descriptor();
+    let stays = node.placement != Placement::Inherit
+        || descriptor.inputs.is_empty()
+        || descriptor.files
+        || descriptor.external;
+    let node_type = match node.remote.as_ref().or(default.filter(|_| !stays)) {
+        Some(remote) => elsewhere(node, remote, &full, node_type, registry, problems)?,
+        None => node_type,
+    };
     let on_error = failure::resolve(node, node_type.as_ref(), &ports, registry, problems);
     Some(GraphNode {
         id: node.id.to_owned(),
@@ -71,6 +81,38 @@ pub(super) fn resolve(
         realtime: node.realtime,
         hit: true,
     })
+}
+
+/// The type as it is used here, where the node runs on a server.
+fn elsewhere(
+    node: &NodeSpec<'_>,
+    remote: &RemoteSpec,
+    full: &str,
+    node_type: Arc<dyn NodeType>,
+    registry: &Registry,
+    problems: &mut Problems,
+) -> Option<Arc<dyn NodeType>> {
+    let refused = if node_type.descriptor().inputs.is_empty() {
+        let message = format!("'{}' is a source, which runs where its pipeline does", node.id);
+        let hint = "place the nodes behind it, or run the whole pipeline on the server";
+        error(detail::MANIFEST_NOT_SUPPORTED, &remote.pointer, message).hint(hint)
+    } else if let Some(elsewhere) = registry.remote() {
+        let (id, settings) = (node.id, &remote.settings);
+        let placed = Placed { id, type_name: full, node_type: &node_type, remote: settings };
+        match elsewhere.place(&placed) {
+            Ok(placed) => return Some(placed),
+            Err(e) => {
+                let mut problem = error(e.detail(), &remote.pointer, e.message());
+                problem.hint = e.hint().map(str::to_owned);
+                problem
+            }
+        }
+    } else {
+        let message = "'remote' is not supported: this build has no client for servers";
+        error(detail::MANIFEST_NOT_SUPPORTED, &remote.pointer, message).hint("take it out")
+    };
+    problems.add(refused);
+    None
 }
 
 /// A type and params, as a manifest asks for them.

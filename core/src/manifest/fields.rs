@@ -46,8 +46,15 @@ pub(crate) static MANIFEST: Object = Object {
         Field::new("interrupt", Shape::Object(&INTERRUPT), "What an interrupt hits."),
         Field::new(
             "placement",
-            Choice(&[Pick("inline", Used), Pick("thread", Used)]),
-            "Where nodes run that say nothing and that no connection feeds (default: `inline`).",
+            Choice(&[Pick("inline", Used), Pick("thread", Used), Pick("remote", Used)]),
+            "Where nodes run that say nothing and that no connection feeds (default: `inline`). \
+             `remote`: all nodes that say nothing run on a server, but for sources and nodes that \
+             use files.",
+        ),
+        Field::new(
+            "remote",
+            Shape::Object(&REMOTE),
+            "The server of nodes on a server, for what they don't say themselves.",
         ),
         Field::new("runtime", Shape::Object(&RUNTIME), "Where it was made to run."),
         Field::new("python_env", Shape::Object(&PYTHON_ENV), "Environment of Python nodes.")
@@ -90,7 +97,8 @@ pub(crate) static NODE: Object = Object {
             Shape::Object(&MEDIA_CAPABILITIES),
             "Narrows what its ports take and give.",
         ),
-        Field::new("host", Text, "Server that runs it, `host:port`.").refused(HERE),
+        Field::new("host", Text, "With `placement: remote`: the server, as `remote.endpoint`."),
+        Field::new("remote", Shape::Object(&REMOTE), "With `placement: remote`: the server."),
         Field::new(
             "runtime_hint",
             Choice(&[
@@ -146,10 +154,10 @@ pub(crate) static NODE: Object = Object {
                 Pick("inline", Used),
                 Pick("thread", Used),
                 Pick("process", Refused(HERE)),
-                Pick("remote", Refused(HERE)),
+                Pick("remote", Used),
             ]),
-            "Where it runs: `inline` in the calls, `thread` in a segment that begins with it; \
-             without it where what feeds it runs.",
+            "Where it runs: `inline` in the calls, `thread` in a segment that begins with it, \
+             `remote` on a server; without it where what feeds it runs.",
         ),
         Field::new(
             "pace",
@@ -174,6 +182,62 @@ pub(crate) static NODE: Object = Object {
         ("name", "id"),
         ("node_id", "id"),
     ],
+    open: false,
+};
+
+/// A server, and how it is spoken to.
+static REMOTE: Object = Object {
+    name: "'remote'",
+    fields: &[
+        Field::new(
+            "endpoint",
+            Either(&[Text, TEXTS]),
+            "The server: `host:port`, `https://host:port` or `unix:/path`; of several the one with the \
+             least load. Without it the one that the environment names in `REMOTEMEDIA_ENDPOINT`.",
+        ),
+        Field::new("token", Text, "What the server knows the client by, where it asks for it."),
+        Field::new("tls", Shape::Object(&TLS), "How the connection is secured."),
+        Field::new(
+            "connect_ms",
+            Number { min: 1.0, max: 86_400_000.0 },
+            "How long the server may be out of reach, at the beginning and whenever the connection \
+             breaks, in milliseconds (default: 10000).",
+        ),
+        Field::new(
+            "heartbeat_ms",
+            Number { min: 10.0, max: 86_400_000.0 },
+            "A server that says nothing for so long counts as gone, in milliseconds (default: 10000).",
+        ),
+        Field::new(
+            "max_in_flight",
+            Int { min: 1, max: 4096 },
+            "Calls that may wait for their answers (default: 64).",
+        ),
+    ],
+    habits: &[
+        ("endpoints", "endpoint"),
+        ("host", "endpoint"),
+        ("url", "endpoint"),
+        ("address", "endpoint"),
+        ("auth_token", "token"),
+        ("timeout_ms", "connect_ms"),
+    ],
+    open: false,
+};
+
+static TLS: Object = Object {
+    name: "'tls'",
+    fields: &[
+        Field::new(
+            "ca",
+            Text,
+            "File of the certificates that are trusted (PEM); else the system's.",
+        ),
+        Field::new("cert", Text, "File of the client's own certificate (PEM)."),
+        Field::new("key", Text, "File of its key (PEM)."),
+        Field::new("server_name", Text, "Name in the server's certificate, if not the host."),
+    ],
+    habits: &[("ca_cert", "ca"), ("certificate", "cert"), ("domain", "server_name")],
     open: false,
 };
 
@@ -409,9 +473,9 @@ static EXECUTION: Object = Object {
                 Pick("local", Used),
                 Pick("prefer_local", Used),
                 Pick("prefer_remote", Ignored(HERE)),
-                Pick("remote", Refused(HERE)),
+                Pick("remote", Used),
             ]),
-            "Where it runs.",
+            "Where it runs; `remote` is the same as `placement: remote`.",
         ),
         Field::new("reason", Text, "Why."),
         Field::new("fallback", Any, "Where it runs otherwise.").ignored(HERE),

@@ -25,6 +25,8 @@ pub(crate) struct Spec<'a> {
     pub(crate) queue: QueueLimits,
     /// Where nodes run that say nothing and that nothing feeds.
     pub(crate) placement: Placement,
+    /// The server of all nodes that say nothing and can run on one.
+    pub(crate) remote: Option<RemoteSpec>,
     /// Nodes behind which an interrupt hits; `None`: it hits everything.
     pub(crate) interrupt: Option<Vec<&'a str>>,
     /// Whether all nodes could be read; if not, a name that is not found may be one of them.
@@ -44,10 +46,19 @@ pub(crate) struct NodeSpec<'a> {
     pub(crate) is_output: bool,
     pub(crate) source_rate: Option<u32>,
     pub(crate) placement: Placement,
+    /// The server that runs it.
+    pub(crate) remote: Option<RemoteSpec>,
     pub(crate) realtime: bool,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) errors: ErrorSpec<'a>,
     pub(crate) narrow: Vec<Narrow<'a>>,
+}
+
+/// `placement: remote`, with what `remote` or `host` says.
+pub(crate) struct RemoteSpec {
+    /// Where it says so.
+    pub(crate) pointer: String,
+    pub(crate) settings: Map<String, Json>,
 }
 
 /// What an error of a node does.
@@ -134,8 +145,9 @@ pub(crate) fn read(document: &Json) -> Spec<'_> {
     let metadata = document.get("metadata");
     let queue = queue(document, QueueLimits::default());
     let nodes = list(document, "nodes");
-    let read: Vec<_> =
-        nodes.iter().enumerate().filter_map(|(i, n)| node(n, format!("/nodes/{i}"))).collect();
+    let remote = remote_settings(document);
+    let node = |(i, n)| node(n, format!("/nodes/{i}"), &remote);
+    let read: Vec<_> = nodes.iter().enumerate().filter_map(node).collect();
     Spec {
         name: metadata.and_then(|m| text(m, "name")).unwrap_or_default(),
         auto_negotiate: metadata.and_then(|m| m.get("auto_negotiate")?.as_bool()).unwrap_or(true),
@@ -162,6 +174,10 @@ pub(crate) fn read(document: &Json) -> Spec<'_> {
         outputs: named(document, "outputs", queue),
         queue,
         placement: placement(document),
+        remote: (text(document, "placement") == Some("remote")).then(|| RemoteSpec {
+            pointer: "/placement".to_owned(),
+            settings: remote_settings(document),
+        }),
         interrupt: document
             .get("interrupt")
             .and_then(|i| i.get("from")?.as_array())
@@ -184,7 +200,7 @@ fn placement(value: &Json) -> Placement {
     }
 }
 
-fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
+fn node<'a>(value: &'a Json, pointer: String, server: &Map<String, Json>) -> Option<NodeSpec<'a>> {
     let mut narrow = Vec::new();
     for (input, side) in [(true, "inputs"), (false, "outputs")] {
         let ports = value.get("media_capabilities").and_then(|m| m.get(side)?.as_object());
@@ -215,12 +231,43 @@ fn node(value: &Json, pointer: String) -> Option<NodeSpec<'_>> {
         is_output: value.get("is_output_node").and_then(Json::as_bool).unwrap_or(false),
         source_rate: number(value, "source_rate"),
         placement: placement(value),
+        remote: remote(value, &pointer, server),
         realtime: text(value, "pace") == Some("realtime"),
         max_wait: number(value, "max_wait_ms").map(|ms| Duration::from_millis(ms.into())),
         errors: errors(value, &pointer),
         narrow,
         pointer,
     })
+}
+
+/// What stands under `remote`.
+fn remote_settings(value: &Json) -> Map<String, Json> {
+    value.get("remote").and_then(Json::as_object).cloned().unwrap_or_default()
+}
+
+/// `placement: remote`, with what the whole manifest says of the server. An `execution` of the earlier
+/// SDK may say so, too.
+fn remote(value: &Json, pointer: &str, server: &Map<String, Json>) -> Option<RemoteSpec> {
+    let old = value.get("execution").and_then(|execution| text(execution, "placement"));
+    if text(value, "placement") != Some("remote") && old != Some("remote") {
+        return None;
+    }
+    let said = value.get("remote").filter(|said| said.is_object());
+    let mut settings = server.clone();
+    settings.extend(remote_settings(value));
+    let host = value.get("host").filter(|host| host.is_string());
+    let place = match (said, host) {
+        (Some(_), _) => "remote",
+        (None, Some(_)) => "host",
+        (None, None) if text(value, "placement") == Some("remote") => "placement",
+        (None, None) => "execution/placement",
+    };
+    if let Some(host) = host
+        && said.is_none_or(|said| said.get("endpoint").is_none())
+    {
+        settings.insert("endpoint".to_owned(), host.clone());
+    }
+    Some(RemoteSpec { pointer: format!("{pointer}/{place}"), settings })
 }
 
 /// `on_error` and what goes with it.

@@ -61,6 +61,19 @@ pub(crate) fn node(value: &Json, pointer: &str, problems: &mut Problems) {
                 .hint("add \"placement\": \"thread\", or take it out"),
         );
     }
+    let says = |value: Option<&Json>| value.and_then(Json::as_str) == Some("remote");
+    let old = value.get("execution").and_then(|execution| execution.get("placement"));
+    if !says(value.get("placement")) && !says(old) {
+        for field in ["remote", "host"] {
+            if value.get(field).is_some_and(|v| !v.is_null()) {
+                let message = format!("'{field}' names a server, and the node does not run on one");
+                problems.add(
+                    error(detail::MANIFEST_WRONG_VALUE, format!("{pointer}/{field}"), message)
+                        .hint("add \"placement\": \"remote\", or take it out"),
+                );
+            }
+        }
+    }
     if let Some(gpu) = value.get("capabilities").and_then(|c| c.get("gpu")?.as_object()) {
         let pointer = format!("{pointer}/capabilities/gpu");
         if gpu.get("required").and_then(Json::as_bool).unwrap_or(true) {
@@ -150,9 +163,23 @@ pub(crate) fn trust(document: &Json, trust: &Trust, registry: &Registry, problem
         };
         names.iter().filter_map(full).collect()
     });
+    if document.get("placement").and_then(Json::as_str) == Some("remote") {
+        let message = "an untrusted manifest may not have nodes on other servers";
+        problems.add(error(detail::MANIFEST_UNTRUSTED, "/placement", message));
+    }
     let nodes = document.get("nodes").and_then(Json::as_array);
     for (i, node) in nodes.into_iter().flatten().enumerate() {
         let pointer = format!("/nodes/{i}");
+        for (place, field) in
+            [(Some(node), "placement"), (node.get("execution"), "execution/placement")]
+        {
+            let said = place.and_then(|place| place.get("placement")).and_then(Json::as_str);
+            if said == Some("remote") {
+                let message = "an untrusted manifest may not have nodes on other servers";
+                let pointer = format!("{pointer}/{field}");
+                problems.add(error(detail::MANIFEST_UNTRUSTED, pointer, message));
+            }
+        }
         let fallback = node.get("fallback");
         for (value, pointer) in [
             (node.get("node_type"), format!("{pointer}/node_type")),
@@ -163,6 +190,8 @@ pub(crate) fn trust(document: &Json, trust: &Trust, registry: &Registry, problem
             let Lookup::Found(full, node_type) = registry.find(name) else { continue };
             let why = if node_type.descriptor().files {
                 "it reads or writes files"
+            } else if only.is_none() && node_type.descriptor().external {
+                "it reaches what lies outside, e.g. other servers"
             } else if only.as_ref().is_some_and(|only| !only.contains(&full)) {
                 "it is not among the node types that are allowed here"
             } else {

@@ -93,8 +93,8 @@ impl Context<'_> {
     /// `Flow::Pending` from the call that opened it.
     ///
     /// # Panics
-    /// If the call has opened one already, and if the type's `max_in_flight` is 0. Only `process`,
-    /// `drain` and `finish` can wait: a ticket that another call opens fails the node.
+    /// If the call has opened one already, and if the type's `max_in_flight` is 0. A ticket
+    /// that `configure` or `resume` opens fails the node: they can't wait.
     pub fn ticket(&mut self) -> Ticket {
         self.try_ticket().expect("a type that opens tickets has a `max_in_flight` above 0")
     }

@@ -1,7 +1,10 @@
 //! Descriptors: what a node type is, known without making one.
 
+use super::MediaFormat;
 use super::caps::Caps;
 use super::join::Join;
+use crate::error::{Error, Result, detail};
+use crate::packet::Kind;
 
 /// What a node type is.
 ///
@@ -94,6 +97,26 @@ impl Port {
     /// An output port that gives what the first input takes, as far as `caps` leave it open.
     pub const fn like_input(name: &'static str, caps: Caps, doc: &'static str) -> Self {
         Self { name, caps, like_input: true, any: false, doc }
+    }
+}
+
+impl Port {
+    /// Whether packets of that format may come.
+    ///
+    /// # Errors
+    /// `format.kind` or `format.audio`: what it takes.
+    pub fn check(&self, format: &MediaFormat) -> Result<()> {
+        let (kind, fits) = match format {
+            MediaFormat::Audio(audio) => (Kind::Audio, self.caps.audio.contains(audio)),
+            MediaFormat::Video { .. } => (Kind::Video, true),
+            MediaFormat::Other(kind) => (*kind, true),
+        };
+        if self.caps.kinds.contains(kind) && fits {
+            return Ok(());
+        }
+        let detail = if fits { detail::FORMAT_KIND } else { detail::FORMAT_AUDIO };
+        let message = format!("port '{}' takes {}, not {format}", self.name, self.caps);
+        Err(Error::new(detail, message).at_port(self.name))
     }
 }
 

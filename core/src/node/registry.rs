@@ -4,7 +4,7 @@
 //! `rmedia`. Manifests may give the bare name while it is unambiguous. Names and aliases are
 //! looked up as written.
 
-use super::{AnyNode, Descriptor, Node, Params, Ports};
+use super::{AnyNode, Descriptor, Elsewhere, Node, Params, Ports};
 use crate::error::{Error, Result, detail};
 use serde_json::{Map, Value as Json};
 use std::any::Any;
@@ -66,6 +66,11 @@ impl<N: Node> NodeType for Typed<N> {
     }
 }
 
+/// A Rust node type as the registry has it.
+pub fn typed<N: Node>() -> Arc<dyn NodeType> {
+    Arc::new(Typed::<N>(PhantomData))
+}
+
 /// Node types by name.
 #[derive(Clone, Default)]
 pub struct Registry {
@@ -73,6 +78,8 @@ pub struct Registry {
     types: BTreeMap<String, Arc<dyn NodeType>>,
     /// Bare name or alias → full names that it can mean.
     bare: BTreeMap<String, Vec<String>>,
+    /// Who brings nodes to other machines.
+    remote: Option<Arc<dyn Elsewhere>>,
 }
 
 /// Answer of [`Registry::find`].
@@ -96,7 +103,7 @@ impl Registry {
     /// # Errors
     /// `registry.duplicate` when the namespace has that name or alias already.
     pub fn add<N: Node>(&mut self, namespace: &str) -> Result<()> {
-        self.add_type(namespace, Arc::new(Typed::<N>(PhantomData)))
+        self.add_type(namespace, typed::<N>())
     }
 
     /// Registers a node type in a namespace.
@@ -141,6 +148,16 @@ impl Registry {
             Some((full, node_type)) => Lookup::Found(full, node_type),
             None => Lookup::Unknown,
         }
+    }
+
+    /// Says who runs nodes with `placement: remote`. Without it such a manifest is refused.
+    pub fn set_remote(&mut self, remote: Arc<dyn Elsewhere>) {
+        self.remote = Some(remote);
+    }
+
+    /// Who runs nodes with `placement: remote`.
+    pub fn remote(&self) -> Option<&Arc<dyn Elsewhere>> {
+        self.remote.as_ref()
     }
 
     /// All types with their full names, sorted.

@@ -114,6 +114,16 @@ impl Buffer {
         Self { block, data, len }
     }
 
+    /// Takes over memory that somebody else has made, read-only and without copying it.
+    pub fn from_owner(owner: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        // Boxed before it is asked for its bytes, so that they can't move with it.
+        let owner = Box::new(owner);
+        let bytes: &[u8] = (*owner).as_ref();
+        let (data, len) = (NonNull::from(bytes).cast::<u8>(), bytes.len());
+        let origin = Origin::Owner { _owner: owner };
+        Self { block: Block::boxed(data, len, false, origin), data, len }
+    }
+
     /// Borrows memory that somebody else owns, read-only. `release` runs exactly once, when the
     /// last view goes, on the thread that drops it.
     ///
@@ -283,6 +293,30 @@ mod tests {
             views.into_iter().map(|v| std::thread::spawn(move || drop(v))).collect();
         assert!(released.load(Ordering::SeqCst) <= 1);
         threads.into_iter().for_each(|t| t.join().unwrap());
+        assert_eq!(released.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn memory_of_an_owner_is_read_only_and_stays_until_the_last_view_goes() {
+        struct Owner([u8; 4], Arc<AtomicU32>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                &self.0
+            }
+        }
+        impl Drop for Owner {
+            fn drop(&mut self) {
+                self.1.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let released = Arc::new(AtomicU32::new(0));
+        // Its bytes lie in the value itself, which moves.
+        let buffer = Buffer::from_owner(Owner([1, 2, 3, 4], released.clone()));
+        let view = buffer.slice(1..3);
+        assert!(!buffer.is_writable());
+        drop(buffer);
+        assert_eq!((view.as_slice(), released.load(Ordering::SeqCst)), (&[2, 3][..], 0));
+        drop(view);
         assert_eq!(released.load(Ordering::SeqCst), 1);
     }
 

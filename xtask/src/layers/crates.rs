@@ -10,7 +10,8 @@ use std::path::Path;
 const CRATES: &[(&str, &[&str])] = &[
     ("remotemedia-derive", &[]),
     ("remotemedia-core", &["remotemedia-derive"]),
-    ("remotemedia", &["remotemedia-core"]),
+    ("remotemedia-remote", &["remotemedia-core"]),
+    ("remotemedia", &["remotemedia-core", "remotemedia-remote"]),
     ("remotemedia-capi", &["remotemedia"]),
     ("remotemedia-binding", &["remotemedia-capi"]),
     ("remotemedia-python", &["remotemedia-binding"]),

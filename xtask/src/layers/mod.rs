@@ -28,6 +28,11 @@ const LAYERS: &[Layer] = &[
     Layer { module: "graph", may_use: &["manifest", "node", "packet", "error"], pure: true },
     Layer { module: "manifest", may_use: &["graph", "node", "packet", "error"], pure: true },
     Layer {
+        module: "seat",
+        may_use: &["manifest", "graph", "node", "packet", "error"],
+        pure: false,
+    },
+    Layer {
         module: "engine",
         may_use: &["manifest", "graph", "node", "packet", "error"],
         pure: false,

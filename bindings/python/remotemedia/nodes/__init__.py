@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         CodeExecutorNode,
         RemoteExecutionNode,
         RemoteObjectExecutionNode,
+        RemotePipelineNode,
         SerializedClassExecutorNode,
     )
     from .speech import SpeechSegmenterNode, VADNode, VoiceActivityDetector
@@ -74,6 +75,7 @@ _PLACES = {
         "CodeExecutorNode",
         "RemoteExecutionNode",
         "RemoteObjectExecutionNode",
+        "RemotePipelineNode",
         "SerializedClassExecutorNode",
     ),
     "speech": ("SpeechSegmenterNode", "VADNode", "VoiceActivityDetector"),
@@ -113,6 +115,7 @@ __all__ = [
     "PassThroughNode",
     "RemoteExecutionNode",
     "RemoteObjectExecutionNode",
+    "RemotePipelineNode",
     "SerializedClassExecutorNode",
     "SpeechSegmenterNode",
     "TextProcessorNode",

@@ -1,11 +1,14 @@
-"""Nodes that run elsewhere. They can be made, so that programs that describe such pipelines load;
-this build has no remote execution, so that a pipeline with one of them refuses to open."""
+"""Nodes that run on a server (`rmedia serve`): those of types that the server has, and whole pipelines.
+
+Objects and code of Python run on none yet: such nodes can be made, so that programs that describe
+them load, and a pipeline with one of them refuses to open."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
+from .._manifest import NativeNode
 from .._node import Node
 from ..errors import UnsupportedError
 from ..remote import RemoteExecutorConfig
@@ -15,20 +18,21 @@ __all__ = [
     "CodeExecutorNode",
     "RemoteExecutionNode",
     "RemoteObjectExecutionNode",
+    "RemotePipelineNode",
     "SerializedClassExecutorNode",
 ]
 
 
 class _RemoteNode(Node):
-    """A node that needs a server."""
+    """A node that needs a server which runs Python."""
 
     #: What to do instead.
     instead: str = ""
 
     def _refuse_here(self) -> NoReturn:
         raise UnsupportedError(
-            f"no remote server in this build: the node '{self.name}' ({type(self).__name__}) can't "
-            f"run, since remotemedia has no remote execution yet; {self.instead}"
+            f"no server runs Python for others: the node '{self.name}' ({type(self).__name__}) "
+            f"can't run; {self.instead}"
         )
 
     def initialize(self) -> NoReturn:
@@ -40,11 +44,15 @@ class _RemoteNode(Node):
         self._refuse_here()
 
 
-class RemoteExecutionNode(_RemoteNode):
-    """A node of a type that the server knows: `node_type=`, or `node_to_execute=`; and its
-    params."""
+def _server(config: RemoteExecutorConfig | None) -> dict[str, Any]:
+    """The params that name a server; none: the environment names it."""
+    return {} if config is None else config.settings()
 
-    instead = "put a node of that type into the pipeline, to run it here"
+
+class RemoteExecutionNode(NativeNode):
+    """A node of a type that the server knows: `node_type=`, or `node_to_execute=`; and its
+    params. Without a `remote_config` the server is the one of the environment's
+    `REMOTEMEDIA_ENDPOINT`."""
 
     def __init__(
         self,
@@ -56,13 +64,29 @@ class RemoteExecutionNode(_RemoteNode):
         node_to_execute: str | None = None,
         name: str | None = None,
     ) -> None:
-        super().__init__(name=name)
         own = type(self).__name__
-        self.node_type: str = only(own, node_type=node_type, node_to_execute=node_to_execute)
-        self.remote_config = remote_config
+        asked: str = only(own, node_type=node_type, node_to_execute=node_to_execute)
         self.node_config = dict(node_config or {})
+        params = {"node_type": asked, "node_config": self.node_config, **_server(remote_config)}
+        super().__init__("RemoteExecutionNode", params, name=name)
+        self.remote_config = remote_config
+        # Packets are typed on the wire; the documents' word for it is kept.
         self.serialization_format = serialization_format
-        self.config = {"node_type": self.node_type, "node_config": self.node_config}
+
+
+class RemotePipelineNode(NativeNode):
+    """A whole pipeline, with one input and one output, on a server: `manifest`, a dict."""
+
+    def __init__(
+        self,
+        manifest: Mapping[str, Any],
+        remote_config: RemoteExecutorConfig | None = None,
+        *,
+        name: str | None = None,
+    ) -> None:
+        params = {"manifest": dict(manifest), **_server(remote_config)}
+        super().__init__("RemotePipelineNode", params, name=name)
+        self.remote_config = remote_config
 
 
 class RemoteObjectExecutionNode(_RemoteNode):

@@ -1,8 +1,7 @@
 //! One node behind a guard: made anew where it has to be, and told the formats then.
 
 use super::work::Work;
-use crate::engine::shared::panic_error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::node::{AnyNode, Context, Flow, MediaFormat, NodeType};
 use crate::packet::MediaTime;
 use serde_json::{Map, Value as Json};
@@ -70,7 +69,7 @@ impl Instance {
         if self.node.is_none() {
             let made = catch_unwind(AssertUnwindSafe(|| self.node_type.create(&self.params)));
             self.hopeless = made.is_err();
-            self.node = Some(made.unwrap_or_else(|panic| Err(panic_error(&*panic)))?);
+            self.node = Some(made.unwrap_or_else(|panic| Err(Error::of_panic(&*panic)))?);
         }
         for (port, format) in formats.iter().enumerate() {
             let (Some(format), false) = (format, self.knows[port]) else { continue };
@@ -86,7 +85,7 @@ impl Instance {
         let result = catch_unwind(AssertUnwindSafe(|| call(&mut **node)));
         Some(result.unwrap_or_else(|panic| {
             self.drop_node();
-            Err(panic_error(&*panic))
+            Err(Error::of_panic(&*panic))
         }))
     }
 

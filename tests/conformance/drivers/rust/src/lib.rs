@@ -2,6 +2,7 @@
 //! as part of `conformance-wasm`.
 
 mod audio;
+mod elsewhere;
 mod nodes;
 mod play;
 mod tell;

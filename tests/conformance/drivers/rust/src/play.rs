@@ -1,5 +1,6 @@
 //! Does the steps.
 
+use crate::elsewhere::Elsewhere;
 use crate::{audio, nodes, tell};
 use conformance_shared::Done;
 use conformance_shared::report::Report;
@@ -17,6 +18,8 @@ pub struct Player {
     engine: Engine,
     pipeline: Option<Pipeline>,
     report: Report,
+    /// Where nodes run, if not here.
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Player {
@@ -25,7 +28,17 @@ impl Player {
     /// # Errors
     /// When the suite's nodes can't be registered.
     pub fn new(report: Report) -> Done<Self> {
-        Ok(Self { engine: Engine::new(nodes::registry()?), pipeline: None, report })
+        let engine = Engine::new(nodes::registry()?);
+        let elsewhere = Elsewhere::asked_for()?;
+        Ok(Self { engine, pipeline: None, report, elsewhere })
+    }
+
+    /// The text of a manifest, with its nodes where they are asked for.
+    fn placed(&self, text: Vec<u8>) -> Vec<u8> {
+        match &self.elsewhere {
+            Some(elsewhere) => elsewhere.place(&self.engine, text),
+            None => text,
+        }
     }
 
     fn create(&mut self, line: usize, manifest: MediaResult<Manifest>) -> Done {
@@ -64,7 +77,10 @@ impl conformance_shared::Player for Player {
                 if let Some(bytes) = memory {
                     self.engine = Engine::with_memory_limit(nodes::registry()?, bytes);
                 }
-                let bytes = self.report.case.read(file)?;
+                let mut bytes = self.report.case.read(file)?;
+                if !untrusted {
+                    bytes = self.placed(bytes);
+                }
                 let manifest =
                     Manifest::from_slice(&bytes).map(|m| if untrusted { m.untrusted() } else { m });
                 self.create(line, manifest)
@@ -78,9 +94,11 @@ impl conformance_shared::Player for Player {
                 let Some(pipeline) = &self.pipeline else {
                     return Err(format!("line {line}: there is no pipeline").into());
                 };
-                let mut run =
-                    Run { pipeline, engine: &self.engine, report: &mut self.report, line };
-                run.step(step)
+                let (engine, elsewhere) = (&self.engine, self.elsewhere.is_some());
+                let mut run = Run { pipeline, engine, report: &mut self.report, line, elsewhere };
+                run.step(step)?;
+                run.settle();
+                Ok(())
             }
         }
     }
@@ -103,6 +121,8 @@ struct Run<'a> {
     engine: &'a Engine,
     report: &'a mut Report,
     line: usize,
+    /// Nodes work elsewhere.
+    elsewhere: bool,
 }
 
 impl Run<'_> {
@@ -149,6 +169,26 @@ impl Run<'_> {
             Step::Create { .. } | Step::CreateFile { .. } | Step::Validate { .. } => {}
         }
         Ok(())
+    }
+
+    /// Waits for what is under way elsewhere: a case says what has come when a call is back, and here
+    /// that is at once.
+    fn settle(&self) {
+        if !self.elsewhere {
+            return;
+        }
+        loop {
+            let seen = self.pipeline.changes();
+            match self.pipeline.why_full() {
+                Ok(Reason::InFlight(_) | Reason::Busy) => {
+                    let deadline = std::time::Instant::now() + LONG;
+                    if !self.pipeline.wait_for_change(seen, Some(deadline)) {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
     }
 
     /// Runs what can run here, until no thread is at work either.
@@ -226,7 +266,10 @@ impl Run<'_> {
             let time = if retry { LONG } else { Duration::ZERO };
             packet = match self.pipeline.push_within(input, packet, time) {
                 Err(PushError::Full(packet)) if retry => packet,
-                other => return Ok(other),
+                other => {
+                    self.settle();
+                    return Ok(other);
+                }
             };
             match self.pipeline.try_pull() {
                 Ok(Pull::Packet(output, result)) => {

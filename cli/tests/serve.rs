@@ -1,0 +1,251 @@
+//! `rmedia serve`, as a process of its own: what happens when it is killed, frozen, ended, and when the
+//! connection to it breaks or is slow.
+#![cfg(unix)]
+
+mod serving;
+mod support;
+
+use remotemedia::error::detail;
+use remotemedia::{Engine, Packet, Pull};
+use serde_json::json;
+use serving::{PATIENCE, Proxy, Server, counted, engine, errors, numbers, pipeline, push, remote};
+use std::time::Duration;
+
+/// A pass-through node on a server, with what else its manifest says.
+fn pass(remote: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
+    let mut node = json!({"id": "pass", "node_type": "PassThrough", "placement": "remote"});
+    node["remote"] = remote;
+    for (key, value) in more.as_object().expect("an object") {
+        node[key] = value.clone();
+    }
+    json!({"version": "v1", "nodes": [node]})
+}
+
+#[test]
+fn a_connection_that_breaks_again_and_again_loses_nothing_and_repeats_nothing() {
+    let (engine, server) = (engine(), Server::start(&[]));
+    let proxy = Proxy::to(&server.endpoint);
+    let pipeline = pipeline(&engine, &pass(remote(&proxy.endpoint), json!({})));
+    let mut got = Vec::new();
+    for n in 0..2_000 {
+        push(&pipeline, &mut got, n);
+        if n % 97 == 96 {
+            proxy.cut();
+        }
+    }
+    numbers(&pipeline, &mut got);
+    assert_eq!(got, (0..2_000).collect::<Vec<i64>>());
+    assert!(proxy.connections() > 10, "{}", proxy.connections());
+}
+
+#[test]
+fn a_connection_that_brings_its_bytes_late_and_one_by_one_changes_nothing() {
+    let (engine, server) = (engine(), Server::start(&[]));
+    let proxy = Proxy::slow(&server.endpoint, 7, Duration::from_micros(200));
+    let pipeline = pipeline(&engine, &pass(remote(&proxy.endpoint), json!({})));
+    let mut got = Vec::new();
+    (0..200).for_each(|n| push(&pipeline, &mut got, n));
+    numbers(&pipeline, &mut got);
+    assert_eq!(got, (0..200).collect::<Vec<i64>>());
+}
+
+#[test]
+fn a_server_that_is_killed_ends_the_pipeline_with_what_is_lost() {
+    let (engine, server) = (engine(), Server::start(&[]));
+    let mut remote = remote(&server.endpoint);
+    remote["connect_ms"] = json!(300);
+    let pipeline = pipeline(&engine, &pass(remote, json!({})));
+    let mut got = Vec::new();
+    (0..100).for_each(|n| push(&pipeline, &mut got, n));
+    while got.is_empty() {
+        counted(pipeline.pull(PATIENCE).expect("it goes on"), &mut got);
+    }
+    drop(server);
+    let error = loop {
+        match pipeline.push(Packet::json(json!(0))) {
+            Ok(()) | Err(remotemedia::PushError::Full(_)) => {}
+            Err(refused) => break refused.into(),
+        }
+        match pipeline.pull(PATIENCE) {
+            Ok(pull) => counted(pull, &mut got),
+            Err(error) => break error,
+        }
+    };
+    let error: remotemedia::Error = error;
+    assert_eq!((error.detail(), error.node()), (detail::REMOTE_LOST, Some("pass")), "{error:?}");
+    assert!(error.cause().is_some_and(|cause| cause.detail() == detail::REMOTE_UNREACHABLE));
+}
+
+#[test]
+fn a_server_that_is_killed_and_started_again_loses_only_what_is_counted() {
+    let engine = engine();
+    let mut server = Server::start(&[]);
+    let mut remote = remote(&server.endpoint);
+    remote["connect_ms"] = json!(20_000);
+    let pipeline = pipeline(&engine, &pass(remote, json!({"on_error": "restart"})));
+    let mut got = Vec::new();
+    for n in 0..1_500 {
+        push(&pipeline, &mut got, n);
+        if n == 500 || n == 1_000 {
+            server = server.again();
+        }
+    }
+    numbers(&pipeline, &mut got);
+    drop(server);
+    assert!(got.is_sorted_by(|a, b| a < b), "in order, and none twice");
+    let failed = errors(&pipeline);
+    assert!(failed > 0 && got.len() as u64 + failed == 1_500, "{} out, {failed} lost", got.len());
+}
+
+#[test]
+fn a_server_that_is_frozen_is_noticed_and_goes_on_where_it_was() {
+    let (engine, server) = (engine(), Server::start(&[]));
+    let mut remote = remote(&server.endpoint);
+    (remote["heartbeat_ms"], remote["connect_ms"]) = (json!(200), json!(20_000));
+    let pipeline = pipeline(&engine, &pass(remote.clone(), json!({})));
+    let mut got = Vec::new();
+    (0..500).for_each(|n| push(&pipeline, &mut got, n));
+    server.signal(libc::SIGSTOP);
+    let thaw = std::thread::scope(|scope| {
+        let thaw = scope.spawn(|| {
+            std::thread::sleep(Duration::from_secs(1));
+            server.signal(libc::SIGCONT);
+        });
+        (500..1_000).for_each(|n| push(&pipeline, &mut got, n));
+        numbers(&pipeline, &mut got);
+        thaw.join()
+    });
+    thaw.expect("the thread");
+    assert_eq!(got, (0..1_000).collect::<Vec<i64>>());
+
+    // For good: the error says so.
+    remote["connect_ms"] = json!(500);
+    let pipeline = serving::pipeline(&engine, &pass(remote, json!({})));
+    server.signal(libc::SIGSTOP);
+    pipeline.push(Packet::json(json!(1))).expect("it is taken");
+    let error = pipeline.pull(PATIENCE).expect_err("nobody answers");
+    server.signal(libc::SIGCONT);
+    assert_eq!(error.detail(), detail::REMOTE_UNREACHABLE, "{error:?}");
+    assert!(error.message().contains("said nothing"), "{error:?}");
+}
+
+#[test]
+fn a_server_that_is_told_to_end_hands_its_sessions_over_and_loses_nothing() {
+    let engine: Engine = engine();
+    let servers = [Server::start(&[]), Server::start(&[])];
+    let mut remote = remote(&servers[0].endpoint);
+    remote["endpoint"] = json!(servers.each_ref().map(|server| server.endpoint.clone()));
+    // What holds a part of its input back is to give it out before it moves.
+    let manifest = json!({"version": "v1", "nodes": [{
+        "id": "chunk", "node_type": "AudioChunker", "params": {"chunk_size": 1000},
+        "placement": "remote", "remote": remote,
+    }]});
+    let pipeline = pipeline(&engine, &manifest);
+    let (mut samples, mut breaks) = (Vec::new(), 0);
+    let mut take = |pull: Pull<'_>| {
+        let Pull::Packet(_, packet) = pull else { return false };
+        breaks += u32::from(packet.is_discont());
+        samples.extend_from_slice(packet.as_audio().and_then(|a| a.f32()).expect("f32"));
+        true
+    };
+    let mut ended = [None, None];
+    let mut servers = servers.map(Some);
+    for n in 0..1_500_u32 {
+        let block = (0..160).map(|i| (n * 160 + i) as f32).collect();
+        let audio = remotemedia::Audio::from_f32(block, 16_000, 1).expect("audio");
+        pipeline.push_within(0, audio.into(), PATIENCE).unwrap_or_else(|e| panic!("{e:?}"));
+        while take(pipeline.try_pull().unwrap_or_else(|e| panic!("{e:?}"))) {}
+        if n == 500 {
+            // One of them has the session; the other one has none and just ends.
+            ended[0] = servers[0].take().map(Server::end);
+            servers[0] = Some(Server::start(&[]));
+        }
+    }
+    pipeline.end().expect("it ends");
+    while take(pipeline.pull(PATIENCE).unwrap_or_else(|e| panic!("{e:?}"))) {}
+    assert_eq!(ended[0], Some(Some(0)), "it ended well");
+    assert!(samples.iter().enumerate().all(|(i, s)| i as f32 == *s), "in order");
+    assert_eq!(samples.len(), 1_500 * 160);
+    assert!(breaks <= 2, "{breaks}");
+}
+
+#[test]
+fn of_three_servers_one_dies_and_the_others_go_on() {
+    let engine = engine();
+    let mut servers: Vec<_> = (0..3).map(|_| Server::start(&[])).collect();
+    let endpoints: Vec<_> = servers.iter().map(|server| server.endpoint.clone()).collect();
+    let pipelines: Vec<_> = (0..6)
+        .map(|_| {
+            let mut remote = remote(&endpoints[0]);
+            (remote["endpoint"], remote["connect_ms"]) = (json!(endpoints), json!(1_000));
+            pipeline(&engine, &pass(remote, json!({"on_error": "restart"})))
+        })
+        .collect();
+    let mut got = vec![Vec::new(); pipelines.len()];
+    for n in 0..400 {
+        for (pipeline, got) in pipelines.iter().zip(&mut got) {
+            push(pipeline, got, n);
+        }
+        if n == 200 {
+            drop(servers.pop());
+        }
+    }
+    let mut lost = 0;
+    for (pipeline, got) in pipelines.iter().zip(&mut got) {
+        numbers(pipeline, got);
+        let failed = errors(pipeline);
+        assert_eq!(got.len() as u64 + failed, 400);
+        assert!(got.is_sorted_by(|a, b| a < b) && got.last() == Some(&399));
+        lost += u64::from(failed > 0);
+    }
+    assert!(lost < 6, "the sessions were on all three");
+}
+
+#[test]
+fn who_has_no_token_or_a_wrong_one_is_not_let_in() {
+    let folder = support::Folder::new();
+    folder.write("tokens", "# one a line\nabracadabra\nsesame\n");
+    let server = Server::start(&["--token-file", folder.path("tokens").to_str().expect("a path")]);
+    for (token, good) in [(None, false), (Some("sesam"), false), (Some("sesame"), true)] {
+        let mut remote = remote(&server.endpoint);
+        if let Some(token) = token {
+            remote["token"] = json!(token);
+        }
+        let pipeline = pipeline(&engine(), &pass(remote, json!({})));
+        pipeline.push(Packet::json(json!(7))).expect("it is taken");
+        match (pipeline.pull(PATIENCE), good) {
+            (Ok(Pull::Packet(..)), true) => {}
+            (Err(error), false) => assert_eq!(error.detail(), detail::REMOTE_AUTH, "{error:?}"),
+            (other, _) => panic!("{token:?}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn types_that_a_server_does_not_allow_are_refused() {
+    let server = Server::start(&["--nodes", "Gain,AudioResample"]);
+    let pipeline = pipeline(&engine(), &pass(remote(&server.endpoint), json!({})));
+    pipeline.push(Packet::json(json!(7))).expect("it is taken");
+    let error = pipeline.pull(PATIENCE).expect_err("it is refused");
+    assert_eq!(error.detail(), detail::MANIFEST_UNTRUSTED, "{error:?}");
+}
+
+#[test]
+fn without_tls_it_listens_only_where_nobody_on_the_way_can_listen() {
+    let folder = support::Folder::new();
+    let ran = support::finish(folder.start(&["serve", "--listen", "0.0.0.0:0"]));
+    assert_eq!(ran.code, 4);
+    assert!(ran.err.contains("there is no TLS"), "{}", ran.err);
+}
+
+#[test]
+fn a_config_file_says_what_the_options_say_and_what_it_does_not_know_is_refused() {
+    let folder = support::Folder::new();
+    folder.write("good.toml", "listen = \"127.0.0.1:0\"\nnodes = [\"Gain\"]\nlease_ms = 5000\n");
+    folder.write("bad.toml", "listn = \"127.0.0.1:0\"\n");
+    let server = Server::start(&["--config", folder.path("good.toml").to_str().expect("a path")]);
+    drop(server);
+    let ran = support::finish(folder.start(&["serve", "--config", "bad.toml"]));
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.contains("listn"), "{}", ran.err);
+}

@@ -1,0 +1,193 @@
+//! Servers and proxies for the tests of `rmedia serve`.
+
+use remotemedia::{Engine, Manifest, Packet, Pipeline, Pull, PushError};
+use serde_json::{Value as Json, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// How long anything may take before a test fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// `rmedia serve` as a process. Killed when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) endpoint: String,
+    args: Vec<String>,
+}
+
+impl Server {
+    /// Starts one at any port, unless the arguments name one.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        if !args.iter().any(|arg| arg == "--config" || arg == "--listen") {
+            args.extend(["--listen".to_owned(), "127.0.0.1:0".to_owned()]);
+        }
+        Self::run(args)
+    }
+
+    fn run(args: Vec<String>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rmedia"))
+            .args(["--json", "serve"])
+            .args(&args)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command starts");
+        let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("it says something");
+        let value: Json = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        let endpoint = value["serving"].as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
+        // Read on, so that it never waits for a reader.
+        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
+        Self { child, endpoint, args }
+    }
+
+    pub(crate) fn signal(&self, signal: i32) {
+        let id = libc::pid_t::try_from(self.child.id()).expect("a process id");
+        // SAFETY: the child has not been waited for, so the id is its own.
+        assert_eq!(unsafe { libc::kill(id, signal) }, 0);
+    }
+
+    /// Kills it, and starts it again at the same place.
+    pub(crate) fn again(mut self) -> Self {
+        let mut args = std::mem::take(&mut self.args);
+        let at = args.iter().position(|arg| arg == "--listen").expect("it is said") + 1;
+        args[at] = self.endpoint.clone();
+        drop(self);
+        Self::run(args)
+    }
+
+    /// Tells it to end: its exit code.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        self.signal(libc::SIGTERM);
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Hands bytes on between clients and a server.
+pub(crate) struct Proxy {
+    pub(crate) endpoint: String,
+    open: Arc<Mutex<Vec<TcpStream>>>,
+    count: Arc<AtomicUsize>,
+}
+
+impl Proxy {
+    pub(crate) fn to(server: &str) -> Self {
+        Self::slow(server, 64 << 10, Duration::ZERO)
+    }
+
+    /// So many bytes at a time, and a pause after each.
+    pub(crate) fn slow(server: &str, bytes: usize, pause: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("it listens");
+        let endpoint = listener.local_addr().expect("an address").to_string();
+        let (open, count) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+        let (streams, counted, server) = (Arc::clone(&open), Arc::clone(&count), server.to_owned());
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let Ok(client) = client else { return };
+                let Ok(server) = TcpStream::connect(&server) else { continue };
+                counted.fetch_add(1, Ordering::SeqCst);
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().expect("one"), to.try_clone().expect("one"));
+                    from.set_nodelay(true).ok();
+                    streams.lock().expect("no panic").push(from.try_clone().expect("one"));
+                    std::thread::spawn(move || hand_on(from, to, bytes, pause));
+                }
+            }
+        });
+        Self { endpoint, open, count }
+    }
+
+    /// Breaks all connections.
+    pub(crate) fn cut(&self) {
+        for stream in self.open.lock().expect("no panic").drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+}
+
+fn hand_on(mut from: TcpStream, mut to: TcpStream, bytes: usize, pause: Duration) {
+    let mut buffer = vec![0; bytes];
+    while let Ok(count) = from.read(&mut buffer) {
+        if count == 0 || to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+    let _ = from.shutdown(Shutdown::Both);
+}
+
+/// What a manifest says of a server.
+pub(crate) fn remote(endpoint: &str) -> Json {
+    json!({"endpoint": endpoint})
+}
+
+pub(crate) fn engine() -> Engine {
+    let engine = Engine::new(remotemedia::nodes::builtin());
+    remotemedia::remote::install(&engine);
+    engine
+}
+
+pub(crate) fn pipeline(engine: &Engine, manifest: &Json) -> Pipeline {
+    let manifest = Manifest::from_value(manifest.clone()).expect("a document");
+    engine.pipeline(&manifest).unwrap_or_else(|e| panic!("{e:?}"))
+}
+
+/// Pushes a number, and takes what has come.
+pub(crate) fn push(pipeline: &Pipeline, got: &mut Vec<i64>, number: i64) {
+    let mut packet = Packet::json(json!(number));
+    loop {
+        match pipeline.push_within(0, packet, PATIENCE) {
+            Ok(()) => break,
+            Err(PushError::Full(back)) => {
+                packet = back;
+                counted(pipeline.pull(PATIENCE).unwrap_or_else(|e| panic!("{e:?}")), got);
+            }
+            Err(refused) => panic!("{refused:?}"),
+        }
+    }
+    while let Pull::Packet(_, packet) = pipeline.try_pull().unwrap_or_else(|e| panic!("{e:?}")) {
+        got.push(packet.as_json().and_then(Json::as_i64).expect("a number"));
+    }
+}
+
+pub(crate) fn counted(pull: Pull<'_>, got: &mut Vec<i64>) {
+    if let Pull::Packet(_, packet) = pull {
+        got.push(packet.as_json().and_then(Json::as_i64).expect("a number"));
+    }
+}
+
+/// Ends the pipeline and takes what is left.
+pub(crate) fn numbers(pipeline: &Pipeline, got: &mut Vec<i64>) {
+    pipeline.end().expect("it ends");
+    loop {
+        match pipeline.pull(PATIENCE).unwrap_or_else(|e| panic!("{e:?}")) {
+            Pull::End => return,
+            Pull::Idle(reason) => panic!("{reason:?}"),
+            pull => counted(pull, got),
+        }
+    }
+}
+
+/// Packets that the only node has lost.
+pub(crate) fn errors(pipeline: &Pipeline) -> u64 {
+    pipeline.metrics()["node_metrics"][0]["error_count"].as_u64().expect("a count")
+}

@@ -1,0 +1,96 @@
+//! How a server is set up, and whom it lets in.
+
+use crate::endpoint::Endpoint;
+use remotemedia_core::error::{Error, Result, detail};
+use std::fmt;
+use std::time::Duration;
+use tonic::metadata::MetadataMap;
+
+/// How a server is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens: `host:port` or `unix:/path`. Port 0 is any that is free.
+    pub listen: String,
+    /// How its connections are secured.
+    pub tls: Option<Tls>,
+    /// Whether it may listen without TLS where others may listen, too.
+    pub plaintext: bool,
+    /// Who may use it: those with one of these tokens. Empty: everybody who can reach it.
+    pub tokens: Vec<String>,
+    /// Node types that may be used, by name or alias; `None`: all but those that use files.
+    pub nodes: Option<Vec<String>>,
+    /// Sessions at a time.
+    pub max_sessions: usize,
+    /// How long a session is kept when its connection breaks.
+    pub lease: Duration,
+    /// How long sessions may take to end when the server does.
+    pub drain: Duration,
+}
+
+/// Certificates, as PEM.
+#[derive(Clone)]
+pub struct Tls {
+    /// The server's, with those that it comes from.
+    pub cert: String,
+    /// Its key.
+    pub key: String,
+    /// Those that the clients' own must come from. `None`: clients need none.
+    pub client_ca: Option<String>,
+}
+
+impl fmt::Debug for Tls {
+    /// Without the key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").field("client_ca", &self.client_ca.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// The defaults, at that place.
+    pub fn at(listen: &str) -> Self {
+        Self {
+            listen: listen.to_owned(),
+            tls: None,
+            plaintext: false,
+            tokens: Vec::new(),
+            nodes: None,
+            max_sessions: 1024,
+            lease: Duration::from_secs(30),
+            drain: Duration::from_secs(30),
+        }
+    }
+
+    /// Where it listens, if it may listen there.
+    pub(super) fn endpoint(&self) -> Result<Endpoint> {
+        let endpoint = Endpoint::parse(&self.listen)?;
+        if self.tls.is_none() && !self.plaintext && !endpoint.is_local() {
+            let message = format!("at {endpoint} others may listen, too, and there is no TLS");
+            let hint = "give it a certificate, or allow plaintext if the network is your own";
+            return Err(Error::new(detail::REMOTE_ENDPOINT, message).with_hint(hint));
+        }
+        Ok(endpoint)
+    }
+
+    /// Who asks, by what the call brings along.
+    ///
+    /// # Errors
+    /// `remote.auth` when it may not.
+    pub(super) fn admit(&self, metadata: &MetadataMap) -> Result<String> {
+        if self.tokens.is_empty() {
+            return Ok(String::new());
+        }
+        let refuse = |why: &str| Error::new(detail::REMOTE_AUTH, why);
+        let said = metadata.get("authorization").and_then(|value| value.to_str().ok());
+        let said =
+            said.ok_or_else(|| refuse("the server asks for a token, and the call has none"))?;
+        let token = said.strip_prefix("Bearer ").unwrap_or_default();
+        // All are looked at, and each to its end: how long that takes tells nothing.
+        let fits = |known: &&String| {
+            let differ =
+                known.bytes().zip(token.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
+            differ == 0 && known.len() == token.len()
+        };
+        let found: Vec<&String> = self.tokens.iter().filter(fits).collect();
+        found.first().map(|found| (*found).clone()).ok_or_else(|| refuse("the token is not known"))
+    }
+}
