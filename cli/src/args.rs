@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     Schema(SchemaArgs),
     Serve(ServeArgs),
+    Remote(RemoteArgs),
 }
 
 /// Runs a pipeline over files, from begin to end
@@ -82,6 +83,9 @@ pub(crate) struct SetArgs {
     /// Sets a param, whatever the manifest says; the value is JSON, else text
     #[arg(long, value_name = "NODE.PARAM=VALUE")]
     pub(crate) set: Vec<String>,
+    /// Runs the nodes on a server (`rmedia serve`), but for sources and nodes that use files
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) remote: Option<String>,
 }
 
 /// Pipes standard input through a pipeline to standard output, value by value
@@ -160,6 +164,47 @@ pub(crate) struct SchemaArgs {
     pub(crate) node_type: Option<String>,
 }
 
+/// Asks a server that runs nodes (`rmedia serve`), or has it run a pipeline's
+#[derive(Args)]
+pub(crate) struct RemoteArgs {
+    #[command(subcommand)]
+    pub(crate) command: RemoteCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RemoteCommand {
+    /// Whether it is there and takes what is new
+    Health(AskArgs),
+    /// The node types that it has
+    Nodes(AskArgs),
+    /// As `rmedia run --remote ENDPOINT`
+    Run(OnServer<RunArgs>),
+    /// As `rmedia stream --remote ENDPOINT`
+    Stream(OnServer<StreamArgs>),
+}
+
+/// A command on a server.
+#[derive(Args)]
+pub(crate) struct OnServer<A: Args> {
+    /// The server: HOST:PORT, https://HOST:PORT or unix:/PATH
+    pub(crate) endpoint: String,
+    #[command(flatten)]
+    pub(crate) args: A,
+}
+
+/// Whom to ask, and how.
+#[derive(Args)]
+pub(crate) struct AskArgs {
+    /// The server: HOST:PORT, https://HOST:PORT or unix:/PATH
+    pub(crate) endpoint: String,
+    /// What the server knows the client by
+    #[arg(long, env = "REMOTEMEDIA_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// File of the certificates that are trusted (PEM); else the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<String>,
+}
+
 /// Runs nodes for engines on other machines, until Ctrl-C or SIGTERM
 ///
 /// A manifest reaches it with `placement: remote` and `remote: {endpoint: HOST:PORT}` at a node.
@@ -207,6 +252,12 @@ pub(crate) struct ServeArgs {
     /// Listens without TLS where others may listen, too
     #[arg(long)]
     pub(crate) plaintext: bool,
+    /// Tells counters in Prometheus' format at http://HOST:PORT/metrics
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) metrics: Option<String>,
+    /// Tells what happens to sessions, one line each on standard error
+    #[arg(long)]
+    pub(crate) log: bool,
 }
 
 /// Languages for graphs.

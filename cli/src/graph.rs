@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 /// Draws it.
 pub(crate) fn run(args: &GraphArgs, reporter: Reporter) -> Result<Exit, Failure> {
-    let loaded = Loaded::read(&args.pipeline, &args.set.set)?;
+    let loaded = Loaded::read(&args.pipeline, &args.set)?;
     let (graph, _) = loaded.resolve(&Engine::default())?;
     let measured = args.metrics.as_deref().map(|path| Measured::read(path, &graph)).transpose()?;
     let measured = measured.as_ref();

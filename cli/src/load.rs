@@ -1,11 +1,12 @@
 //! Manifests from files, with what `--set` changes in them.
 
+use crate::args::SetArgs;
 use crate::failure::{Exit, Failure, cannot_open, cannot_read};
 use remotemedia::error::{Problem, Severity, detail};
 use remotemedia::graph::Graph;
 use remotemedia::manifest::Report;
 use remotemedia::{Engine, Error, Manifest};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::io::Read;
 
 /// A manifest that has been read but not checked.
@@ -18,14 +19,21 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    /// Reads a manifest (`-`: from standard input) and sets params in it.
-    pub(crate) fn read(path: &str, set: &[String]) -> Result<Self, Failure> {
+    /// Reads a manifest (`-`: from standard input) and changes in it what is to be changed.
+    pub(crate) fn read(path: &str, change: &SetArgs) -> Result<Self, Failure> {
         let mut loaded = if path == "-" { Self::stdin()? } else { Self::file(path)? };
-        if !set.is_empty() {
+        let SetArgs { set, remote } = change;
+        if !set.is_empty() || remote.is_some() {
             let mut document = loaded.manifest.to_json();
             set.iter().try_for_each(|text| set_param(&mut document, text))?;
-            // What is set stands nowhere in the text: problems are told by their pointers alone.
-            loaded.name = format!("{} with --set {}", loaded.name, set.join(" --set "));
+            if let (Some(endpoint), Some(fields)) = (remote, document.as_object_mut()) {
+                fields.insert("placement".to_owned(), "remote".into());
+                fields.insert("remote".to_owned(), json!({ "endpoint": endpoint }));
+            }
+            // What is changed stands nowhere in the text: problems are told by their pointers alone.
+            let options = set.iter().map(|set| format!(" --set {set}"));
+            let options = options.chain(remote.iter().map(|remote| format!(" --remote {remote}")));
+            loaded.name = format!("{} with{}", loaded.name, options.collect::<String>());
             loaded.text = None;
             loaded.manifest = Manifest::from_value(document).map_err(|e| loaded.refuse(e))?;
         }
@@ -126,7 +134,6 @@ fn set_param(document: &mut Json, text: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn values_are_json_and_otherwise_text() {

@@ -17,6 +17,7 @@ mod output;
 mod pcm;
 mod progress;
 mod pump;
+mod remote;
 mod report;
 mod run;
 mod serve;
@@ -40,24 +41,31 @@ fn main() -> ExitCode {
     let quiet = match &cli.command {
         Command::Run(args) => args.quiet,
         Command::Stream(args) => args.quiet,
+        Command::Remote(args) => remote::is_quiet(args),
         _ => false,
     };
     let reporter = Reporter { json: cli.json, quiet };
-    let result = match &cli.command {
-        Command::Run(args) => run::run(args, reporter),
-        Command::Stream(args) => stream::run(args, reporter),
-        Command::Validate(args) => validate::run(args, reporter),
-        Command::Nodes(args) => nodes::run(args, reporter),
-        Command::Graph(args) => graph::run(args, reporter),
-        Command::Schema(args) => nodes::run_schema(args),
-        Command::Serve(args) => serve::run(args, reporter),
+    let result = match cli.command {
+        Command::Run(args) => run::run(&args, reporter),
+        Command::Stream(args) => stream::run(&args, reporter),
+        Command::Validate(args) => validate::run(&args, reporter),
+        Command::Nodes(args) => nodes::run(&args, reporter),
+        Command::Graph(args) => graph::run(&args, reporter),
+        Command::Schema(args) => nodes::run_schema(&args),
+        Command::Serve(args) => serve::run(&args, reporter),
+        Command::Remote(args) => remote::run(args, reporter),
     };
     let exit = result.unwrap_or_else(|failure| {
         reporter.failure(&failure);
         failure.exit
     });
+    // Servers need not wait for what has come to its end.
+    remotemedia::remote::leave(LEAVE);
     ExitCode::from(exit as u8)
 }
+
+/// How long servers may take to hear of it.
+const LEAVE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Help, the version, or a command line that clap refuses.
 fn refuse(error: &clap::Error) -> ExitCode {

@@ -19,7 +19,7 @@ use std::time::Duration;
 pub(crate) fn run(args: &RunArgs, reporter: Reporter) -> Result<Exit, Failure> {
     interrupt::install();
     let engine = Engine::default();
-    let loaded = Loaded::read(&args.pipeline, &args.set.set)?;
+    let loaded = Loaded::read(&args.pipeline, &args.set)?;
     if args.pipeline == "-" && args.input.iter().any(|i| i == "-" || i.ends_with("=-")) {
         return Err(Failure::usage("standard input can't be both the manifest and an input"));
     }

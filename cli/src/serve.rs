@@ -6,7 +6,7 @@ use crate::interrupt;
 use crate::report::Reporter;
 use remotemedia::Engine;
 use remotemedia::error::{Error, detail};
-use remotemedia::remote::server::{Config, Server, Tls};
+use remotemedia::remote::server::{Config, Happened, Server, Tls};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -42,7 +42,12 @@ struct TlsFile {
 
 /// Serves until it is told to end: the first Ctrl-C or SIGTERM lets calls come to their end.
 pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure> {
-    let config = config(args)?;
+    let mut config = config(args)?;
+    if args.log {
+        config.log = Some(Arc::new(move |happened: &Happened| {
+            reporter.say(&happened.to_string(), &json!({ "session": happened.to_json() }));
+        }));
+    }
     interrupt::install();
     let end = Arc::new(Notify::new());
     interrupt::wake({
@@ -55,6 +60,12 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
         .map_err(|e| Error::new(detail::LIMIT_THREADS, format!("no threads to serve with: {e}")))?;
     runtime.block_on(async {
         let server = Server::bind(config, &Engine::default()).await.map_err(Failure::file)?;
+        if let Some(at) = &args.metrics {
+            let (at, serving) = server.serve_metrics(at).await.map_err(Failure::file)?;
+            tokio::spawn(serving);
+            let words = format!("metrics at http://{at}/metrics");
+            reporter.say(&words, &json!({ "metrics": format!("http://{at}/metrics") }));
+        }
         let endpoint = server.endpoint().to_string();
         reporter.say(&format!("serving at {endpoint}"), &json!({ "serving": endpoint }));
         server.run_until(async move { end.notified().await }).await?;

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &StreamArgs, reporter: Reporter) -> Result<Exit, Failure
     if args.pipeline == "-" {
         return Err(Failure::usage("standard input is what is streamed; name a manifest file"));
     }
-    let loaded = Loaded::read(&args.pipeline, &args.set.set)?;
+    let loaded = Loaded::read(&args.pipeline, &args.set)?;
     let (graph, warnings) = loaded.resolve(&engine)?;
     reporter.warnings(warnings, &loaded.name, loaded.text.as_deref());
     let reader = open(&graph, args)?;

@@ -1,6 +1,6 @@
 //! `rmedia validate`: everything that is wrong in manifests, and what they would run.
 
-use crate::args::ValidateArgs;
+use crate::args::{SetArgs, ValidateArgs};
 use crate::failure::{Exit, Failure};
 use crate::load::{Loaded, any_error};
 use crate::report::{self, Reporter, render_problems};
@@ -16,12 +16,12 @@ pub(crate) fn run(args: &ValidateArgs, reporter: Reporter) -> Result<Exit, Failu
     let engine = Engine::default();
     let mut worst = Exit::Good;
     for path in &args.pipelines {
-        worst = worst.max(check(path, &args.set.set, &engine, reporter)?);
+        worst = worst.max(check(path, &args.set, &engine, reporter)?);
     }
     Ok(worst)
 }
 
-fn check(path: &str, set: &[String], engine: &Engine, reporter: Reporter) -> Result<Exit, Failure> {
+fn check(path: &str, set: &SetArgs, engine: &Engine, reporter: Reporter) -> Result<Exit, Failure> {
     let loaded = match Loaded::read(path, set) {
         Ok(loaded) => loaded,
         // One manifest that can't be read must not hide what is wrong in the next.

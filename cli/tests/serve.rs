@@ -249,3 +249,46 @@ fn a_config_file_says_what_the_options_say_and_what_it_does_not_know_is_refused(
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("listn"), "{}", ran.err);
 }
+
+#[test]
+fn a_server_tells_how_it_is_what_it_has_and_what_it_has_done() {
+    let folder = support::Folder::new();
+    let server = Server::start(&["--metrics", "127.0.0.1:0", "--log"]);
+    let ask = |what: &[&str]| {
+        let ran = folder.run(&[&["remote"], what, &[server.endpoint.as_str()]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        ran.out
+    };
+    assert_eq!(ask(&["health"]), format!("{}: serving\n", server.endpoint));
+    assert!(ask(&["nodes"]).contains("rmedia/AudioResample"));
+    let nodes = folder.run(&["--json", "remote", "nodes", &server.endpoint]).out;
+    let nodes: serde_json::Value = serde_json::from_str(&nodes).expect("JSON");
+    assert!(nodes.as_array().is_some_and(|nodes| nodes.len() > 20));
+
+    // The same file, run there and here.
+    let (speech, resample) = (support::media("speech-8k.wav"), support::example("resample.json"));
+    let there = ["remote", "run", &server.endpoint, &resample, "-i", &speech, "-o", "there.wav"];
+    let here = ["run", &resample, "-i", &speech, "-o", "here.wav"];
+    for args in [there.as_slice(), here.as_slice()] {
+        let ran = folder.run(args);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    let bytes = |name: &str| std::fs::read(folder.path(name)).expect("a file");
+    assert!(bytes("there.wav") == bytes("here.wav"));
+
+    let metrics = server.metrics();
+    let value = |name: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(&format!("rmedia_server_{name} ")));
+        let value = line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+        value.unwrap_or_else(|| panic!("no {name} in {metrics}"))
+    };
+    assert_eq!((value("sessions"), value("calls_failed_total")), (0.0, 0.0));
+    assert_eq!(value("events_total{what=\"opened\"}"), value("events_total{what=\"closed\"}"));
+    assert!(value("calls_total") > 10.0 && value("node_seconds_total") > 0.0, "{metrics}");
+    let log = server.said();
+    assert!(log.iter().any(|line| line["session"]["what"] == "opened"), "{log:?}");
+
+    let ran = folder.run(&["remote", "health", "127.0.0.1:1"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("remote.unreachable"), "{}", ran.err);
+}

@@ -64,6 +64,7 @@ fn known(id: &str) -> Option<Detail> {
 pub(crate) fn to_status(error: &Error) -> tonic::Status {
     let code = match (error.detail(), error.status()) {
         (detail::REMOTE_AUTH, _) => Code::Unauthenticated,
+        (detail::REMOTE_PROTOCOL, _) => Code::InvalidArgument,
         (_, Status::InvalidArgument | Status::InvalidManifest | Status::Format | Status::Late) => {
             Code::InvalidArgument
         }

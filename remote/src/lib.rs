@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod ask;
 mod client;
 mod connection;
 mod endpoint;
@@ -31,8 +32,10 @@ mod settings;
 mod whole;
 mod wire;
 
+pub use ask::{Health, Remote};
 pub use client::install;
 pub use endpoint::Endpoint;
+pub use link::leave;
 pub use nodes::{RemoteExecution, RemoteExecutionParams, RemotePipeline, RemotePipelineParams};
 
 // The derives name the crate that users see.

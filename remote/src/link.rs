@@ -17,7 +17,7 @@ use remotemedia_core::packet::{MediaTime, Packet, Pool};
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio_stream::Stream;
@@ -43,6 +43,8 @@ struct State {
     last: u64,
     /// The last call whose answer has come.
     answered: u64,
+    /// Answers that have come, in all sessions.
+    progress: u64,
     /// Number of the present stream; an older one has nothing to send any more.
     stream: u64,
     sender: Option<Waker>,
@@ -95,6 +97,10 @@ impl Link {
 
     /// Sends a call; its answer completes the ticket. Never waits.
     pub(crate) fn call(&self, lanes: usize, call: Call, ticket: Ticket) {
+        let bytes = call.encoded_len();
+        if bytes > MOST_BYTES - ENVELOPE {
+            return ticket.fail(too_large("the packet", bytes));
+        }
         let mut state = self.0.lock();
         if let Some(lost) = state.lost.take() {
             drop(state);
@@ -157,7 +163,7 @@ impl Link {
             return;
         }
         match reactor::handle() {
-            Ok(reactor) => drop(reactor.spawn(tend(Arc::clone(&self.0)))),
+            Ok(reactor) => drop(reactor.spawn(tend(Arc::clone(&self.0), Tended::begin()))),
             Err(error) => self.0.fail(&error),
         }
     }
@@ -197,15 +203,48 @@ struct Session {
     seated: Seated,
 }
 
+/// A stream that lasts so long is one.
+const LIVES: Duration = Duration::from_secs(1);
+
+/// Lines that are looked after.
+static TENDED: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+
+/// Waits until the sessions of all nodes that are gone have been closed, so that their servers need not
+/// wait for clients that don't come back. For programs that are about to end. False: the time was over.
+pub fn leave(timeout: Duration) -> bool {
+    let tended = TENDED.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let waited = TENDED.1.wait_timeout_while(tended, timeout, |lines| *lines > 0);
+    !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+}
+
+/// A line that is looked after.
+struct Tended;
+
+impl Tended {
+    fn begin() -> Self {
+        *TENDED.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        *TENDED.0.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        TENDED.1.notify_all();
+    }
+}
+
 /// Looks after a line until its node is gone, or the server out of reach for too long.
-async fn tend(line: Arc<Line>) {
+async fn tend(line: Arc<Line>, _tended: Tended) {
     let mut session: Option<Session> = None;
-    let (mut heard, mut tries) = (Instant::now(), 0);
+    let (mut out_of_reach, mut tries) = (Instant::now(), 0);
     loop {
-        let before = heard;
+        let (begun, before) = (Instant::now(), line.lock().progress);
+        let mut heard = false;
         let ended = line.stream(&mut session, &mut heard).await;
-        if heard > before {
-            tries = 0;
+        // A stream that breaks as soon as it is there, again and again, is of no use either.
+        if heard && (begun.elapsed() >= LIVES || line.lock().progress > before) {
+            (out_of_reach, tries) = (Instant::now(), 0);
         }
         let error = match ended {
             Ended::Closed => return,
@@ -215,7 +254,7 @@ async fn tend(line: Arc<Line>) {
                 continue;
             }
             Ended::Broken(error) => {
-                if heard.elapsed() < line.settings.connect {
+                if out_of_reach.elapsed() < line.settings.connect {
                     if line.lock().closing {
                         return;
                     }
@@ -239,7 +278,7 @@ impl Line {
     }
 
     /// One stream, from its beginning to its end.
-    async fn stream(self: &Arc<Self>, session: &mut Option<Session>, heard: &mut Instant) -> Ended {
+    async fn stream(self: &Arc<Self>, session: &mut Option<Session>, heard: &mut bool) -> Ended {
         let endpoint = match session {
             Some(session) => session.seated.endpoint().clone(),
             None => fleet::choose(&self.settings.endpoints),
@@ -296,7 +335,7 @@ impl Line {
         connection: &Connection,
         sender: Sender,
         session: &mut Option<Session>,
-        heard: &mut Instant,
+        heard: &mut bool,
     ) -> Ended {
         let server = endpoint.to_string();
         let judge = |status: &tonic::Status| {
@@ -307,14 +346,8 @@ impl Line {
             .max_decoding_message_size(MOST_BYTES)
             .max_encoding_message_size(MOST_BYTES);
         let mut request = tonic::Request::new(sender);
-        if let Some(token) = &self.settings.token {
-            match format!("Bearer {token}").parse() {
-                Ok(value) => drop(request.metadata_mut().insert("authorization", value)),
-                Err(_) => {
-                    let message = "the token has characters that no header can carry";
-                    return Ended::Failed(Error::new(detail::ARGUMENT_INVALID, message));
-                }
-            }
+        if let Err(error) = authorize(&mut request, self.settings.token.as_deref()) {
+            return Ended::Failed(error);
         }
         let beat = self.settings.heartbeat;
         let mut stream = match tokio::time::timeout(beat, client.stream_node(request)).await {
@@ -347,7 +380,7 @@ impl Line {
                 Err(status) => return judge(&status),
             };
             alive = Instant::now();
-            *heard = alive;
+            *heard = true;
             match response {
                 Some(Response::Answer(answer)) => {
                     if let Err(error) = self.answered(answer) {
@@ -424,6 +457,7 @@ impl Line {
             };
         };
         state.answered = answer.seq;
+        state.progress += 1;
         state.sent = state.sent.map(|sent| sent.saturating_sub(1));
         let bounds = answer.bounds.iter();
         let bounds = bounds.map(|b| (b.port as usize, MediaTime::from_nanos(b.until_ns)));
@@ -550,8 +584,28 @@ impl Stream for Sender {
     }
 }
 
+/// Says who asks.
+pub(crate) fn authorize<T>(request: &mut tonic::Request<T>, token: Option<&str>) -> Result<()> {
+    let Some(token) = token else { return Ok(()) };
+    let value = format!("Bearer {token}").parse().map_err(|_| {
+        let message = "the token has characters that no header can carry";
+        Error::new(detail::ARGUMENT_INVALID, message)
+    })?;
+    request.metadata_mut().insert("authorization", value);
+    Ok(())
+}
+
 /// Bytes of a message at most.
 pub(crate) const MOST_BYTES: usize = 64 << 20;
+/// Bytes that a message may have around its call or its outputs.
+pub(crate) const ENVELOPE: usize = 1024;
+
+/// What can't go over the wire.
+pub(crate) fn too_large(what: &str, bytes: usize) -> Error {
+    let message = format!("{what} has {bytes} bytes as a message, more than {MOST_BYTES}");
+    Error::new(detail::REMOTE_LIMIT, message)
+        .with_hint("cut it into smaller packets in front of the node on the server")
+}
 
 fn silent(server: &str, time: Duration) -> Error {
     let message = format!("{server} has said nothing for {} ms", time.as_millis());

@@ -3,10 +3,12 @@
 //! A session outlives its connection by its lease. It keeps the answers that the client has not
 //! acknowledged, so that after a broken connection none is lost and no call is made twice.
 
+use crate::link::{ENVELOPE, MOST_BYTES, too_large};
 use crate::v1::stream_node_request::{self as up, call::Call as Wire};
 use crate::v1::stream_node_response as down;
 use crate::whole::Whole;
 use crate::{failure, v1, wire};
+use prost::Message;
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
 use remotemedia_core::manifest::Manifest;
@@ -25,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) id: String,
     /// Who may attach to it.
     pub(crate) owner: String,
+    /// What runs in it.
+    about: String,
     /// Number of the stream that it is on; an older one ends.
     stream: AtomicU64,
     /// Wakes a stream that is not the present one any more.
@@ -97,7 +101,12 @@ impl Session {
         engine: &Engine,
         only: Option<&[String]>,
     ) -> Result<Self> {
-        let runs = match wire::present(open.what)? {
+        let what = wire::present(open.what)?;
+        let about = match &what {
+            up::open::What::Node(node) => node.node_type.clone(),
+            up::open::What::Manifest(_) => "a pipeline".to_owned(),
+        };
+        let runs = match what {
             up::open::What::Node(node) => {
                 Runs::Node(Box::new(seat(node, open.lanes as usize, engine, only)?))
             }
@@ -110,7 +119,12 @@ impl Session {
         let (received, answers, pool) = (0, VecDeque::new(), engine.pool().clone());
         let work = Mutex::new(Work { runs: Some(runs), received, answers, pool });
         let (stream, replaced) = (AtomicU64::new(0), Notify::new());
-        Ok(Self { id, owner, stream, replaced, blocking, work })
+        Ok(Self { id, owner, about, stream, replaced, blocking, work })
+    }
+
+    /// What runs in it.
+    pub(crate) fn about(&self) -> &str {
+        &self.about
     }
 
     /// Takes the session over for another stream: its number.
@@ -154,7 +168,16 @@ impl Session {
         let begun = Instant::now();
         let made = work.make(wire::present(call.call), self.blocking).await;
         let mut answer = match made {
-            Ok(answer) => answer_to_wire(&answer),
+            Ok(answer) => {
+                let answer = answer_to_wire(&answer);
+                match answer.encoded_len() {
+                    bytes if bytes > MOST_BYTES - ENVELOPE => down::Answer {
+                        error: Some(failure::to_wire(&too_large("what the node gives", bytes))),
+                        ..down::Answer::default()
+                    },
+                    _ => answer,
+                }
+            }
             Err(error) => {
                 down::Answer { error: Some(failure::to_wire(&error)), ..down::Answer::default() }
             }

@@ -5,6 +5,7 @@ mod abi;
 mod bench;
 mod bench_capi;
 mod bench_live;
+mod bench_remote;
 mod broken;
 mod demo;
 mod difference;
@@ -43,6 +44,8 @@ The project's own commands:
                                  what the C API costs over the SDK; size and start of the library
   cargo xtask bench live [--rounds N] [--pipelines N]
                                  segments on threads beside GStreamer and channels; voice pipelines
+  cargo xtask bench remote [--rounds N]
+                                 a packet's way to a server and back, beside bare tonic
   cargo xtask soak [MINUTES]     pipelines of all kinds for that long (30), with everything that may
                                  happen to them: memory stays, counters are exact, nothing hangs
   cargo xtask layers             check who uses whom
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         ["bench", "engine", rest @ ..] => bench::run(&root, rest),
         ["bench", "capi", rest @ ..] => bench_capi::run(&root, rest),
         ["bench", "live", rest @ ..] => bench_live::run(&root, rest),
+        ["bench", "remote", rest @ ..] => bench_remote::run(&root, rest),
         ["soak", rest @ ..] => soak::run(&root, rest),
         ["layers"] => layers::run(&root),
         ["errors"] => errors::write(&root),

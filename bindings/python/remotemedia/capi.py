@@ -540,7 +540,8 @@ class Library:
     @_function(c_int32, c_char_p)
     def rmedia_has_feature(self, name: bytes | None) -> int:
         """Whether the loaded library has a feature: "media" (reading and writing media files),
-        "fft" (AudioResample with `latency: offline`), "wait_handle" (pollable descriptors). 1 or 0; 0 also for names that it doesn't know.
+        "fft" (AudioResample with `latency: offline`), "remote" (nodes on servers), "wait_handle" (pollable
+        descriptors). 1 or 0; 0 also for names that it doesn't know.
 
         Thread: any. Blocks: no. Real-time: yes. Since: 0.1.
         """

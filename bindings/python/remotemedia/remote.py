@@ -16,8 +16,8 @@ PROTOCOLS = ("grpc",)
 
 @dataclass(frozen=True)
 class RemoteExecutorConfig:
-    """How to reach a server (`rmedia serve`): host, port, and how. It may be out of reach for `timeout`
-    seconds, in which it is tried again and again, however often `max_retries` says.
+    """How to reach a server (`rmedia serve`): host, port, and how. It may be out of reach for
+    `timeout` seconds, in which it is tried again and again, however often `max_retries` says.
 
     Called, it makes nodes that run there: `config("Gain", {"gain_db": -6})`.
     """

@@ -17,6 +17,9 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) endpoint: String,
     args: Vec<String>,
+    /// Where its counters are told, and all that it has said since.
+    counters: Option<String>,
+    said: Arc<Mutex<Vec<Json>>>,
 }
 
 impl Server {
@@ -37,13 +40,51 @@ impl Server {
             .spawn()
             .expect("the command starts");
         let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
-        let mut line = String::new();
-        said.read_line(&mut line).expect("it says something");
-        let value: Json = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        let endpoint = value["serving"].as_str().unwrap_or_else(|| panic!("{line}")).to_owned();
+        let mut counters = None;
+        let endpoint = loop {
+            let mut line = String::new();
+            said.read_line(&mut line).expect("it says something");
+            let value: Json = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            match (value["metrics"].as_str(), value["serving"].as_str()) {
+                (Some(at), _) => counters = Some(at.to_owned()),
+                (_, Some(endpoint)) => break endpoint.to_owned(),
+                _ => panic!("{line}"),
+            }
+        };
         // Read on, so that it never waits for a reader.
-        std::thread::spawn(move || std::io::copy(&mut said, &mut std::io::sink()));
-        Self { child, endpoint, args }
+        let lines = Arc::<Mutex<Vec<Json>>>::default();
+        let keep = Arc::clone(&lines);
+        std::thread::spawn(move || {
+            for line in said.lines().map_while(Result::ok) {
+                keep.lock().expect("no panic").extend(serde_json::from_str::<Json>(&line));
+            }
+        });
+        Self { child, endpoint, args, counters, said: lines }
+    }
+
+    /// What it has said since it began to serve.
+    pub(crate) fn said(&self) -> Vec<Json> {
+        self.said.lock().expect("no panic").clone()
+    }
+
+    /// Its counters, once all sessions are closed.
+    pub(crate) fn metrics(&self) -> String {
+        let at = self.counters.as_deref().expect("it was started so");
+        let host = at.trim_start_matches("http://").trim_end_matches("/metrics");
+        for _ in 0..1000 {
+            let mut stream = TcpStream::connect(host).expect("it connects");
+            let request =
+                format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).expect("it is sent");
+            let mut text = String::new();
+            stream.read_to_string(&mut text).expect("an answer");
+            assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+            if text.contains("rmedia_server_sessions 0") {
+                return text;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("sessions stay open");
     }
 
     pub(crate) fn signal(&self, signal: i32) {

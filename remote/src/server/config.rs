@@ -1,13 +1,15 @@
 //! How a server is set up, and whom it lets in.
 
+use super::happened::Happened;
 use crate::endpoint::Endpoint;
 use remotemedia_core::error::{Error, Result, detail};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tonic::metadata::MetadataMap;
 
 /// How a server is set up.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Config {
     /// Where it listens: `host:port` or `unix:/path`. Port 0 is any that is free.
     pub listen: String,
@@ -25,7 +27,12 @@ pub struct Config {
     pub lease: Duration,
     /// How long sessions may take to end when the server does.
     pub drain: Duration,
+    /// Is told what happens to sessions. Must not block.
+    pub log: Option<Log>,
 }
+
+/// Is told what happens.
+pub type Log = Arc<dyn Fn(&Happened) + Send + Sync>;
 
 /// Certificates, as PEM.
 #[derive(Clone)]
@@ -57,6 +64,7 @@ impl Config {
             max_sessions: 1024,
             lease: Duration::from_secs(30),
             drain: Duration::from_secs(30),
+            log: None,
         }
     }
 

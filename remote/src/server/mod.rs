@@ -1,10 +1,13 @@
 //! The server.
 
 mod config;
+mod happened;
+mod metrics;
 mod nodes;
 mod sessions;
 
-pub use config::{Config, Tls};
+pub use config::{Config, Log, Tls};
+pub use happened::{Happened, What};
 
 use crate::connection::WINDOW;
 use crate::endpoint::Endpoint;
@@ -71,7 +74,7 @@ impl Server {
             }
         };
         let (config, engine) = (Arc::new(config), engine.clone());
-        let sessions = Sessions::new(config.max_sessions, config.lease);
+        let sessions = Sessions::new(&config);
         let nodes = Nodes { engine, config: Arc::clone(&config), sessions };
         Ok(Self { listener, endpoint, config, nodes })
     }
@@ -79,6 +82,28 @@ impl Server {
     /// Where it listens.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Listens at another place for those who want to know the server's counters: by HTTP, at the path
+    /// `/metrics`, in Prometheus' text format. Gives where it listens, and what serves them.
+    ///
+    /// # Errors
+    /// `io.open` when the system does not give the place.
+    pub async fn serve_metrics(
+        &self,
+        at: &str,
+    ) -> Result<(std::net::SocketAddr, impl Future<Output = ()> + Send + use<>)> {
+        let refused = |e: std::io::Error| {
+            Error::new(detail::IO_OPEN, format!("can't tell metrics at {at}: {e}"))
+        };
+        let listener = TcpListener::bind(at).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let sessions = self.nodes.sessions.clone();
+        let tell = move || std::future::ready(sessions.metrics_text());
+        let routes = axum::Router::new().route("/metrics", axum::routing::get(tell));
+        // What breaks is one scrape, not the server.
+        let serving = async move { drop(axum::serve(listener, routes).await) };
+        Ok((address, serving))
     }
 
     /// Serves for ever.

@@ -1,6 +1,7 @@
 //! The service of single nodes.
 
 use super::Config;
+use super::happened::What;
 use super::sessions::Sessions;
 use crate::session::{Session, seat};
 use crate::v1::node_service_server::NodeService;
@@ -57,7 +58,10 @@ impl NodeService for Nodes {
             Err(_) => return Err(Status::deadline_exceeded("the stream began with nothing")),
         };
         let begun = self.begin(first.and_then(|first| first.request), owner).await;
-        let begun = begun.map_err(|e| failure::to_status(&e))?;
+        let begun = begun.map_err(|e| {
+            self.sessions.note(What::Refused, None, e.message());
+            failure::to_status(&e)
+        })?;
         Ok(Response::new(Box::pin(begun.serve(inbound))))
     }
 
@@ -79,7 +83,10 @@ const FIRST: Duration = Duration::from_secs(10);
 impl Nodes {
     /// Who asks.
     fn admit<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        self.config.admit(request.metadata()).map_err(|e| failure::to_status(&e))
+        self.config.admit(request.metadata()).map_err(|e| {
+            self.sessions.note(What::Refused, None, e.message());
+            failure::to_status(&e)
+        })
     }
 
     fn only(&self) -> Option<&[String]> {
@@ -140,6 +147,7 @@ impl Nodes {
             }
             Some(Said::Attach(attach)) => {
                 let session = self.sessions.find(&attach.session, &owner)?;
+                self.sessions.note(What::Attached, Some(&session), session.about());
                 let stream = session.take_over();
                 let (received, answers) = session.rest(attach.answered).await;
                 let mut first = vec![Say::Attached(down::Attached { received })];
@@ -175,6 +183,7 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         if self.over {
+            self.sessions.note(What::Closed, Some(&self.session), self.session.about());
             self.sessions.remove(&self.session);
         } else if self.session.is_on(self.stream) {
             self.sessions.detach(Arc::clone(&self.session), self.stream);
@@ -261,7 +270,12 @@ impl Begun {
                             }
                         };
                         match answer {
-                            Ok(Some(answer)) => yield say(Say::Answer(answer)),
+                            Ok(Some(answer)) => {
+                                let failed = answer.error.is_some();
+                                let metrics = hold.sessions.metrics();
+                                metrics.call(failed, answer.node_ns, answer.queue_ns);
+                                yield say(Say::Answer(answer));
+                            }
                             Ok(None) => {}
                             Err(error) => {
                                 hold.close();

@@ -1,5 +1,8 @@
 //! The sessions that a server has.
 
+use super::config::{Config, Log};
+use super::happened::{Happened, What};
+use super::metrics::Metrics;
 use crate::session::Session;
 use remotemedia_core::error::{Error, Result, detail};
 use std::collections::HashMap;
@@ -19,12 +22,42 @@ struct Inner {
     deadline: watch::Sender<Option<Instant>>,
     /// One has gone.
     left: Notify,
+    metrics: Metrics,
+    log: Option<Log>,
 }
 
 impl Sessions {
-    pub(super) fn new(most: usize, lease: Duration) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let (open, deadline, left) = (Mutex::default(), watch::Sender::new(None), Notify::new());
-        Self(Arc::new(Inner { open, most, lease, deadline, left }))
+        let (most, lease, log) = (config.max_sessions, config.lease, config.log.clone());
+        Self(Arc::new(Inner {
+            open,
+            most,
+            lease,
+            deadline,
+            left,
+            metrics: Metrics::default(),
+            log,
+        }))
+    }
+
+    /// Notes what happened.
+    pub(super) fn note(&self, what: What, session: Option<&Session>, about: &str) {
+        self.0.metrics.happened(what);
+        if let Some(log) = &self.0.log {
+            let session = session.map(|session| session.id[..8].to_owned());
+            log(&Happened { what, session, about: about.to_owned() });
+        }
+    }
+
+    /// The server's counters.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// The server's counters in Prometheus' text format.
+    pub(super) fn metrics_text(&self) -> String {
+        self.0.metrics.text(self.count(), self.0.deadline.borrow().is_some())
     }
 
     /// How long one is kept when its connection breaks.
@@ -35,6 +68,8 @@ impl Sessions {
     /// Takes no more, and says that all have to be gone in so long.
     pub(super) fn drain(&self, time: Duration) {
         self.0.deadline.send_replace(Some(Instant::now() + time));
+        let about = format!("{} sessions have {} ms", self.count(), time.as_millis());
+        self.note(What::Draining, None, &about);
     }
 
     /// Until when they have to be gone, and when that changes.
@@ -80,6 +115,8 @@ impl Sessions {
             return full();
         }
         open.insert(session.id.clone(), Arc::clone(&session));
+        drop(open);
+        self.note(What::Opened, Some(&session), session.about());
         Ok(session)
     }
 
@@ -105,10 +142,14 @@ impl Sessions {
 
     /// Keeps a session for its lease, unless another stream takes it over.
     pub(super) fn detach(&self, session: Arc<Session>, stream: u64) {
+        self.note(What::Detached, Some(&session), "its connection broke");
         let sessions = self.clone();
-        tokio::spawn(async move {
+        // Where the server itself ends, nobody waits any more.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
             tokio::time::sleep(sessions.0.lease).await;
             if session.is_on(stream) {
+                sessions.note(What::Expired, Some(&session), "nobody came back");
                 sessions.remove(&session);
             }
         });

@@ -1,4 +1,5 @@
-"""Nodes that run on a server (`rmedia serve`): those of types that the server has, and whole pipelines.
+"""Nodes that run on a server (`rmedia serve`): those of types that the server has, and whole
+pipelines.
 
 Objects and code of Python run on none yet: such nodes can be made, so that programs that describe
 them load, and a pipeline with one of them refuses to open."""
@@ -69,9 +70,16 @@ class RemoteExecutionNode(NativeNode):
         self.node_config = dict(node_config or {})
         params = {"node_type": asked, "node_config": self.node_config, **_server(remote_config)}
         super().__init__("RemoteExecutionNode", params, name=name)
+        #: The type on the server.
+        self.node_type = asked
+        self.config = {"node_type": asked, "node_config": self.node_config}
         self.remote_config = remote_config
         # Packets are typed on the wire; the documents' word for it is kept.
         self.serialization_format = serialization_format
+
+    def entry(self, identity: str) -> dict[str, Any]:
+        """The manifest's node."""
+        return {**super().entry(identity), "node_type": "RemoteExecutionNode"}
 
 
 class RemotePipelineNode(NativeNode):

@@ -181,7 +181,7 @@ impl Run<'_> {
             let seen = self.pipeline.changes();
             match self.pipeline.why_full() {
                 Ok(Reason::InFlight(_) | Reason::Busy) => {
-                    let deadline = std::time::Instant::now() + LONG;
+                    let deadline = remotemedia::engine::Instant::now() + LONG;
                     if !self.pipeline.wait_for_change(seen, Some(deadline)) {
                         return;
                     }

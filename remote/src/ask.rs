@@ -1,0 +1,94 @@
+//! Questions to a server, each with its answer.
+
+use crate::connection::Connection;
+use crate::link::{MOST_BYTES, authorize};
+use crate::settings::Settings;
+use crate::v1::node_service_client::NodeServiceClient;
+use crate::{failure, reactor, v1, wire};
+use remotemedia_core::error::{Error, Result, detail};
+use serde_json::{Map, Value as Json};
+use std::future::Future;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+/// A server, to be asked. Its calls wait for the answer, at most as long as `connect_ms` says.
+pub struct Remote {
+    settings: Settings,
+}
+
+/// Whether a server takes what is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Serving,
+    /// It is about to end.
+    Draining,
+}
+
+impl Remote {
+    /// The server that the fields of a manifest's `remote` name.
+    ///
+    /// # Errors
+    /// `remote.endpoint` when they name none.
+    pub fn new(remote: &Map<String, Json>) -> Result<Self> {
+        Ok(Self { settings: Settings::read(remote)? })
+    }
+
+    /// Whether it is there.
+    ///
+    /// # Errors
+    /// `remote.unreachable` when it does not answer; `remote.auth`.
+    pub fn health(&self) -> Result<Health> {
+        self.ask(|connection, server| async move {
+            let mut client = HealthClient::new(connection.channel.clone());
+            let service = "remotemedia.v1.NodeService".to_owned();
+            let request = tonic_health::pb::HealthCheckRequest { service };
+            let response = client.check(request).await;
+            let response = response.map_err(|status| failure::from_status(&status, &server))?;
+            Ok(match response.into_inner().status() {
+                ServingStatus::Serving => Health::Serving,
+                _ => Health::Draining,
+            })
+        })
+    }
+
+    /// Its node types, each as [`describe`](remotemedia_core::node::describe) has it.
+    ///
+    /// # Errors
+    /// `remote.unreachable` when it does not answer; `remote.auth`.
+    pub fn nodes(&self) -> Result<Vec<Json>> {
+        let token = self.settings.token.clone();
+        self.ask(|connection, server| async move {
+            let mut client = NodeServiceClient::new(connection.channel.clone())
+                .max_decoding_message_size(MOST_BYTES);
+            let mut request = tonic::Request::new(v1::ListNodesRequest {});
+            authorize(&mut request, token.as_deref())?;
+            let response = client.list_nodes(request).await;
+            let response = response.map_err(|status| failure::from_status(&status, &server))?;
+            let read = |text: &String| {
+                serde_json::from_str(text).map_err(|e| wire::wrong(format!("no JSON: {e}")))
+            };
+            response.into_inner().nodes.iter().map(read).collect()
+        })
+    }
+
+    fn ask<T, F>(&self, ask: impl FnOnce(std::sync::Arc<Connection>, String) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let settings = &self.settings;
+        let endpoint = crate::fleet::choose(&settings.endpoints);
+        let reactor = reactor::handle()?;
+        let _inside = reactor.enter();
+        let connection = Connection::to(&endpoint, &settings.tls, settings.connect)?;
+        let server = endpoint.to_string();
+        let asked = ask(connection, server.clone());
+        reactor.block_on(async {
+            tokio::time::timeout(settings.connect, asked).await.unwrap_or_else(|_| {
+                let ms = settings.connect.as_millis();
+                let message = format!("{server} has not answered within {ms} ms");
+                Err(Error::new(detail::REMOTE_UNREACHABLE, message))
+            })
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! What happens on a server: for its log.
+
+use serde_json::{Value as Json, json};
+use std::fmt;
+
+/// Something that happened to a session, or kept one from being opened.
+#[derive(Debug, Clone)]
+pub struct Happened {
+    /// What.
+    pub what: What,
+    /// The session, where there is one: the first letters of its name, which are not enough to attach.
+    pub session: Option<String>,
+    /// More about it: the node's type, or why it was refused.
+    pub about: String,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A session was opened.
+    Opened,
+    /// A client came back to its session.
+    Attached,
+    /// The connection of a session broke; the session waits for its client.
+    Detached,
+    /// A client closed its session.
+    Closed,
+    /// Nobody came back to a session.
+    Expired,
+    /// A session was not opened, or a client not let in.
+    Refused,
+    /// The server is told to end.
+    Draining,
+}
+
+impl What {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Attached => "attached",
+            Self::Detached => "detached",
+            Self::Closed => "closed",
+            Self::Expired => "expired",
+            Self::Refused => "refused",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+impl Happened {
+    /// As JSON: `{what, session, about}`.
+    pub fn to_json(&self) -> Json {
+        json!({"what": self.what.name(), "session": self.session, "about": self.about})
+    }
+}
+
+impl fmt::Display for Happened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.session {
+            Some(session) => write!(f, "session {session} {}: {}", self.what.name(), self.about),
+            None => write!(f, "{}: {}", self.what.name(), self.about),
+        }
+    }
+}
