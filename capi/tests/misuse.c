@@ -465,7 +465,7 @@ static void unknown_values(void) {
         if (bit == 0) continue;
         CHECK_IS(rmedia_pipeline_create(PASS, &how, &pipeline, NULL), RMEDIA_E_UNSUPPORTED);
     }
-    static const int32_t unknown[] = {-18, 11, INT32_MIN, INT32_MAX};
+    static const int32_t unknown[] = {-19, 11, INT32_MIN, INT32_MAX};
     for (int n = 0; n < 4; n++) CHECK(strcmp(rmedia_status_name(unknown[n]), "Unknown") == 0);
 }
 

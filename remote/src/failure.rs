@@ -23,7 +23,7 @@ pub(crate) fn to_wire(error: &Error) -> v1::Error {
 
 /// The error of a message. An id that this version does not know becomes `node.failed`, and the
 /// message says which it was.
-pub(crate) fn from_wire(error: v1::Error) -> Error {
+pub fn from_wire(error: v1::Error) -> Error {
     from_wire_at(error, 0)
 }
 

@@ -12,7 +12,7 @@ use remotemedia_core::packet::{
 use std::sync::Arc;
 
 /// A packet as a message. Payloads are shared, not copied.
-pub(crate) fn to_wire(packet: &Packet) -> v1::Packet {
+pub fn to_wire(packet: &Packet) -> v1::Packet {
     use v1::packet::Payload as Wire;
     let payload = match packet.payload() {
         Payload::Audio(audio) => Wire::Audio(audio_to_wire(audio)),
@@ -56,7 +56,7 @@ pub(crate) fn to_wire(packet: &Packet) -> v1::Packet {
 ///
 /// # Errors
 /// `remote.protocol` for what is no packet; as the payload's constructor.
-pub(crate) fn from_wire(packet: v1::Packet, pool: &Pool) -> Result<Packet> {
+pub fn from_wire(packet: v1::Packet, pool: &Pool) -> Result<Packet> {
     use v1::packet::Payload as Wire;
     let payload = match packet.payload {
         Some(Wire::Audio(audio)) => Payload::Audio(audio_from_wire(audio, pool)?),

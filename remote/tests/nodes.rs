@@ -144,3 +144,125 @@ fn a_server_that_is_not_there_is_an_error_that_names_it() {
     );
     assert!(error.message().contains("127.0.0.1:1"), "{error:?}");
 }
+
+#[test]
+fn live_params_reach_a_node_on_a_server_between_the_packets_that_they_are_between_here() {
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "gain", "node_type": "Gain", "params": {"ramp_ms": 0}}]});
+    let (engine, speech, server) = (engine(), speech(), Running::at("127.0.0.1:0"));
+    let play = |manifest: &serde_json::Value| {
+        let pipeline = pipeline(&engine, manifest);
+        let mut out = Vec::new();
+        for (index, packet) in speech.iter().take(60).enumerate() {
+            if index % 20 == 10 {
+                let params = json!({"gain_db": -(index as i64)});
+                let params = params.as_object().expect("an object");
+                pipeline.set_params("gain", params).expect("it is live");
+            }
+            pipeline.push(packet.clone()).expect("there is room");
+            let pulled = pipeline.pull(common::PATIENCE).expect("no error").packet();
+            let packet = pulled.expect("a packet");
+            out.push(packet.as_audio().expect("audio").buffer().as_slice().to_vec());
+        }
+        out
+    };
+    assert!(play(&manifest) == play(&placed(&manifest, &server.endpoint)));
+}
+
+#[test]
+fn once_an_interrupt_has_returned_nothing_older_comes_from_a_server() {
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "n", "node_type": "PassThrough"}]});
+    let (engine, server) = (engine(), Running::at("127.0.0.1:0"));
+    let pipeline = pipeline(&engine, &placed(&manifest, &server.endpoint));
+    let mut random = remotemedia::node::testing::Random::new(7);
+    let (mut epoch, mut pulled) = (0, 0);
+    for n in 0..3_000_u32 {
+        if random.below(150) == 0 {
+            epoch = pipeline.interrupt().expect("it goes on");
+        }
+        let _ = pipeline.push(Packet::json(json!([epoch, n])));
+        for _ in 0..random.below(3) {
+            if let Some(packet) = pipeline.try_pull().expect("no error").packet() {
+                assert_eq!(packet.as_json().expect("JSON")[0], json!(epoch), "nothing stale");
+                pulled += 1;
+            }
+        }
+    }
+    pipeline.end().expect("it ends");
+    while let Some(packet) = pipeline.pull(common::PATIENCE).expect("no error").packet() {
+        assert_eq!(packet.as_json().expect("JSON")[0], json!(epoch), "nothing stale");
+        pulled += 1;
+    }
+    assert!(pulled > 100, "{pulled}");
+}
+
+#[test]
+fn a_pipeline_that_is_rewound_runs_again_on_the_same_session() {
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "chunk", "node_type": "AudioChunker", "params": {"chunk_ms": 30}}]});
+    let (engine, speech, server) = (engine(), speech(), Running::at("127.0.0.1:0"));
+    let pipeline = pipeline(&engine, &placed(&manifest, &server.endpoint));
+    let first = run(&pipeline, &speech[..50]);
+    pipeline.rewind().expect("it is over");
+    let second = run(&pipeline, &speech[..50]);
+    assert!(first.len() > 30 && first == second, "{} and {}", first.len(), second.len());
+}
+
+#[test]
+fn a_whole_pipeline_on_a_server_is_one_node() {
+    let manifest = json!({
+        "version": "v1",
+        "nodes": [
+            {"id": "half", "node_type": "AudioResample", "params": {"target_rate": 8000},
+             "placement": "thread"},
+            {"id": "gain", "node_type": "Gain", "params": {"gain_db": -6}},
+        ],
+        "connections": [{"from": "half", "to": "gain"}],
+    });
+    let (engine, speech, server) = (engine(), speech(), Running::at("127.0.0.1:0"));
+    let bytes = |out: Vec<Out>| out.into_iter().flat_map(|(_, _, b)| b).collect::<Vec<u8>>();
+    let here = bytes(run(&pipeline(&engine, &manifest), &speech));
+    let node = json!({"id": "there", "node_type": "RemotePipelineNode",
+                      "params": {"manifest": manifest, "endpoint": server.endpoint}});
+    let whole = json!({"version": "v1", "nodes": [node]});
+    let there = bytes(run(&pipeline(&engine, &whole), &speech));
+    assert!(here.len() > 100_000 && here == there, "{} and {}", here.len(), there.len());
+
+    // A server reaches no other server, itself neither.
+    let mut circle = whole;
+    circle["nodes"][0]["params"]["manifest"] = circle.clone();
+    let pipeline = pipeline(&engine, &circle);
+    pipeline.push(speech[0].clone()).expect("it is taken");
+    let error = pipeline.pull(common::PATIENCE).expect_err("it is refused");
+    assert_eq!(error.detail(), detail::MANIFEST_UNTRUSTED, "{error:?}");
+}
+
+#[test]
+fn a_merge_on_a_server_gives_all_that_it_gives_here() {
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "sum", "node_type": "AddNode", "params": {"addend": 1}},
+        {"id": "double", "node_type": "MultiplyNode", "params": {"multiplier": 2}},
+        {"id": "merge", "node_type": "MergeNode"}],
+        "connections": [{"from": "sum", "to": "merge"}, {"from": "double", "to": "merge"}]});
+    let (engine, server) = (engine(), Running::at("127.0.0.1:0"));
+    let play = |manifest: &serde_json::Value| {
+        let pipeline = pipeline(&engine, manifest);
+        let mut got = Vec::new();
+        for n in 0..100_i64 {
+            for input in ["sum", "double"] {
+                pipeline.push_to(input, Packet::json(json!(n))).unwrap_or_else(|e| panic!("{e:?}"));
+            }
+            while let Some(packet) = pipeline.try_pull().expect("no error").packet() {
+                got.push(packet.as_json().expect("JSON").as_i64().expect("a number"));
+            }
+        }
+        pipeline.end().expect("it ends");
+        while let Some(packet) = pipeline.pull(common::PATIENCE).expect("no error").packet() {
+            got.push(packet.as_json().expect("JSON").as_i64().expect("a number"));
+        }
+        got.sort_unstable();
+        got
+    };
+    assert_eq!(play(&manifest), play(&placed(&manifest, &server.endpoint)));
+}

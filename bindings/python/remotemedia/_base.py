@@ -250,7 +250,7 @@ class Base(_native.Pipeline):
         metrics = self.metrics() if self._is_open else self._metrics
         return metrics and {**metrics, "pipeline_id": metrics["pipeline_id"] or self.name}
 
-    def set(self, node: str, *, at_ns: int | None = None, **params: Any) -> int:
+    def set(self, node: str, /, *, at_ns: int | None = None, **params: Any) -> int:
         """Sets live params of a node, from that time of its input on. Gives a number: exactly one
         `params` event with it says what became of it."""
         return self._set(node, params, at_ns)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from array import array
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ._native import Job, Packet
 from ._node import Output
-from ._values import with_rate
+from ._passed import Passed
+from ._values import is_array, with_rate
 from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ._hosted import Hosted
 
 _NS = 1_000_000_000
 
@@ -18,10 +21,21 @@ class Emitter:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._source = job.packet
+        #: What the outputs are like, where they don't say it themselves.
+        self._source: Packet | Passed | None = job.packet
         self._next_pts = self._source.pts_ns if self._source is not None else None
-        self.ports: list[str] = ["out"]
+        self._ports: list[str] = ["out"]
+        self._passed: Passed | None = None
         self._emitted = False
+
+    def belongs_to(self, hosted: Hosted) -> None:
+        """Whose outputs they are."""
+        self._ports, self._passed = hosted.outputs, hosted.passed
+        if isinstance(self._source, Packet):
+            hosted.passed.see(self._source)
+        elif hosted.passed.kind:
+            # Its tail: there is no packet that it comes from.
+            self._source, self._next_pts = hosted.passed, hosted.passed.pts_ns
 
     def __call__(self, given: Any) -> None:
         if given is None:
@@ -34,11 +48,11 @@ class Emitter:
     def _put(self, given: Any, port: str | None, options: dict[str, Any]) -> None:
         if port is None:
             index = 0
-        elif port in self.ports:
-            index = self.ports.index(port)
+        elif port in self._ports:
+            index = self._ports.index(port)
         else:
             raise ConfigurationError(
-                f"there is no output '{port}'; the node declares {', '.join(self.ports)}: "
+                f"there is no output '{port}'; the node declares {', '.join(self._ports)}: "
                 "name it in `outputs`"
             )
         packet = given if isinstance(given, Packet) else self._packet(given, options)
@@ -64,14 +78,13 @@ class Emitter:
         if packet.kind == "audio" and packet.pts_ns is not None:
             # What follows in the same call goes on where this ends.
             self._next_pts = packet.pts_ns + packet.frames * _NS // packet.rate
+            if self._passed is not None:
+                self._passed.pts_ns = self._next_pts
         return packet
 
 
 def _is_array(given: Any) -> bool:
-    if isinstance(given, (memoryview, array)):
-        return True
-    has_array = hasattr(given, "__array__") or hasattr(given, "__dlpack__")
-    return has_array and getattr(given, "ndim", 1) > 0
+    return is_array(given) and getattr(given, "ndim", 1) > 0
 
 
 def _like(pixel_format: str, channels: int) -> str:

@@ -178,7 +178,7 @@ class Host:
             else:
                 done = self.initialize(hosted)
                 if done is None:
-                    emitter.ports = hosted.outputs
+                    emitter.belongs_to(hosted)
                     done = hosted.call(job, emitter)
                 else:
                     done = _then(done, hosted, job, emitter)
@@ -235,8 +235,7 @@ class Host:
 
     def _fail(self, job: Job, error: BaseException) -> None:
         # A node that raises NodeError has said it as it is to be read.
-        named = "" if isinstance(error, NodeError) else f"{type(error).__name__}: "
-        message = f"{named}{error}"
+        message = _text(error) if isinstance(error, NodeError) else _named(error)
         with self._lock:
             self._failures.pop(message, None)
             self._failures[message] = error
@@ -349,6 +348,19 @@ class Host:
         loop.close()
 
 
+def _text(error: BaseException) -> str:
+    """What an error says, in characters that every text can have: file names may have others."""
+    try:
+        said = str(error)
+    except Exception as other:
+        said = f"(what it says can't be had: {type(other).__name__})"
+    return said.encode("utf-8", "backslashreplace").decode()
+
+
+def _named(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_text(error)}"
+
+
 async def _starting(hosted: Hosted, rest: Awaitable[Any]) -> None:
     try:
         await rest
@@ -375,7 +387,7 @@ async def _started(hosted: Hosted) -> None:
 
 async def _then(done: Awaitable[Any], hosted: Hosted, job: Job, emitter: Emitter) -> None:
     await done
-    emitter.ports = hosted.outputs
+    emitter.belongs_to(hosted)
     rest = hosted.call(job, emitter)
     if rest is not None:
         await rest
@@ -398,7 +410,7 @@ async def _checked(node: Any, done: Awaitable[Any], what: str) -> None:
 
 def _failed(node: Any, what: str, error: BaseException) -> NodeError:
     name = getattr(node, "name", None) or type(node).__name__
-    made = NodeError(f"{what}() of the node '{name}' failed: {type(error).__name__}: {error}")
+    made = NodeError(f"{what}() of the node '{name}' failed: {_named(error)}")
     made.node, made.detail, made.code = name, "node.failed", "Node"
     made.__cause__ = error
     return made

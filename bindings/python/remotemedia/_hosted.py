@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any, cast
 
 from ._native import Job, Packet
+from ._passed import Passed
 from ._stream import Stream
 from ._values import value
 
@@ -33,6 +34,8 @@ class Hosted:
         self.is_async = _is_async(node, process)
         self._takes_port = _takes_port(process)
         self._wants_packets = _wants_packets(getattr(node, "function", process))
+        #: What has gone through it, for what comes out at its end.
+        self.passed = Passed()
         self.stream = (
             Stream(type(node).__name__, process) if getattr(node, "is_streaming", False) else None
         )
@@ -45,14 +48,15 @@ class Hosted:
                 data = packet if self._wants_packets else value(packet)
                 if self.stream is not None:
                     return self.stream.feed(data, emit)
-                port = (self.inputs[job.port],) if self._takes_port else ()
-                return _emitted(self._process(data, *port), emit)
+                port = {"port": self.inputs[job.port]} if self._takes_port else {}
+                return _emitted(self._process(data, **port), emit)
             case "drain":
                 if self.stream is not None:
                     return self.stream.finish(emit)
                 flush = getattr(self.node, "flush", None) or getattr(self.node, "drain", None)
                 return _emitted(flush(), emit) if flush else None
             case "reset":
+                self.passed.forget()
                 if self.stream is not None:
                     return self.stream.forget()
                 reset = getattr(self.node, "reset", None)

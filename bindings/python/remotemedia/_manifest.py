@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import difflib
 import itertools
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ._jsontext import dumps
-from ._node import FunctionNode, Node, NodeType, declare, registered
+from ._node import FunctionNode, Node, NodeType, declared, registered
 from .errors import PipelineError
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -57,7 +58,10 @@ def is_text(given: str) -> bool:
 def _from_text(text: str, may_be_text: bool, name: str | None) -> Source:
     if may_be_text and is_text(text):
         return Source(text=text, name=name)
-    if not may_be_text or text.endswith(SUFFIXES):
+    # What looks like a file's name is meant as one, be it written wrong.
+    suffix = Path(text).suffix.lower()
+    meant = "/" in text or "\\" in text or difflib.get_close_matches(suffix, SUFFIXES)
+    if not may_be_text or meant:
         return Source(path=text, name=name)
     return Source(name=text)
 
@@ -142,13 +146,7 @@ def plan(nodes: Sequence[Node], name: str | None) -> Plan:
             continue
         # A type of its own for each object, so that its jobs find it.
         own = f"python/{_word(type(node).__name__)}-{len(made.types)}"
-        declaration = declare(
-            own,
-            getattr(node, "inputs", None),
-            getattr(node, "outputs", None),
-            int(getattr(node, "max_in_flight", 1)),
-        )
-        made.types.append(NodeType(own, lambda _: None, declaration))
+        made.types.append(NodeType(own, lambda _: None, declared(node, own)))
         made.given[own] = node
         listed.append({"id": identity, "node_type": own})
     made.manifest["nodes"] = listed

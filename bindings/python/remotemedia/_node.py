@@ -18,6 +18,7 @@ certain port, or None for nothing. It may be a function, a generator, or one of 
 from __future__ import annotations
 
 import inspect
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
@@ -223,6 +224,8 @@ def node(
             summary or (inspect.getdoc(made) or "").split("\n")[0],
         )
         declaration["params"] = _params(made)
+        # Objects of it, and the function itself, are that in a `Pipeline`, too.
+        plain.__remotemedia__ = declaration
         make = _instance if inspect.isclass(made) else _function
         _types[name] = NodeType(name, lambda params: make(plain, params), declaration)
         return made
@@ -250,6 +253,21 @@ def declare(
     }
 
 
+def declared(node: Any, name: str) -> dict[str, Any]:
+    """What the engine is told of a node that is given as an object."""
+    own = cast("Any", getattr(node, "function", None) or type(node))
+    said: dict[str, Any] | None = getattr(own, "__dict__", {}).get("__remotemedia__")
+    if said is not None:
+        # Its params are set already.
+        return {**said, "name": name, "params": []}
+    return declare(
+        name,
+        getattr(node, "inputs", None),
+        getattr(node, "outputs", None),
+        int(getattr(node, "max_in_flight", 1)),
+    )
+
+
 def _full(name: str) -> str:
     return name if "/" in name else f"python/{name}"
 
@@ -271,6 +289,13 @@ def _params(made: Any) -> list[dict[str, Any]]:
         elif p.default is None:
             param |= {"type": "any"}
         else:
+            try:
+                json.dumps(p.default)
+            except (TypeError, ValueError):
+                raise ConfigurationError(
+                    f"the argument '{p.name}' of {made.__name__} has the default {p.default!r}, "
+                    "which is no JSON: params are; give it another default, or take @node away"
+                ) from None
             param |= {
                 "type": _KINDS.get(type(p.default), "any"),
                 "default": p.default,

@@ -30,7 +30,9 @@ class Stream:
         self._more: _loop.Event | None = None
         self._idle: _loop.Event | None = None
         self._failure: Exception | None = None
-        self._emit: Callable[[Any], None] = lambda _: None
+        #: What takes outputs; None: no job is under way, and they wait for the next one.
+        self._emit: Callable[[Any], None] | None = None
+        self._held: list[Any] = []
 
     async def _source(self) -> AsyncIterator[Any]:
         while True:
@@ -64,7 +66,10 @@ class Stream:
             )
         async with aclosing(cast("AsyncGenerator[Any, Any]", made)) as results:
             async for each in results:
-                self._emit(each)
+                if self._emit is None:
+                    self._held.append(each)
+                else:
+                    self._emit(each)
 
     def _rest(self) -> None:
         """The job need not wait any more."""
@@ -74,16 +79,25 @@ class Stream:
     async def _until_idle(self, emit: Callable[[Any], None]) -> None:
         if self._loop is None or not self._loop.is_here():
             self._loop = _loop.current()
+        self._give_held(emit)
         self._emit, idle = emit, self._loop.event()
         self._idle = idle
         if self._stop is None:
             self._stop = self._loop.spawn(self._run())
         elif self._more is not None:
             self._more.set()
-        await idle.wait()
+        try:
+            await idle.wait()
+        finally:
+            self._emit = None
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
+
+    def _give_held(self, emit: Callable[[Any], None]) -> None:
+        held, self._held = self._held, []
+        for each in held:
+            emit(each)
 
     async def feed(self, data: Any, emit: Callable[[Any], None]) -> None:
         """One more item."""
@@ -101,11 +115,12 @@ class Stream:
                 await self._until_idle(emit)
             finally:
                 self._ended = False
+        self._give_held(emit)
         self._items, self._returned = [], False
 
     async def forget(self) -> None:
         """Begins anew."""
-        stop, self._stop, self._items = self._stop, None, []
+        stop, self._stop, self._items, self._held = self._stop, None, [], []
         if stop is not None and self._loop is not None and self._loop.is_here():
             await stop()
         self._failure, self._returned = None, False

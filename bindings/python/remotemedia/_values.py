@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,10 +88,11 @@ def numpy_to_audio_dict(
 ) -> dict[str, Any]:
     """An audio dict `{type, samples, sample_rate, channels}` of samples.
 
-    `arr`: (samples,), interleaved where there are several channels, or (frames, channels).
+    `arr`: (samples,), interleaved where there are several channels, or (frames, channels). Samples
+    that are integers of 16 or 32 bits, or unsigned of 8, become floats of full scale ±1.
     """
     np = numpy()
-    samples = np.asarray(arr, dtype=np.float32)
+    samples = np.asarray(_floats(np.asarray(arr)), dtype=np.float32)
     if samples.ndim == 2 and samples.shape[1] != channels:
         raise ValueError(f"an array of shape {samples.shape} has not {channels} channels")
     if samples.ndim > 2 or samples.size % channels:
@@ -107,9 +110,19 @@ def with_rate(data: Any) -> tuple[Any, int] | None:
     if not isinstance(data, tuple):
         return None
     pair = cast("tuple[Any, ...]", data)
-    if len(pair) == 2 and hasattr(pair[0], "__array__") and isinstance(pair[1], Integral):
-        return pair[0], int(pair[1])
-    return None
+    if len(pair) != 2 or not is_array(pair[0]):
+        return None
+    rate = pair[1]
+    if isinstance(rate, float) and rate.is_integer():
+        rate = int(rate)
+    return (pair[0], int(rate)) if isinstance(rate, Integral) else None
+
+
+def is_array(data: Any) -> bool:
+    """Whether it is an array of some sort, and no bytes."""
+    if isinstance(data, (memoryview, array)):
+        return True
+    return hasattr(data, "__array__") or hasattr(data, "__dlpack__")
 
 
 def item(data: Any, port: str | None = None) -> Item:
@@ -136,18 +149,31 @@ def _is_many(data: Any) -> bool:
     return isinstance(data, Iterable) and hasattr(cast("Any", data), "__next__")
 
 
+def by_input(data: Any, inputs: Sequence[str]) -> dict[str, Iterator[Item]] | None:
+    """What to push into each input, if it is a dict that names inputs."""
+    if not isinstance(data, Mapping) or is_audio_dict(cast("Any", data)):
+        return None
+    named = cast("Mapping[str, Any]", data)
+    if not named or not all(key in inputs for key in named):
+        return None
+    found: dict[str, Iterator[Item]] = {}
+    for port, each in named.items():
+        many = cast("Iterable[Any]", each if _is_many(each) else (each,))
+        found[port] = map(partial(item, port=port), many)
+    return found
+
+
 def items(data: Any, inputs: Sequence[str]) -> Iterator[Item]:
     """What to push for what `run` is given. None: nothing; a list or an iterator: its items; a dict
     that names inputs: what is for each of them; else one item."""
     if data is None:
         return
+    if (named := by_input(data, inputs)) is not None:
+        for each in named.values():
+            yield from each
+        return
     if isinstance(data, Mapping) and not is_audio_dict(cast("Any", data)):
         named = cast("Mapping[str, Any]", data)
-        if named and all(key in inputs for key in named):
-            for port, each in named.items():
-                many = cast("Iterable[Any]", each if _is_many(each) else (each,))
-                yield from (item(one, port) for one in many)
-            return
         if len(named) == 1 and len(inputs) == 1:
             ((key, only),) = named.items()
             if key in _STAND_INS:

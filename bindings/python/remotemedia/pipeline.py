@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from . import _values
 from ._async import Async
+from ._feed import Feed, feeds, stuck
 from ._log import LOG
 from ._native import Packet
 from ._place import fill, place
 from ._run import Managed, Run
-from .errors import BackpressureError, PipelineError, StateError
+from .errors import ArgumentError, BackpressureError, PipelineError, PullTimeout, StateError
+
+#: Seconds that a run waits at a time for what others may bring.
+_PATIENCE = 1.0
 
 
 class Pipeline(Async):
@@ -151,8 +155,11 @@ class Pipeline(Async):
             self.open()
             results, done = self._results(), False
             try:
-                for item in _values.items(input_data, self.inputs):
-                    self._push_and_pull(item, options, results)
+                if _values.is_async(input_data):
+                    raise ArgumentError(
+                        "what comes asynchronously is waited for on a loop: await the run there"
+                    )
+                self._feed_all(feeds(input_data, self.inputs), options, results)
                 self.end()
                 for packet in self:
                     results.add(packet)
@@ -171,11 +178,11 @@ class Pipeline(Async):
             try:
                 if _values.is_async(input_data):
                     async for each in input_data:
-                        item = _values.item(each)
-                        await self._push_and_pull_async(item, options, results)
+                        given = [Feed(None, iter([_values.item(each)]))]
+                        await self._feed_all_async(given, options, results)
                 else:
-                    for item in _values.items(input_data, self.inputs):
-                        await self._push_and_pull_async(item, options, results)
+                    given = feeds(input_data, self.inputs)
+                    await self._feed_all_async(given, options, results)
                 self.end()
                 while (packet := await self._pull_async(None, None)) is not None:
                     results.add(packet)
@@ -209,18 +216,23 @@ class Pipeline(Async):
             self._close(0) if done else self.cancel()
         return False
 
-    async def _push_and_pull_async(
-        self, item: _values.Item, options: dict[str, Any], results: _values.Results
+    async def _feed_all_async(
+        self, waiting: list[Feed], options: dict[str, Any], results: _values.Results
     ) -> None:
-        packet = self._packet(item.data, item.port, **{**options, **item.options})
-        while (reason := self._offer(packet, item.port)) is not None:
-            taken = self._take()
-            if isinstance(taken, Packet):
+        """As `_feed_all`."""
+        while waiting:
+            moved, full = self._feed_each(waiting, options)
+            while isinstance(taken := self._take(), Packet):
                 results.add(taken)
-            elif reason != "full":
-                await self._wait(None)
-        # Where nothing has to be waited for, other tasks have their turn, too.
-        await self._loop_here().sleep(0)
+                moved = True
+                await self._loop_here().sleep(0)
+            # Where nothing has to be waited for, other tasks have their turn, too.
+            await self._loop_here().sleep(0)
+            if moved or not waiting:
+                continue
+            if full and taken[0] == "need_input":
+                raise stuck(waiting)
+            await self._wait(None)
 
     def _twin(self) -> Any:
         """The same in the NumPy fallback."""
@@ -232,17 +244,51 @@ class Pipeline(Async):
         """What collects the results of a run."""
         return _values.Results(self.outputs)
 
-    def _push_and_pull(
-        self, item: _values.Item, options: dict[str, Any], results: _values.Results
+    def _feed_all(
+        self, waiting: list[Feed], options: dict[str, Any], results: _values.Results
     ) -> None:
-        packet = self._packet(item.data, item.port, **{**options, **item.options})
-        while True:
-            try:
-                return self.push(packet, item.port)
-            except BackpressureError:
-                pulled = self.pull(timeout=0)
-            if pulled is not None:
-                results.add(pulled)
+        """Pushes into each input what it has room for, and pulls in between."""
+        while waiting:
+            moved, _ = self._feed_each(waiting, options)
+            while (packet := self.pull(timeout=0)) is not None:
+                results.add(packet)
+                moved = True
+            if moved or not waiting:
+                continue
+            # Waits for as long as somebody else can make room.
+            given = waiting[0].peek(self, options)
+            with suppress(BackpressureError):
+                if given is not None:
+                    self.push(*given)
+                    waiting[0].taken()
+                    continue
+            with suppress(PullTimeout):
+                if (packet := self.pull(timeout=_PATIENCE)) is not None:
+                    results.add(packet)
+                elif not self._feed_each(waiting, options)[0]:
+                    raise stuck(waiting)
+
+    def _feed_each(self, waiting: list[Feed], options: dict[str, Any]) -> tuple[bool, bool]:
+        """Pushes what each input has room for, those of several inputs in turns. Whether something
+        was pushed, and whether only pulls would make room."""
+        moved, full, several = False, True, len(waiting) > 1
+        for feed in tuple(waiting):
+            while (given := feed.peek(self, options)) is not None:
+                packet, port = given
+                if (reason := self._offer(packet, port)) is not None:
+                    full = full and reason in ("full", "need_input")
+                    break
+                feed.taken()
+                moved = True
+                if several:
+                    break
+            else:
+                waiting.remove(feed)
+                moved = True
+                if several and feed.port is not None:
+                    # The others need not wait for what does not come.
+                    self.end(feed.port)
+        return moved, full
 
     #: In `managed_execution`.
     _held = False

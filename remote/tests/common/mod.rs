@@ -25,6 +25,7 @@ impl Running {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
+                remotemedia::remote::install(&Engine::default());
                 let server = Server::bind(config, &Engine::default()).await.expect("it listens");
                 tell.send(server.endpoint().to_string()).expect("somebody waits");
                 let ended = async { drop(ended.await) };

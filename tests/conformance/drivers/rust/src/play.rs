@@ -173,6 +173,12 @@ impl Run<'_> {
 
     /// Waits for what is under way elsewhere: a case says what has come when a call is back, and here
     /// that is at once.
+    #[cfg(not(feature = "remote"))]
+    fn settle(&self) {
+        debug_assert!(!self.elsewhere, "there is nowhere else");
+    }
+
+    #[cfg(feature = "remote")]
     fn settle(&self) {
         if !self.elsewhere {
             return;
@@ -181,7 +187,7 @@ impl Run<'_> {
             let seen = self.pipeline.changes();
             match self.pipeline.why_full() {
                 Ok(Reason::InFlight(_) | Reason::Busy) => {
-                    let deadline = remotemedia::engine::Instant::now() + LONG;
+                    let deadline = std::time::Instant::now() + LONG;
                     if !self.pipeline.wait_for_change(seen, Some(deadline)) {
                         return;
                     }

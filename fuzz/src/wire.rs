@@ -1,0 +1,76 @@
+//! What every message must bear that comes over the wire. One function per target.
+
+use prost::Message;
+use remotemedia_core::error::Error;
+use remotemedia_core::packet::{Packet, Pool};
+use remotemedia_remote::{error_from_wire, packet_from_wire, packet_to_wire, v1};
+
+/// What a target does with an input; it panics when the input breaks something.
+pub type Check = fn(&[u8]);
+
+/// The targets by their names.
+pub const TARGETS: &[(&str, Check)] = &[
+    ("wire_packet", packet),
+    ("wire_request", request),
+    ("wire_response", response),
+    ("wire_error", error),
+];
+
+/// A packet. What is one comes back as it was when it is sent on.
+pub fn packet(data: &[u8]) {
+    if let Ok(message) = v1::Packet::decode(data) {
+        look_at(message);
+    }
+}
+
+/// What a client says on a stream.
+pub fn request(data: &[u8]) {
+    use v1::stream_node_request::{Request, call::Call};
+    let Ok(message) = v1::StreamNodeRequest::decode(data) else { return };
+    let Some(Request::Call(call)) = message.request else { return };
+    match call.call {
+        Some(Call::Process(process)) => process.packet.into_iter().for_each(look_at),
+        Some(Call::Join(set)) => {
+            set.places.into_iter().filter_map(|place| place.packet).for_each(look_at);
+        }
+        _ => {}
+    }
+}
+
+/// What a server says on a stream.
+pub fn response(data: &[u8]) {
+    use v1::stream_node_response::Response;
+    let Ok(message) = v1::StreamNodeResponse::decode(data) else { return };
+    let Some(Response::Answer(answer)) = message.response else { return };
+    answer.outputs.into_iter().filter_map(|output| output.packet).for_each(look_at);
+    answer.error.map(error_from_wire).iter().for_each(show);
+}
+
+/// An error, as it stands in the details of a status.
+pub fn error(data: &[u8]) {
+    v1::Error::decode(data).map(error_from_wire).iter().for_each(show);
+}
+
+fn look_at(message: v1::Packet) {
+    let pool = Pool::new();
+    match packet_from_wire(message, &pool) {
+        Ok(packet) => {
+            let sent = packet_to_wire(&packet).encode_to_vec();
+            let again = v1::Packet::decode(sent.as_slice()).expect("it was just encoded");
+            let back = packet_from_wire(again, &pool).expect("it was one");
+            assert!(same(&packet, &back), "{packet:?} came back as {back:?}");
+        }
+        Err(error) => show(&error),
+    }
+}
+
+fn same(one: &Packet, other: &Packet) -> bool {
+    // Not-a-number is not equal to itself; in words it is.
+    format!("{one:?}") == format!("{other:?}")
+        && one.as_audio().map(|audio| audio.buffer().as_slice())
+            == other.as_audio().map(|audio| audio.buffer().as_slice())
+}
+
+fn show(error: &Error) {
+    assert!(!error.to_json().to_string().is_empty());
+}
