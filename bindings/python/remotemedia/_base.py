@@ -200,8 +200,12 @@ class Base(_native.Pipeline):
             )
 
     def _explain(self, error: BaseException) -> None:
-        if self._host is not None:
-            self._host.explain(error)
+        if self._host is None:
+            return
+        self._host.explain(error)
+        if isinstance(error.__cause__, (SystemExit, KeyboardInterrupt)):
+            # A node that ends the program ends it.
+            raise error.__cause__
 
     def _rate_assumed(self, port: str | None) -> None:
         where = f" into '{port}'" if port else ""

@@ -341,6 +341,10 @@ class Trio:
             try:
                 with scope:
                     await work
+            except (SystemExit, KeyboardInterrupt):
+                # Its job has failed with it, so that the call which waits raises it. Out of a task
+                # of the system's it would be taken for trio's own fault.
+                pass
             finally:
                 self._scopes.discard(scope)
                 over.set()

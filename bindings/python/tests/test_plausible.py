@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import support
 from remotemedia import (
     ArgumentError,
     AsyncPipeline,
@@ -194,3 +195,24 @@ def test_what_looks_like_a_file_is_meant_as_one() -> None:
         with pytest.raises((ArgumentError, MediaFileError)):
             Pipeline(name).open()
     assert Pipeline("a name").name == "a name"
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+@pytest.mark.parametrize("coroutine", ["async ", ""])
+def test_a_node_that_ends_the_program_ends_it(loop: str, coroutine: str) -> None:
+    support.ends_well(
+        f"""
+import sys, asyncio, trio, remotemedia
+
+{coroutine}def last(item):
+    sys.exit(7)
+
+async def main():
+    async with remotemedia.AsyncPipeline(last) as pipeline:
+        await pipeline.push(1)
+        await pipeline.pull()
+
+{loop}.run({"main()" if loop == "asyncio" else "main"})
+""",
+        expected=7,
+    )

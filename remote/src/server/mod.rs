@@ -127,11 +127,17 @@ impl Server {
         };
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<NodeServiceServer<Nodes>>().await;
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-            .build_v1()
-            .map_err(|e| Error::new(detail::IO_OPEN, format!("no reflection: {e}")))?;
+        let describe = || {
+            tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        };
+        let none = |e: tonic_reflection::server::Error| {
+            Error::new(detail::IO_OPEN, format!("no reflection: {e}"))
+        };
+        // Many clients still ask by the older name.
+        let reflection = describe().build_v1().map_err(none)?;
+        let older_reflection = describe().build_v1alpha().map_err(none)?;
         let sessions = nodes.sessions.clone();
         let mut server = tonic::transport::Server::builder()
             .tcp_nodelay(true)
@@ -143,7 +149,11 @@ impl Server {
         let nodes = NodeServiceServer::new(nodes)
             .max_decoding_message_size(MOST_BYTES)
             .max_encoding_message_size(MOST_BYTES);
-        let server = server.add_service(health_service).add_service(reflection).add_service(nodes);
+        let server = server
+            .add_service(health_service)
+            .add_service(reflection)
+            .add_service(older_reflection)
+            .add_service(nodes);
         let (close, closed) = tokio::sync::oneshot::channel::<()>();
         let closed = async { drop(closed.await) };
         let serving = async move {

@@ -77,6 +77,9 @@ impl NodeService for Nodes {
     }
 }
 
+/// How often a side says something, unless the client says otherwise.
+const BEAT: Duration = Duration::from_secs(10);
+
 /// How long a stream may be open without saying what it is for.
 const FIRST: Duration = Duration::from_secs(10);
 
@@ -132,7 +135,11 @@ impl Nodes {
     async fn begin(&self, said: Option<Said>, owner: String) -> Result<Begun> {
         match said {
             Some(Said::Open(open)) => {
-                let beat = Duration::from_millis(open.heartbeat_ms.clamp(10, 86_400_000).into());
+                // A client that says nothing of it need not say anything for that long.
+                let beat = match open.heartbeat_ms {
+                    0 => BEAT,
+                    ms => Duration::from_millis(ms.clamp(10, 86_400_000).into()),
+                };
                 let session = self
                     .sessions
                     .add(|id| Session::open(id, owner, open, &self.engine, self.only()))?;
@@ -153,7 +160,7 @@ impl Nodes {
                 let mut first = vec![Say::Attached(down::Attached { received })];
                 first.extend(answers.into_iter().map(Say::Answer));
                 let hold = Hold { session, stream, sessions: self.sessions.clone(), over: false };
-                Ok(Begun { hold, beat: Duration::from_secs(10), first })
+                Ok(Begun { hold, beat: BEAT, first })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
         }
