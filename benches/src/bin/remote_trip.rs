@@ -23,8 +23,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio_stream::wrappers::{TcpListenerStream, UnboundedReceiverStream, UnixListenerStream};
+use tokio_stream::wrappers::{UnboundedReceiverStream, UnixListenerStream};
 use tokio_stream::{Stream, StreamExt};
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 
 type Done<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -238,13 +239,13 @@ async fn serve_bare(endpoint: &str) -> Done {
         .max_decoding_message_size(64 << 20)
         .max_encoding_message_size(64 << 20);
     let server = tonic::transport::Server::builder()
-        .tcp_nodelay(true)
         .initial_stream_window_size(Some(4 << 20))
         .initial_connection_window_size(Some(16 << 20))
         .add_service(service);
     match Endpoint::parse(endpoint)? {
         Endpoint::Tcp { host, port, .. } => {
-            let incoming = TcpListenerStream::new(TcpListener::bind((host, port)).await?);
+            let incoming =
+                TcpIncoming::from(TcpListener::bind((host, port)).await?).with_nodelay(Some(true));
             println!("serving");
             server.serve_with_incoming(incoming).await?;
         }

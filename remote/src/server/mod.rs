@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_stream::wrappers::UnixListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
 /// A server that listens.
@@ -140,7 +141,6 @@ impl Server {
         let older_reflection = describe().build_v1alpha().map_err(none)?;
         let sessions = nodes.sessions.clone();
         let mut server = tonic::transport::Server::builder()
-            .tcp_nodelay(true)
             .initial_stream_window_size(Some(WINDOW))
             .initial_connection_window_size(Some(4 * WINDOW));
         if let Some(tls) = &config.tls {
@@ -159,7 +159,8 @@ impl Server {
         let serving = async move {
             match listener {
                 Listener::Tcp(listener) => {
-                    let incoming = TcpListenerStream::new(listener);
+                    // Small answers are not to wait for the acknowledgement of those before them.
+                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
                     server.serve_with_incoming_shutdown(incoming, closed).await
                 }
                 Listener::Unix(listener, _socket) => {
