@@ -1,7 +1,7 @@
-//! Rust of the messages in `proto/`. Needs no `protoc`.
+//! Rust of the messages in `proto/`, which is also found at the top of the project. Needs no `protoc`.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let proto = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let proto = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
     println!("cargo:rerun-if-changed={}", proto.display());
     let files = ["packet", "node"].map(|name| proto.join(format!("remotemedia/v1/{name}.proto")));
     let descriptors = protox::compile(files, [&proto])?;
