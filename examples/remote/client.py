@@ -5,6 +5,9 @@
         proto/remotemedia/v1/packet.proto proto/remotemedia/v1/node.proto
     PYTHONPATH=OUT python examples/remote/client.py 127.0.0.1:50051
 
+The modules are called `remotemedia.v1`. Where the package `remotemedia` is installed, too, put an
+empty `__init__.py` into OUT/remotemedia and OUT/remotemedia/v1, so that they are found before it.
+
 Runs a node over some audio with one call, and another one on a stream, packet by packet.
 """
 

@@ -32,7 +32,11 @@ pub(crate) fn install(root: &Path) -> Result<Package, Failure> {
         std::fs::remove_dir_all(&wheels).map_err(|e| format!("{}: {e}", wheels.display()))?;
     }
     create_folder(&wheels)?;
-    pip(&["wheel", "./bindings/python", "--no-deps", "--wheel-dir"]).args([&wheels]).go()?;
+    // Not in pyproject.toml: the lock file of a source distribution has more than that needs.
+    pip(&["wheel", "./bindings/python", "--no-deps", "--wheel-dir"])
+        .args([&wheels])
+        .env("MATURIN_PEP517_ARGS", "--locked")
+        .go()?;
     let wheel = only_file(&wheels)?;
     let size = std::fs::metadata(&wheel).map_err(|e| format!("{}: {e}", wheel.display()))?.len();
     println!("{} has {size} bytes", wheel.file_name().unwrap_or_default().to_string_lossy());

@@ -51,6 +51,9 @@ def test_a_client_in_plain_python(endpoint: str, tmp_path: Path) -> None:
     files = [str(PROTO / f"remotemedia/v1/{name}.proto") for name in ("packet", "node")]
     outputs = [f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}"]
     said([sys.executable, "-m", "grpc_tools.protoc", "-I", str(PROTO), *outputs, *files])
+    # The package of that name, which is installed here, is not meant.
+    for folder in ("remotemedia", "remotemedia/v1"):
+        (tmp_path / folder / "__init__.py").touch()
     client = [sys.executable, str(ROOT / "examples/remote/client.py"), endpoint]
     found = said(client, PYTHONPATH=str(tmp_path))
     assert [line.rstrip("?") for line in found] == SAID
