@@ -154,11 +154,9 @@ impl Link {
 
     fn put(&self, mut state: MutexGuard<'_, State>, call: Call, ticket: Option<Ticket>) {
         state.calls.push_back(Waiting { seq: 0, call, ticket });
-        let (tended, sender) = (std::mem::replace(&mut state.tended, true), state.sender.take());
+        let tended = std::mem::replace(&mut state.tended, true);
+        state.wake();
         drop(state);
-        if let Some(sender) = sender {
-            sender.wake();
-        }
         if tended {
             return;
         }
@@ -176,12 +174,9 @@ impl Drop for Link {
         // Who waited for it has gone.
         let forgotten = std::mem::take(&mut state.calls);
         state.sent = Some(0);
-        let sender = state.sender.take();
+        state.wake();
         drop(state);
         drop(forgotten);
-        if let Some(sender) = sender {
-            sender.wake();
-        }
     }
 }
 
@@ -419,18 +414,14 @@ impl Line {
             Some(Moving::Tail | Moving::Close) => Moving::Close,
         };
         state.moving = Some(next);
-        if let Some(sender) = state.sender.take() {
-            sender.wake();
-        }
+        state.wake();
     }
 
     /// Asks for a sign of life to be sent.
     fn beat(&self) {
         let mut state = self.lock();
         state.beat = true;
-        if let Some(sender) = state.sender.take() {
-            sender.wake();
-        }
+        state.wake();
     }
 
     /// Goes on behind the last call that the server has seen.
@@ -438,9 +429,7 @@ impl Line {
         let mut state = self.lock();
         let seen = |waiting: &&Waiting| waiting.seq > 0 && waiting.seq <= received;
         state.sent = Some(state.calls.iter().take_while(seen).count());
-        if let Some(sender) = state.sender.take() {
-            sender.wake();
-        }
+        state.wake();
     }
 
     /// Takes an answer.
@@ -493,10 +482,11 @@ impl Line {
     }
 
     fn fail_after(&self, error: &Error, had_session: bool) {
-        let waits = self.lock().calls.iter().any(|waiting| waiting.ticket.is_some());
-        if had_session && !waits {
-            self.lock().lost = Some(error.clone());
+        let mut state = self.lock();
+        if had_session && state.calls.iter().all(|waiting| waiting.ticket.is_none()) {
+            state.lost = Some(error.clone());
         }
+        drop(state);
         self.fail(error);
     }
 
@@ -515,6 +505,13 @@ impl Line {
 }
 
 impl State {
+    /// There may be something to send.
+    fn wake(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            sender.wake();
+        }
+    }
+
     /// Puts what came out of the node's inside when it moved before its first outputs since, which
     /// begin anew.
     fn after_move(&mut self, outputs: &mut Vec<(usize, Packet)>) {

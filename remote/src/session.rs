@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Notify};
 
 /// A node that runs here, for one client.
@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) owner: String,
     /// What runs in it.
     about: String,
+    /// How long the server may say nothing, on whichever stream.
+    pub(crate) beat: Duration,
     /// Number of the stream that it is on; an older one ends.
     stream: AtomicU64,
     /// Wakes a stream that is not the present one any more.
@@ -46,6 +48,9 @@ struct Work {
     answers: VecDeque<down::Answer>,
     pool: Pool,
 }
+
+/// How long a side may say nothing, unless the client says otherwise.
+const BEAT: Duration = Duration::from_secs(10);
 
 /// What runs in a session.
 enum Runs {
@@ -101,6 +106,11 @@ impl Session {
         engine: &Engine,
         only: Option<&[String]>,
     ) -> Result<Self> {
+        // A client that says nothing of it need not say anything for that long.
+        let beat = match open.heartbeat_ms {
+            0 => BEAT,
+            ms => Duration::from_millis(ms.clamp(10, 86_400_000).into()),
+        };
         let what = wire::present(open.what)?;
         let about = match &what {
             up::open::What::Node(node) => node.node_type.clone(),
@@ -119,7 +129,7 @@ impl Session {
         let (received, answers, pool) = (0, VecDeque::new(), engine.pool().clone());
         let work = Mutex::new(Work { runs: Some(runs), received, answers, pool });
         let (stream, replaced) = (AtomicU64::new(0), Notify::new());
-        Ok(Self { id, owner, about, stream, replaced, blocking, work })
+        Ok(Self { id, owner, about, beat, stream, replaced, blocking, work })
     }
 
     /// What runs in it.
@@ -190,7 +200,7 @@ impl Session {
     }
 }
 
-fn nanos(time: std::time::Duration) -> u64 {
+fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

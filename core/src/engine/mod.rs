@@ -162,20 +162,19 @@ impl Engine {
     /// # Errors
     /// `registry.duplicate` when the namespace has that name or alias already.
     pub fn add_type(&self, namespace: &str, node_type: Arc<dyn NodeType>) -> Result<()> {
-        let mut registry = self.inner.registry.write().unwrap_or_else(PoisonError::into_inner);
-        let mut more = Registry::clone(&registry);
-        more.add_type(namespace, node_type)?;
-        *registry = Arc::new(more);
-        Ok(())
+        self.change_registry(|registry| registry.add_type(namespace, node_type))
     }
 
     /// Says who runs nodes with `placement: remote`, for the manifests to come. Without it they are
     /// refused.
     pub fn set_remote(&self, remote: Arc<dyn Elsewhere>) {
+        self.change_registry(|registry| registry.set_remote(remote));
+    }
+
+    /// Changes a copy, which then takes the registry's place: who has the old one goes on with it.
+    fn change_registry<T>(&self, change: impl FnOnce(&mut Registry) -> T) -> T {
         let mut registry = self.inner.registry.write().unwrap_or_else(PoisonError::into_inner);
-        let mut more = Registry::clone(&registry);
-        more.set_remote(remote);
-        *registry = Arc::new(more);
+        change(Arc::make_mut(&mut registry))
     }
 
     /// The oldest line of its log that nobody has taken.

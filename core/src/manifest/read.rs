@@ -174,10 +174,8 @@ pub(crate) fn read(document: &Json) -> Spec<'_> {
         outputs: named(document, "outputs", queue),
         queue,
         placement: placement(document),
-        remote: (text(document, "placement") == Some("remote")).then(|| RemoteSpec {
-            pointer: "/placement".to_owned(),
-            settings: remote_settings(document),
-        }),
+        remote: says_remote(document)
+            .map(|place| RemoteSpec { pointer: format!("/{place}"), settings: remote }),
         interrupt: document
             .get("interrupt")
             .and_then(|i| i.get("from")?.as_array())
@@ -245,13 +243,20 @@ fn remote_settings(value: &Json) -> Map<String, Json> {
     value.get("remote").and_then(Json::as_object).cloned().unwrap_or_default()
 }
 
-/// `placement: remote`, with what the whole manifest says of the server. An `execution` of the earlier
-/// SDK may say so, too.
-fn remote(value: &Json, pointer: &str, server: &Map<String, Json>) -> Option<RemoteSpec> {
-    let old = value.get("execution").and_then(|execution| text(execution, "placement"));
-    if text(value, "placement") != Some("remote") && old != Some("remote") {
-        return None;
+/// Where a node, or the whole manifest, says `placement: remote`. An `execution` of the earlier SDK may
+/// say so, too.
+pub(super) fn says_remote(value: &Json) -> Option<&'static str> {
+    let is = |value: Option<&Json>| value.and_then(|v| text(v, "placement")) == Some("remote");
+    if is(Some(value)) {
+        Some("placement")
+    } else {
+        is(value.get("execution")).then_some("execution/placement")
     }
+}
+
+/// The server of a node that runs on one, with what the whole manifest says of it.
+fn remote(value: &Json, pointer: &str, server: &Map<String, Json>) -> Option<RemoteSpec> {
+    let says_so = says_remote(value)?;
     let said = value.get("remote").filter(|said| said.is_object());
     let mut settings = server.clone();
     settings.extend(remote_settings(value));
@@ -259,8 +264,7 @@ fn remote(value: &Json, pointer: &str, server: &Map<String, Json>) -> Option<Rem
     let place = match (said, host) {
         (Some(_), _) => "remote",
         (None, Some(_)) => "host",
-        (None, None) if text(value, "placement") == Some("remote") => "placement",
-        (None, None) => "execution/placement",
+        (None, None) => says_so,
     };
     if let Some(host) = host
         && said.is_none_or(|said| said.get("endpoint").is_none())

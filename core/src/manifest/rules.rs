@@ -1,6 +1,7 @@
 //! What the tables of fields can't say.
 
 use super::problem::{Problems, at, describe, error, excerpt, warning};
+use super::read::says_remote;
 use super::{Limits, Trust};
 use crate::error::detail;
 use crate::node::{Lookup, Registry};
@@ -61,9 +62,7 @@ pub(crate) fn node(value: &Json, pointer: &str, problems: &mut Problems) {
                 .hint("add \"placement\": \"thread\", or take it out"),
         );
     }
-    let says = |value: Option<&Json>| value.and_then(Json::as_str) == Some("remote");
-    let old = value.get("execution").and_then(|execution| execution.get("placement"));
-    if !says(value.get("placement")) && !says(old) {
+    if says_remote(value).is_none() {
         for field in ["remote", "host"] {
             if value.get(field).is_some_and(|v| !v.is_null()) {
                 let message = format!("'{field}' names a server, and the node does not run on one");

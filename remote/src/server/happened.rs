@@ -34,6 +34,17 @@ pub enum What {
 }
 
 impl What {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Opened,
+        Self::Attached,
+        Self::Detached,
+        Self::Closed,
+        Self::Expired,
+        Self::Refused,
+        Self::Draining,
+    ];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

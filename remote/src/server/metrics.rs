@@ -9,28 +9,16 @@ use std::time::Duration;
 #[derive(Default)]
 pub(super) struct Metrics {
     /// By [`What`].
-    happened: [AtomicU64; 7],
+    happened: [AtomicU64; What::ALL.len()],
     calls: AtomicU64,
     failed: AtomicU64,
     node_ns: AtomicU64,
     queue_ns: AtomicU64,
 }
 
-const ALL: [What; 7] = [
-    What::Opened,
-    What::Attached,
-    What::Detached,
-    What::Closed,
-    What::Expired,
-    What::Refused,
-    What::Draining,
-];
-
 impl Metrics {
     pub(super) fn happened(&self, what: What) {
-        if let Some(index) = ALL.iter().position(|w| *w == what) {
-            self.happened[index].fetch_add(1, Relaxed);
-        }
+        self.happened[what as usize].fetch_add(1, Relaxed);
     }
 
     pub(super) fn call(&self, failed: bool, node_ns: u64, queue_ns: u64) {
@@ -56,7 +44,7 @@ impl Metrics {
         metric("sessions", "gauge", "Sessions that there are.", &one(sessions.to_string()));
         let draining = u8::from(draining).to_string();
         metric("draining", "gauge", "1 while it takes nothing new.", &one(draining));
-        let events: Vec<_> = ALL
+        let events: Vec<_> = What::ALL
             .iter()
             .zip(&self.happened)
             .map(|(what, count)| {

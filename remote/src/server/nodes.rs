@@ -16,7 +16,6 @@ use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
 use remotemedia_core::node;
 use remotemedia_core::seat::{Answer, Call, Seat};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -58,10 +57,7 @@ impl NodeService for Nodes {
             Err(_) => return Err(Status::deadline_exceeded("the stream began with nothing")),
         };
         let begun = self.begin(first.and_then(|first| first.request), owner).await;
-        let begun = begun.map_err(|e| {
-            self.sessions.note(What::Refused, None, e.message());
-            failure::to_status(&e)
-        })?;
+        let begun = begun.map_err(|e| self.refuse(&e))?;
         Ok(Response::new(Box::pin(begun.serve(inbound))))
     }
 
@@ -77,19 +73,18 @@ impl NodeService for Nodes {
     }
 }
 
-/// How often a side says something, unless the client says otherwise.
-const BEAT: Duration = Duration::from_secs(10);
-
 /// How long a stream may be open without saying what it is for.
 const FIRST: Duration = Duration::from_secs(10);
 
 impl Nodes {
     /// Who asks.
     fn admit<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        self.config.admit(request.metadata()).map_err(|e| {
-            self.sessions.note(What::Refused, None, e.message());
-            failure::to_status(&e)
-        })
+        self.config.admit(request.metadata()).map_err(|e| self.refuse(&e))
+    }
+
+    fn refuse(&self, error: &Error) -> Status {
+        self.sessions.note(What::Refused, None, error.message());
+        failure::to_status(error)
     }
 
     fn only(&self) -> Option<&[String]> {
@@ -100,16 +95,16 @@ impl Nodes {
         let pool = self.engine.pool();
         let mut seat = seat(wire::present(request.node)?, 1, &self.engine, self.only())?;
         let inputs = request.inputs.into_iter().map(|packet| wire::from_wire(packet, pool));
-        let mut calls: VecDeque<Call> = VecDeque::new();
+        let mut calls = Vec::new();
         for (index, packet) in inputs.enumerate() {
             let packet = packet?;
             // What an engine does at a border.
             if index > 0 && packet.is_discont() {
-                calls.push_back(Call::Drain);
+                calls.push(Call::Drain);
             }
-            calls.push_back(Call::Process { port: 0, lane: 0, packet });
+            calls.push(Call::Process { port: 0, lane: 0, packet });
         }
-        calls.push_back(Call::Finish);
+        calls.push(Call::Finish);
         // Away from the threads of the connections: it may be long.
         let worked = tokio::task::spawn_blocking(move || {
             let mut outputs = Vec::new();
@@ -135,11 +130,6 @@ impl Nodes {
     async fn begin(&self, said: Option<Said>, owner: String) -> Result<Begun> {
         match said {
             Some(Said::Open(open)) => {
-                // A client that says nothing of it need not say anything for that long.
-                let beat = match open.heartbeat_ms {
-                    0 => BEAT,
-                    ms => Duration::from_millis(ms.clamp(10, 86_400_000).into()),
-                };
                 let session = self
                     .sessions
                     .add(|id| Session::open(id, owner, open, &self.engine, self.only()))?;
@@ -148,19 +138,16 @@ impl Nodes {
                     lease_ms: u32::try_from(self.sessions.lease().as_millis()).unwrap_or(u32::MAX),
                     load: self.sessions.count() as u32,
                 });
-                let (stream, sessions) = (session.take_over(), self.sessions.clone());
-                let hold = Hold { session, stream, sessions, over: false };
-                Ok(Begun { hold, beat, first: vec![opened] })
+                Ok(Begun { hold: Hold::on(session, &self.sessions), first: vec![opened] })
             }
             Some(Said::Attach(attach)) => {
                 let session = self.sessions.find(&attach.session, &owner)?;
                 self.sessions.note(What::Attached, Some(&session), session.about());
-                let stream = session.take_over();
-                let (received, answers) = session.rest(attach.answered).await;
+                let hold = Hold::on(session, &self.sessions);
+                let (received, answers) = hold.session.rest(attach.answered).await;
                 let mut first = vec![Say::Attached(down::Attached { received })];
                 first.extend(answers.into_iter().map(Say::Answer));
-                let hold = Hold { session, stream, sessions: self.sessions.clone(), over: false };
-                Ok(Begun { hold, beat: BEAT, first })
+                Ok(Begun { hold, first })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
         }
@@ -181,6 +168,12 @@ struct Hold {
 }
 
 impl Hold {
+    /// Takes the session over.
+    fn on(session: Arc<Session>, sessions: &Sessions) -> Self {
+        let (stream, sessions) = (session.take_over(), sessions.clone());
+        Self { session, stream, sessions, over: false }
+    }
+
     /// The session is over, and not only the stream.
     fn close(&mut self) {
         self.over = true;
@@ -201,7 +194,6 @@ impl Drop for Hold {
 /// A stream that has said what it is for.
 struct Begun {
     hold: Hold,
-    beat: Duration,
     /// What is said first.
     first: Vec<Say>,
 }
@@ -217,7 +209,8 @@ impl Begun {
         mut inbound: Streaming<StreamNodeRequest>,
     ) -> impl Stream<Item = Result<StreamNodeResponse, Status>> + Send {
         let say = |response| Ok(StreamNodeResponse { response: Some(response) });
-        let Self { mut hold, beat, first } = self;
+        let Self { mut hold, first } = self;
+        let beat = hold.session.beat;
         async_stream::stream! {
             for response in first {
                 yield say(response);
