@@ -15,7 +15,8 @@ use crate::{failure, wire};
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
 use remotemedia_core::node;
-use remotemedia_core::seat::{Answer, Call, Seat};
+use prost::Message;
+use remotemedia_core::seat::{Call, Seat};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -93,7 +94,8 @@ impl Nodes {
 
     async fn execute(&self, request: ExecuteNodeRequest) -> Result<Vec<crate::v1::Output>> {
         let pool = self.engine.pool();
-        let mut seat = seat(wire::present(request.node)?, 1, &self.engine, self.only())?;
+        let bytes = request.encoded_len();
+        let seat = seat(wire::present(request.node)?, 1, &self.engine, self.only())?;
         let inputs = request.inputs.into_iter().map(|packet| wire::from_wire(packet, pool));
         let mut calls = Vec::new();
         for (index, packet) in inputs.enumerate() {
@@ -105,19 +107,14 @@ impl Nodes {
             calls.push(Call::Process { port: 0, lane: 0, packet });
         }
         calls.push(Call::Finish);
-        // Away from the threads of the connections: it may be long.
-        let worked = tokio::task::spawn_blocking(move || {
-            let mut outputs = Vec::new();
-            let runtime = tokio::runtime::Handle::current();
-            for call in calls {
-                let answer = match seat.call(call)? {
-                    Poll::Ready(answer) => answer,
-                    Poll::Pending => runtime.block_on(answered(&mut seat))?,
-                };
-                outputs.extend(wire::outputs_to_wire(&answer.outputs));
-            }
-            Ok(outputs)
-        });
+        // What may be long goes away from the threads of the connections; the way there costs more than
+        // a short call.
+        let long = bytes > SHORT || seat.node_type().descriptor().blocking;
+        if !long {
+            return work(seat, calls).await;
+        }
+        let runtime = tokio::runtime::Handle::current();
+        let worked = tokio::task::spawn_blocking(move || runtime.block_on(work(seat, calls)));
         worked.await.unwrap_or_else(|e| {
             Err(Error::new(
                 detail::NODE_PANICKED,
@@ -154,8 +151,19 @@ impl Nodes {
     }
 }
 
-async fn answered(seat: &mut Seat) -> Result<Answer> {
-    poll_fn(|cx| seat.poll(cx.waker())).await
+/// Bytes of a call of one node that is short, whatever the node does with them.
+const SHORT: usize = 64 << 10;
+
+async fn work(mut seat: Seat, calls: Vec<Call>) -> Result<Vec<crate::v1::Output>> {
+    let mut outputs = Vec::new();
+    for call in calls {
+        let answer = match seat.call(call)? {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => poll_fn(|cx| seat.poll(cx.waker())).await?,
+        };
+        outputs.extend(wire::outputs_to_wire(&answer.outputs));
+    }
+    Ok(outputs)
 }
 
 /// A stream's hold on its session. When it goes, the session waits for another stream.
