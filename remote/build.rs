@@ -3,7 +3,8 @@
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let proto = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
     println!("cargo:rerun-if-changed={}", proto.display());
-    let files = ["packet", "node"].map(|name| proto.join(format!("remotemedia/v1/{name}.proto")));
+    let files = ["packet", "node", "pipeline", "admin"]
+        .map(|name| proto.join(format!("remotemedia/v1/{name}.proto")));
     let descriptors = protox::compile(files, [&proto])?;
     // For the reflection service.
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("no OUT_DIR")?);

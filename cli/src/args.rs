@@ -177,10 +177,25 @@ pub(crate) enum RemoteCommand {
     Health(AskArgs),
     /// The node types that it has
     Nodes(AskArgs),
+    /// Ends it: it takes nothing new, and its sessions come to their end
+    ///
+    /// Needs a token that is an administrator's, or, where the server has no tokens, its socket in the
+    /// file system.
+    Drain(DrainArgs),
     /// As `rmedia run --remote ENDPOINT`
     Run(OnServer<RunArgs>),
     /// As `rmedia stream --remote ENDPOINT`
     Stream(OnServer<StreamArgs>),
+}
+
+/// Which server to end, and how fast.
+#[derive(Args)]
+pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+    /// How long its sessions may take; else as it was set up
+    #[arg(long, value_name = "MS")]
+    pub(crate) drain_ms: Option<u64>,
 }
 
 /// A command on a server.
@@ -221,6 +236,7 @@ Examples:
   rmedia serve --listen unix:/run/rmedia.sock --nodes AudioResample,Gain
   rmedia serve --listen 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key --token-file tokens"
 )]
+#[derive(Clone)]
 pub(crate) struct ServeArgs {
     /// TOML file that says what the options say; the options come before it
     #[arg(long, value_name = "FILE")]

@@ -1,19 +1,20 @@
 //! `rmedia remote`: asks a server that runs nodes, or has it run a pipeline's.
 
-use crate::args::{AskArgs, RemoteArgs, RemoteCommand};
+use crate::args::{AskArgs, DrainArgs, RemoteArgs, RemoteCommand};
 use crate::failure::{Exit, Failure};
 use crate::report::{Reporter, print};
 use crate::{run, stream};
 use remotemedia::remote::{Health, Remote};
 use serde_json::{Value as Json, json};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// Whether nothing but errors is to be said.
 pub(crate) fn is_quiet(args: &RemoteArgs) -> bool {
     match &args.command {
         RemoteCommand::Run(on) => on.args.quiet,
         RemoteCommand::Stream(on) => on.args.quiet,
-        RemoteCommand::Health(_) | RemoteCommand::Nodes(_) => false,
+        RemoteCommand::Health(_) | RemoteCommand::Nodes(_) | RemoteCommand::Drain(_) => false,
     }
 }
 
@@ -22,6 +23,7 @@ pub(crate) fn run(args: RemoteArgs, reporter: Reporter) -> Result<Exit, Failure>
     match args.command {
         RemoteCommand::Health(ask) => health(&ask, reporter),
         RemoteCommand::Nodes(ask) => nodes(&ask, reporter),
+        RemoteCommand::Drain(args) => drain(&args, reporter),
         RemoteCommand::Run(mut on) => {
             on.args.set.remote = Some(on.endpoint);
             run::run(&on.args, reporter)
@@ -58,6 +60,16 @@ fn health(ask: &AskArgs, reporter: Reporter) -> Result<Exit, Failure> {
         false => format!("{}: {words}\n", ask.endpoint),
     })?;
     Ok(exit)
+}
+
+fn drain(args: &DrainArgs, reporter: Reporter) -> Result<Exit, Failure> {
+    let endpoint = &args.ask.endpoint;
+    let sessions = server(&args.ask)?.drain(args.drain_ms.map(Duration::from_millis))?;
+    print(&match reporter.json {
+        true => format!("{}\n", json!({"endpoint": endpoint, "sessions": sessions})),
+        false => format!("{endpoint}: it ends; sessions that are still there: {sessions}\n"),
+    })?;
+    Ok(Exit::Good)
 }
 
 fn nodes(ask: &AskArgs, reporter: Reporter) -> Result<Exit, Failure> {

@@ -6,7 +6,7 @@ use crate::interrupt;
 use crate::report::Reporter;
 use remotemedia::Engine;
 use remotemedia::error::{Error, detail};
-use remotemedia::remote::server::{Config, Happened, Server, Tls};
+use remotemedia::remote::server::{Config, Control, Happened, Server, Tls, Token};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
@@ -25,6 +25,11 @@ struct File {
     token_file: Option<String>,
     nodes: Option<Vec<String>>,
     max_sessions: Option<usize>,
+    max_client_sessions: Option<usize>,
+    max_connections: Option<usize>,
+    max_message_bytes: Option<usize>,
+    max_memory_bytes: Option<usize>,
+    max_call_ms: Option<u64>,
     lease_ms: Option<u64>,
     drain_ms: Option<u64>,
     plaintext: Option<bool>,
@@ -66,12 +71,42 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
             let words = format!("metrics at http://{at}/metrics");
             reporter.say(&words, &json!({ "metrics": format!("http://{at}/metrics") }));
         }
+        reload_at_hangup(args.clone(), server.control(), reporter)?;
         let endpoint = server.endpoint().to_string();
         reporter.say(&format!("serving at {endpoint}"), &json!({ "serving": endpoint }));
         server.run_until(async move { end.notified().await }).await?;
         reporter.say("ended", &json!({ "ended": endpoint }));
         Ok(Exit::Good)
     })
+}
+
+/// Reads tokens, node types and certificates again at SIGHUP. What is wrong with them is said, and all
+/// stays as it was.
+#[cfg(unix)]
+fn reload_at_hangup(args: ServeArgs, control: Control, reporter: Reporter) -> Result<(), Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangups = signal(SignalKind::hangup())
+        .map_err(|e| Error::new(detail::IO_OPEN, format!("no signals: {e}")))?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            let reloaded =
+                config(&args).and_then(|config| control.reload(&config).map_err(Failure::file));
+            match reloaded {
+                Ok(()) => reporter.say("read again", &json!({ "reloaded": true })),
+                Err(failure) => {
+                    let why = failure.error.to_string();
+                    let words = format!("not read again: {why}");
+                    reporter.say(&words, &json!({ "reloaded": false, "why": why }));
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn reload_at_hangup(_: ServeArgs, _: Control, _: Reporter) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// What the file says, and above it the command line.
@@ -86,15 +121,8 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
     let listen = args.listen.clone().or(file.listen).unwrap_or_else(|| DEFAULT.to_owned());
     let mut config = Config::at(&listen);
     if let Some(path) = args.token_file.as_ref().or(file.token_file.as_ref()) {
-        config.tokens = read(path)?
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .map(str::to_owned)
-            .collect();
-        if config.tokens.is_empty() {
-            return Err(Failure::usage(format!("there is no token in '{path}'")));
-        }
+        let tokens = Token::read(&read(path)?);
+        config.tokens = tokens.map_err(|e| Failure::usage(format!("'{path}': {e}")))?;
     }
     config.nodes = match args.nodes.is_empty() {
         true => file.nodes,
@@ -102,6 +130,18 @@ fn config(args: &ServeArgs) -> Result<Config, Failure> {
     };
     if let Some(most) = args.max_sessions.or(file.max_sessions) {
         config.max_sessions = most;
+    }
+    let limits = [
+        (&mut config.max_client_sessions, file.max_client_sessions),
+        (&mut config.max_connections, file.max_connections),
+        (&mut config.max_message, file.max_message_bytes),
+        (&mut config.max_memory, file.max_memory_bytes),
+    ];
+    for (limit, said) in limits {
+        *limit = said.unwrap_or(*limit);
+    }
+    if let Some(ms) = file.max_call_ms {
+        config.max_call = Duration::from_millis(ms);
     }
     if let Some(ms) = file.lease_ms {
         config.lease = Duration::from_millis(ms);

@@ -8,7 +8,7 @@ use crate::graph::{Graph, GraphNode};
 use crate::manifest::check_params;
 use crate::node::{
     AnyNode, Context, Emission, Flow, Join, Mailbox, MediaFormat, NodeType, Opened, Outcome, Ports,
-    TicketDesk, TicketId,
+    TicketDesk, TicketId, Trip,
 };
 use crate::packet::{MediaTime, Packet, Pool};
 use serde_json::{Map, Value as Json};
@@ -331,7 +331,7 @@ impl Letters {
 }
 
 impl Mailbox for Letters {
-    fn deliver(&self, ticket: TicketId, outcome: Outcome) {
+    fn deliver(&self, ticket: TicketId, outcome: Outcome, _: Option<Trip>) {
         let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         letters.outcomes.push((ticket, outcome));
         if let Some(waker) = letters.waker.take() {

@@ -1,13 +1,16 @@
 //! Questions to a server, each with its answer.
 
 use crate::connection::Connection;
-use crate::link::{MOST_BYTES, authorize};
+use crate::link::introduce;
+use crate::parts::MOST_BYTES;
 use crate::settings::Settings;
+use crate::v1::admin_service_client::AdminServiceClient;
 use crate::v1::node_service_client::NodeServiceClient;
 use crate::{failure, reactor, v1, wire};
 use remotemedia_core::error::{Error, Result, detail};
 use serde_json::{Map, Value as Json};
 use std::future::Future;
+use std::time::Duration;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
@@ -57,18 +60,36 @@ impl Remote {
     /// # Errors
     /// `remote.unreachable` when it does not answer; `remote.auth`.
     pub fn nodes(&self) -> Result<Vec<Json>> {
-        let token = self.settings.token.clone();
+        let settings = self.settings.clone();
         self.ask(|connection, server| async move {
             let mut client = NodeServiceClient::new(connection.channel.clone())
                 .max_decoding_message_size(MOST_BYTES);
             let mut request = tonic::Request::new(v1::ListNodesRequest {});
-            authorize(&mut request, token.as_deref())?;
+            introduce(&mut request, &settings)?;
             let response = client.list_nodes(request).await;
             let response = response.map_err(|status| failure::from_status(&status, &server))?;
             let read = |text: &String| {
                 serde_json::from_str(text).map_err(|e| wire::wrong(format!("no JSON: {e}")))
             };
             response.into_inner().nodes.iter().map(read).collect()
+        })
+    }
+
+    /// Ends it: it takes nothing new, and its sessions come to their end, for at most so long (`None`: as
+    /// it was set up). Gives how many there are. For clients that may: see [`server`](crate::server).
+    ///
+    /// # Errors
+    /// `remote.unreachable` when it does not answer; `remote.auth`.
+    pub fn drain(&self, time: Option<Duration>) -> Result<u32> {
+        let settings = self.settings.clone();
+        let ms = time.map_or(0, |time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX).max(1));
+        self.ask(|connection, server| async move {
+            let mut client = AdminServiceClient::new(connection.channel.clone());
+            let mut request = tonic::Request::new(v1::DrainRequest { deadline_ms: ms });
+            introduce(&mut request, &settings)?;
+            let response = client.drain(request).await;
+            let response = response.map_err(|status| failure::from_status(&status, &server))?;
+            Ok(response.into_inner().sessions)
         })
     }
 

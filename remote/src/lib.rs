@@ -24,12 +24,11 @@ mod failure;
 mod fleet;
 mod link;
 mod nodes;
+mod parts;
 mod reactor;
 mod record;
 pub mod server;
-mod session;
 mod settings;
-mod whole;
 mod wire;
 
 pub use ask::{Health, Remote};

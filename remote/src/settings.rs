@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Name of the environment's variable for where no endpoint is given.
 const VARIABLE: &str = "REMOTEMEDIA_ENDPOINT";
 
+/// Name of the environment's variable for the trace that the process belongs to.
+const TRACE: &str = "TRACEPARENT";
+
 /// Files for connections that are secured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Tls {
@@ -44,6 +47,24 @@ pub(crate) struct Settings {
     /// How long it may say nothing.
     pub(crate) heartbeat: Duration,
     pub(crate) max_in_flight: usize,
+    /// The trace that its sessions belong to.
+    pub(crate) traceparent: Option<String>,
+}
+
+/// Whether it is a `traceparent` of W3C's Trace Context: `00-` trace `-` span `-` flags, in hexadecimal.
+pub(crate) fn is_traceparent(text: &str) -> bool {
+    let lengths = [2, 32, 16, 2];
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
+    let known = text.starts_with("00-");
+    // A later version may have more behind it.
+    (parts.len() == lengths.len() || !known && parts.len() > lengths.len() && text.len() < 256)
+        && !text.starts_with("ff-")
+        && parts
+            .iter()
+            .zip(lengths)
+            .all(|(part, length)| part.len() == length && part.bytes().all(hex))
+        && [1, 2].iter().all(|part| parts[*part].bytes().any(|c| c != b'0'))
 }
 
 impl Settings {
@@ -89,6 +110,18 @@ impl Settings {
             return Err(Error::new(detail::REMOTE_ENDPOINT, message)
                 .with_hint("write https:// before it, or add \"tls\": {}"));
         }
+        // Behind whatever began the process, where nothing else is said.
+        let said = remote.get("traceparent").and_then(Json::as_str).map(str::to_owned);
+        let traceparent = match said {
+            Some(said) if is_traceparent(&said) => Some(said),
+            Some(said) => {
+                let message = format!("'{said}' is no traceparent");
+                return Err(Error::new(detail::ARGUMENT_INVALID, message).with_hint(
+                    "write it as W3C's Trace Context has it: 00-<32 hex digits>-<16>-<2>",
+                ));
+            }
+            None => std::env::var(TRACE).ok().filter(|text| is_traceparent(text)),
+        };
         Ok(Self {
             endpoints,
             token,
@@ -96,6 +129,7 @@ impl Settings {
             connect: ms("connect_ms", 10_000.0),
             heartbeat: ms("heartbeat_ms", 10_000.0),
             max_in_flight: usize::try_from(most).unwrap_or(64),
+            traceparent,
         })
     }
 }

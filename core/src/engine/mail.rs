@@ -2,12 +2,15 @@
 
 use super::letters::Letters;
 use super::shared::Shared;
-use crate::node::{Mailbox, Outcome, TicketId};
+use crate::node::{Mailbox, Outcome, TicketId, Trip};
 use std::sync::{OnceLock, Weak};
+
+/// A ticket with its result, and where the time went.
+type Letter = (TicketId, Outcome, Option<Trip>);
 
 #[repr(align(64))]
 pub(crate) struct Mail {
-    letters: Letters<(TicketId, Outcome)>,
+    letters: Letters<Letter>,
     /// The pipeline and the segment. Set as soon as there is one.
     home: OnceLock<(Weak<Shared>, usize)>,
 }
@@ -30,14 +33,14 @@ impl Mail {
     }
 
     /// Takes what waits, in order of delivery.
-    pub(crate) fn take(&self) -> Vec<(TicketId, Outcome)> {
+    pub(crate) fn take(&self) -> Vec<Letter> {
         self.letters.take()
     }
 }
 
 impl Mailbox for Mail {
-    fn deliver(&self, ticket: TicketId, outcome: Outcome) {
-        self.letters.leave((ticket, outcome));
+    fn deliver(&self, ticket: TicketId, outcome: Outcome, trip: Option<Trip>) {
+        self.letters.leave((ticket, outcome, trip));
         if let Some((pipeline, segment)) = self.home.get()
             && let Some(pipeline) = pipeline.upgrade()
         {

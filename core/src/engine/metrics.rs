@@ -124,6 +124,10 @@ fn node_json(shared: &Shared, index: usize, scale: f64) -> Json {
         map.insert("p50_duration_us".into(), round(times.quantile(0.5) as f64 * scale).into());
         map.insert("p99_duration_us".into(), round(times.quantile(0.99) as f64 * scale).into());
     }
+    if let (Some(map), Some(trips)) = (node.as_object_mut(), stats.trips.get()) {
+        let part = |(name, times): (&str, &Histogram)| (name.to_owned(), times_json(times, 1e-3));
+        map.insert("remote".into(), trips.parts().map(part).collect::<Map<_, _>>().into());
+    }
     node
 }
 

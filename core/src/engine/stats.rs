@@ -3,6 +3,7 @@
 use super::event::Recovery;
 use super::life::Epochs;
 use super::ticks::Ticks;
+use crate::node::Trip;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -156,6 +157,8 @@ pub(crate) struct NodeStats {
     pub(crate) zombies: Counter,
     /// State of the breaker.
     pub(crate) breaker: Counter,
+    /// Where the time of its calls went, if they are made on another machine.
+    pub(crate) trips: OnceLock<Box<Trips>>,
 }
 
 impl NodeStats {
@@ -165,6 +168,24 @@ impl NodeStats {
         self.calls.add(1);
         self.busy_ticks.add(ticks);
         self.times.record(ticks);
+    }
+}
+
+/// Where the time of calls went that were made on another machine, in nanoseconds.
+#[derive(Default)]
+pub(crate) struct Trips([Histogram; 4]);
+
+impl Trips {
+    pub(crate) fn record(&self, trip: Trip) {
+        let parts = [trip.queue, trip.wire, trip.server_queue, trip.node];
+        for (histogram, time) in self.0.iter().zip(parts) {
+            histogram.record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Each part with its name.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'static str, &Histogram)> {
+        ["queue_us", "wire_us", "server_queue_us", "node_us"].into_iter().zip(&self.0)
     }
 }
 

@@ -11,12 +11,18 @@ impl Runner {
     #[inline(never)]
     pub(super) fn collect_mail(&mut self, mail: &Mail) {
         self.worked = true;
-        for (ticket, outcome) in mail.take() {
-            let waiting = self.nodes.iter_mut().flat_map(|n| n.waiting.iter_mut());
+        for (ticket, outcome, trip) in mail.take() {
             // A ticket of an older epoch has no place any more, nor has one that was given up.
             let wanted = |w: &&mut Waiting| w.is_for(ticket) && w.outcome.is_none();
-            if let Some(waiting) = { waiting }.find(wanted) {
+            let waiting = self.nodes.iter_mut().find_map(|node| {
+                let waiting = node.waiting.iter_mut().find(wanted)?;
+                Some((waiting, &node.stats))
+            });
+            if let Some((waiting, stats)) = waiting {
                 waiting.outcome = Some(outcome);
+                if let Some(trip) = trip {
+                    stats.trips.get_or_init(Box::default).record(trip);
+                }
             } else {
                 let given_up = |n: &NodeSlot| n.zombies.contains(&ticket);
                 let Some(index) = self.nodes.iter().position(given_up) else { continue };

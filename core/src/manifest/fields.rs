@@ -213,6 +213,12 @@ static REMOTE: Object = Object {
             Int { min: 1, max: 4096 },
             "Calls that may wait for their answers (default: 64).",
         ),
+        Field::new(
+            "traceparent",
+            Text,
+            "The trace that its calls belong to, as W3C's Trace Context writes it; without it the one \
+             that the environment names in `TRACEPARENT`.",
+        ),
     ],
     habits: &[
         ("endpoints", "endpoint"),

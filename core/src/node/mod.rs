@@ -32,7 +32,7 @@ pub use join::Join;
 pub use params::{Choice, NoParams, Params};
 pub use registry::{BUILTIN, Lookup, NodeType, Registry, typed};
 pub(crate) use ticket::Opened;
-pub use ticket::{Ticket, TicketId};
+pub use ticket::{Ticket, TicketId, Trip};
 
 pub(crate) use context::TicketDesk;
 pub(crate) use ticket::{Mailbox, Outcome};

@@ -10,6 +10,7 @@ use crate::error::{Error, detail};
 use crate::packet::Packet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// Number of a ticket within its pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,9 +27,23 @@ impl TicketId {
 /// What became of a ticket: the packets for the output ports, or an error.
 pub(crate) type Outcome = Result<Vec<Emission>, Error>;
 
+/// Where the time of work went that was done on another machine. All of it together is what lies
+/// between the node's call and the ticket's completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trip {
+    /// It waited here to be sent.
+    pub queue: Duration,
+    /// It was on its way, there and back.
+    pub wire: Duration,
+    /// It waited there for its turn.
+    pub server_queue: Duration,
+    /// The node there worked on it.
+    pub node: Duration,
+}
+
 /// Where completed tickets are dropped. Must not block and must not call back.
 pub(crate) trait Mailbox: Send + Sync {
-    fn deliver(&self, ticket: TicketId, outcome: Outcome);
+    fn deliver(&self, ticket: TicketId, outcome: Outcome, trip: Option<Trip>);
 }
 
 /// The engine's side of an open ticket. Once it is gone, nobody wants the result any more.
@@ -56,6 +71,7 @@ pub struct Ticket {
     id: TicketId,
     mailbox: Option<Arc<dyn Mailbox>>,
     cancelled: Arc<AtomicBool>,
+    trip: Option<Trip>,
 }
 
 impl Ticket {
@@ -63,7 +79,7 @@ impl Ticket {
     pub(crate) fn open(id: TicketId, mailbox: Arc<dyn Mailbox>) -> (Self, Opened) {
         let cancelled = Arc::new(AtomicBool::new(false));
         let opened = Opened { id, cancelled: cancelled.clone() };
-        (Self { id, mailbox: Some(mailbox), cancelled }, opened)
+        (Self { id, mailbox: Some(mailbox), cancelled, trip: None }, opened)
     }
 
     /// Whether nobody wants the result any more: an interrupt or reset has forgotten what it belongs
@@ -76,6 +92,11 @@ impl Ticket {
     /// Its number.
     pub fn id(&self) -> TicketId {
         self.id
+    }
+
+    /// Says where the time went, for the node's metrics; before the result is delivered.
+    pub fn went(&mut self, trip: Trip) {
+        self.trip = Some(trip);
     }
 
     /// Delivers the packets, each with the index of its output port. Any thread; never waits.
@@ -91,7 +112,7 @@ impl Ticket {
 
     fn deliver(&mut self, outcome: Outcome) {
         if let Some(mailbox) = self.mailbox.take() {
-            mailbox.deliver(self.id, outcome);
+            mailbox.deliver(self.id, outcome, self.trip);
         }
     }
 }

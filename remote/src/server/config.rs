@@ -1,12 +1,13 @@
-//! How a server is set up, and whom it lets in.
+//! How a server is set up.
 
+use super::access::Token;
 use super::happened::Happened;
 use crate::endpoint::Endpoint;
+use crate::parts::WHOLE_BYTES;
 use remotemedia_core::error::{Error, Result, detail};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tonic::metadata::MetadataMap;
 
 /// How a server is set up.
 #[derive(Clone)]
@@ -18,11 +19,22 @@ pub struct Config {
     /// Whether it may listen without TLS where others may listen, too.
     pub plaintext: bool,
     /// Who may use it: those with one of these tokens. Empty: everybody who can reach it.
-    pub tokens: Vec<String>,
+    pub tokens: Vec<Token>,
     /// Node types that may be used, by name or alias; `None`: all but those that use files.
     pub nodes: Option<Vec<String>>,
     /// Sessions at a time.
     pub max_sessions: usize,
+    /// Sessions of one client at a time.
+    pub max_client_sessions: usize,
+    /// Connections at a time; one more is closed as soon as it comes.
+    pub max_connections: usize,
+    /// Bytes of a message in parts at most.
+    pub max_message: usize,
+    /// Bytes that messages may take, all together: what waits to be worked on, and what clients have
+    /// not acknowledged.
+    pub max_memory: usize,
+    /// How long a call may take that is no stream.
+    pub max_call: Duration,
     /// How long a session is kept when its connection breaks.
     pub lease: Duration,
     /// How long sessions may take to end when the server does.
@@ -62,6 +74,11 @@ impl Config {
             tokens: Vec::new(),
             nodes: None,
             max_sessions: 1024,
+            max_client_sessions: 1024,
+            max_connections: 1024,
+            max_message: WHOLE_BYTES,
+            max_memory: 2 << 30,
+            max_call: Duration::from_secs(300),
             lease: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             log: None,
@@ -77,28 +94,5 @@ impl Config {
             return Err(Error::new(detail::REMOTE_ENDPOINT, message).with_hint(hint));
         }
         Ok(endpoint)
-    }
-
-    /// Who asks, by what the call brings along.
-    ///
-    /// # Errors
-    /// `remote.auth` when it may not.
-    pub(super) fn admit(&self, metadata: &MetadataMap) -> Result<String> {
-        if self.tokens.is_empty() {
-            return Ok(String::new());
-        }
-        let refuse = |why: &str| Error::new(detail::REMOTE_AUTH, why);
-        let said = metadata.get("authorization").and_then(|value| value.to_str().ok());
-        let said =
-            said.ok_or_else(|| refuse("the server asks for a token, and the call has none"))?;
-        let token = said.strip_prefix("Bearer ").unwrap_or_default();
-        // All are looked at, and each to its end: how long that takes tells nothing.
-        let fits = |known: &&String| {
-            let differ =
-                known.bytes().zip(token.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
-            differ == 0 && known.len() == token.len()
-        };
-        let found: Vec<&String> = self.tokens.iter().filter(fits).collect();
-        found.first().map(|found| (*found).clone()).ok_or_else(|| refuse("the token is not known"))
     }
 }

@@ -10,6 +10,10 @@ pub struct Happened {
     pub what: What,
     /// The session, where there is one: the first letters of its name, which are not enough to attach.
     pub session: Option<String>,
+    /// Number of the call or command, where it is about one.
+    pub call: Option<u64>,
+    /// The trace that the session belongs to, as its client says: `traceparent` of W3C's Trace Context.
+    pub trace: Option<String>,
     /// More about it: the node's type, or why it was refused.
     pub about: String,
 }
@@ -29,19 +33,25 @@ pub enum What {
     Expired,
     /// A session was not opened, or a client not let in.
     Refused,
+    /// A call of a session ended with an error.
+    Failed,
+    /// Tokens, types or certificates were changed.
+    Reloaded,
     /// The server is told to end.
     Draining,
 }
 
 impl What {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Opened,
         Self::Attached,
         Self::Detached,
         Self::Closed,
         Self::Expired,
         Self::Refused,
+        Self::Failed,
+        Self::Reloaded,
         Self::Draining,
     ];
 
@@ -54,23 +64,35 @@ impl What {
             Self::Closed => "closed",
             Self::Expired => "expired",
             Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Reloaded => "reloaded",
             Self::Draining => "draining",
         }
     }
 }
 
 impl Happened {
-    /// As JSON: `{what, session, about}`.
+    /// As JSON: `{what, session, call, trace, about}`.
     pub fn to_json(&self) -> Json {
-        json!({"what": self.what.name(), "session": self.session, "about": self.about})
+        let Self { session, call, trace, about, .. } = self;
+        json!({
+            "what": self.what.name(), "session": session, "call": call, "trace": trace, "about": about,
+        })
     }
 }
 
 impl fmt::Display for Happened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.session {
-            Some(session) => write!(f, "session {session} {}: {}", self.what.name(), self.about),
-            None => write!(f, "{}: {}", self.what.name(), self.about),
+        if let Some(session) = &self.session {
+            write!(f, "session {session} ")?;
+        }
+        if let Some(call) = &self.call {
+            write!(f, "call {call} ")?;
+        }
+        write!(f, "{}: {}", self.what.name(), self.about)?;
+        match &self.trace {
+            Some(trace) => write!(f, " (trace {trace})"),
+            None => Ok(()),
         }
     }
 }

@@ -14,11 +14,17 @@ pub(super) struct Metrics {
     failed: AtomicU64,
     node_ns: AtomicU64,
     queue_ns: AtomicU64,
+    refused: AtomicU64,
 }
 
 impl Metrics {
     pub(super) fn happened(&self, what: What) {
         self.happened[what as usize].fetch_add(1, Relaxed);
+    }
+
+    /// A connection was refused as there were too many.
+    pub(super) fn refused(&self) {
+        self.refused.fetch_add(1, Relaxed);
     }
 
     pub(super) fn call(&self, failed: bool, node_ns: u64, queue_ns: u64) {
@@ -28,8 +34,8 @@ impl Metrics {
         self.queue_ns.fetch_add(queue_ns, Relaxed);
     }
 
-    /// All of it; `sessions` are those that there are.
-    pub(super) fn text(&self, sessions: usize, draining: bool) -> String {
+    /// All of it; `sessions` are those that there are, `held` the bytes that messages take.
+    pub(super) fn text(&self, sessions: usize, held: usize, draining: bool) -> String {
         let mut out = String::new();
         let mut metric = |name: &str, kind: &str, help: &str, values: &[(String, String)]| {
             let _ = writeln!(out, "# HELP rmedia_server_{name} {help}");
@@ -44,6 +50,11 @@ impl Metrics {
         metric("sessions", "gauge", "Sessions that there are.", &one(sessions.to_string()));
         let draining = u8::from(draining).to_string();
         metric("draining", "gauge", "1 while it takes nothing new.", &one(draining));
+        let help = "Bytes of messages that are held.";
+        metric("message_bytes", "gauge", help, &one(held.to_string()));
+        let refused = one(self.refused.load(Relaxed).to_string());
+        let help = "Connections that were closed as there were too many.";
+        metric("connections_refused_total", "counter", help, &refused);
         let events: Vec<_> = What::ALL
             .iter()
             .zip(&self.happened)

@@ -1,43 +1,91 @@
 //! The server.
 
+mod access;
+mod admin;
+mod budget;
+mod calls;
 mod config;
+mod door;
+mod ears;
 mod happened;
+mod hold;
 mod metrics;
 mod nodes;
+mod pipelines;
+mod running;
+mod session;
 mod sessions;
+mod whole;
 
+pub use access::Token;
 pub use config::{Config, Log, Tls};
 pub use happened::{Happened, What};
 
 use crate::connection::WINDOW;
 use crate::endpoint::Endpoint;
-use crate::link::MOST_BYTES;
+use crate::parts::MOST_BYTES;
 use crate::v1;
+use crate::v1::admin_service_server::AdminServiceServer;
 use crate::v1::node_service_server::NodeServiceServer;
-use nodes::Nodes;
+use crate::v1::pipeline_service_server::PipelineServiceServer;
+use admin::Admin;
+use door::{Listener, Lock};
+use nodes::{Nodes, Served};
+use pipelines::Pipelines;
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
 use sessions::Sessions;
 use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Certificate, Identity, ServerTlsConfig};
+use tokio::sync::Notify;
+use tonic::service::interceptor::InterceptedService;
+use tonic_health::ServingStatus;
 
 /// A server that listens.
 pub struct Server {
     listener: Listener,
     endpoint: Endpoint,
-    config: Arc<Config>,
-    nodes: Nodes,
+    config: Config,
+    served: Arc<Served>,
+    control: Control,
+    /// Where it listens, if that is in the file system.
+    socket: Option<Socket>,
 }
 
-enum Listener {
-    Tcp(TcpListener),
-    Unix(UnixListener, Socket),
+/// Changes a server while it serves. Any thread.
+#[derive(Clone)]
+pub struct Control(Arc<Controlled>);
+
+struct Controlled {
+    sessions: Sessions,
+    lock: Arc<Lock>,
+    /// It is to end; with a time that sessions may take, unless that is as it was set up.
+    ends: Notify,
+    drain: Mutex<Option<Duration>>,
+}
+
+impl Control {
+    /// Puts the tokens, node types and certificates of `config` in force; all else stays as it is.
+    /// Sessions whose token is gone end; connections stay as they were secured.
+    ///
+    /// # Errors
+    /// `io.open` for certificates that are none; then nothing changes.
+    pub fn reload(&self, config: &Config) -> Result<()> {
+        self.0.lock.change(config.tls.as_ref())?;
+        self.0.sessions.access().change(config);
+        self.0.sessions.note(What::Reloaded, None, "tokens, node types and certificates");
+        Ok(())
+    }
+
+    /// Ends the server: it takes nothing new, and its sessions come to their end, for at most so long
+    /// (`None`: as it was set up).
+    pub fn drain(&self, time: Option<Duration>) {
+        *self.0.drain.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        self.0.ends.notify_one();
+    }
 }
 
 /// A socket of the file system; it goes with the server.
@@ -66,18 +114,31 @@ impl Server {
                 let listener = TcpListener::bind((host.as_str(), *port)).await.map_err(refused)?;
                 let port = listener.local_addr().map_err(refused)?.port();
                 let secure = config.tls.is_some();
-                (Listener::Tcp(listener), Endpoint::Tcp { host: host.clone(), port, secure })
+                let endpoint = Endpoint::Tcp { host: host.clone(), port, secure };
+                (Listener::Tcp(listener), endpoint)
             }
             Endpoint::Unix(path) => {
                 forget_dead_socket(path).await;
                 let listener = UnixListener::bind(path).map_err(refused)?;
-                (Listener::Unix(listener, Socket(path.clone())), endpoint.clone())
+                (Listener::Unix(listener), endpoint.clone())
             }
         };
-        let (config, engine) = (Arc::new(config), engine.clone());
-        let sessions = Sessions::new(&config);
-        let nodes = Nodes { engine, config: Arc::clone(&config), sessions };
-        Ok(Self { listener, endpoint, config, nodes })
+        let socket = match &endpoint {
+            Endpoint::Unix(path) => Some(Socket(path.clone())),
+            Endpoint::Tcp { .. } => None,
+        };
+        let lock = Arc::new(Lock::new(config.tls.as_ref())?);
+        let (sessions, engine) = (Sessions::new(&config), engine.clone());
+        let (ends, drain) = (Notify::new(), Mutex::new(None));
+        let controlled = Controlled { sessions: sessions.clone(), lock, ends, drain };
+        let control = Control(Arc::new(controlled));
+        let served = Arc::new(Served { engine, sessions });
+        Ok(Self { listener, endpoint, config, served, control, socket })
+    }
+
+    /// What changes it while it serves.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Where it listens.
@@ -99,7 +160,7 @@ impl Server {
         };
         let listener = TcpListener::bind(at).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let sessions = self.nodes.sessions.clone();
+        let sessions = self.served.sessions.clone();
         let tell = move || std::future::ready(sessions.metrics_text());
         let routes = axum::Router::new().route("/metrics", axum::routing::get(tell));
         // What breaks is one scrape, not the server.
@@ -121,13 +182,14 @@ impl Server {
     /// # Errors
     /// When the listener breaks; for certificates that are none.
     pub async fn run_until(self, end: impl Future<Output = ()> + Send) -> Result<()> {
-        let Self { listener, config, nodes, .. } = self;
+        let Self { listener, config, served, control, socket: _socket, .. } = self;
         let broke = |e: tonic::transport::Error| {
             let why = std::error::Error::source(&e).map_or(String::new(), |why| format!(": {why}"));
             Error::new(detail::IO_OPEN, format!("the server broke: {e}{why}"))
         };
         let (health, health_service) = tonic_health::server::health_reporter();
         health.set_serving::<NodeServiceServer<Nodes>>().await;
+        health.set_serving::<PipelineServiceServer<Pipelines>>().await;
         let describe = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(v1::DESCRIPTORS)
@@ -139,46 +201,61 @@ impl Server {
         // Many clients still ask by the older name.
         let reflection = describe().build_v1().map_err(none)?;
         let older_reflection = describe().build_v1alpha().map_err(none)?;
-        let sessions = nodes.sessions.clone();
-        let mut server = tonic::transport::Server::builder()
-            .initial_stream_window_size(Some(WINDOW))
-            .initial_connection_window_size(Some(4 * WINDOW));
-        if let Some(tls) = &config.tls {
-            server = server.tls_config(tls_config(tls)).map_err(broke)?;
-        }
-        let nodes = NodeServiceServer::new(nodes)
+        let sessions = served.sessions.clone();
+        // Before a message is read, which may be as large as one may be.
+        let door = {
+            let served = Arc::clone(&served);
+            move |request| served.admit(request)
+        };
+        let nodes = NodeServiceServer::new(Nodes(Arc::clone(&served)))
             .max_decoding_message_size(MOST_BYTES)
             .max_encoding_message_size(MOST_BYTES);
-        let server = server
+        let nodes = InterceptedService::new(nodes, door.clone());
+        let pipelines = PipelineServiceServer::new(Pipelines(Arc::clone(&served)))
+            .max_decoding_message_size(MOST_BYTES)
+            .max_encoding_message_size(MOST_BYTES);
+        let pipelines = InterceptedService::new(pipelines, door.clone());
+        let admin = AdminServiceServer::new(Admin { served, control: control.clone() });
+        let admin = InterceptedService::new(admin, door);
+        let server = tonic::transport::Server::builder()
+            .initial_stream_window_size(Some(WINDOW))
+            .initial_connection_window_size(Some(4 * WINDOW))
+            .max_concurrent_streams(u32::try_from(config.max_sessions.saturating_add(SPARE)).ok())
+            .http2_max_local_error_reset_streams(Some(MOST_RESETS))
+            .http2_max_header_list_size(Some(HEADERS))
+            .http2_keepalive_interval(Some(ALIVE))
+            .http2_keepalive_timeout(Some(ALIVE))
+            .timeout(config.max_call)
             .add_service(health_service)
             .add_service(reflection)
             .add_service(older_reflection)
-            .add_service(nodes);
+            .add_service(nodes)
+            .add_service(pipelines)
+            .add_service(admin);
         let (close, closed) = tokio::sync::oneshot::channel::<()>();
         let closed = async { drop(closed.await) };
-        let serving = async move {
-            match listener {
-                Listener::Tcp(listener) => {
-                    // Small answers are not to wait for the acknowledgement of those before them.
-                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                    server.serve_with_incoming_shutdown(incoming, closed).await
-                }
-                Listener::Unix(listener, _socket) => {
-                    let incoming = UnixListenerStream::new(listener);
-                    server.serve_with_incoming_shutdown(incoming, closed).await
-                }
-            }
+        let refused = {
+            let sessions = sessions.clone();
+            move || sessions.metrics().refused()
         };
+        let lock = Arc::clone(&control.0.lock);
+        let incoming = door::connections(listener, lock, &config, refused);
+        let serving = server.serve_with_incoming_shutdown(incoming, closed);
         tokio::pin!(serving);
         tokio::select! {
             served = &mut serving => return served.map_err(broke),
             () = end => {}
+            () = control.0.ends.notified() => {}
         }
-        health.set_not_serving::<NodeServiceServer<Nodes>>().await;
-        sessions.drain(config.drain);
+        for service in ["", "remotemedia.v1.NodeService", "remotemedia.v1.PipelineService"] {
+            health.set_service_status(service, ServingStatus::NotServing).await;
+        }
+        let time = *control.0.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        let time = time.unwrap_or(config.drain);
+        sessions.drain(time);
         tokio::select! {
             served = &mut serving => return served.map_err(broke),
-            _ = tokio::time::timeout(config.drain, sessions.gone()) => {}
+            _ = tokio::time::timeout(time, sessions.gone()) => {}
         }
         drop(close);
         // Clients that keep their connections open would hold it up for ever.
@@ -191,14 +268,15 @@ impl Server {
 
 /// How long connections may take to end once there is nothing on them.
 const LINGER: Duration = Duration::from_secs(1);
-
-fn tls_config(tls: &Tls) -> ServerTlsConfig {
-    let config = ServerTlsConfig::new().identity(Identity::from_pem(&tls.cert, &tls.key));
-    match &tls.client_ca {
-        Some(ca) => config.client_ca_root(Certificate::from_pem(ca)),
-        None => config,
-    }
-}
+/// Streams of a connection beside those of sessions: of calls that are refused, and of questions.
+const SPARE: usize = 128;
+/// Streams of a connection that end because its client breaks the rules.
+const MOST_RESETS: usize = 1024;
+/// Bytes of headers that a call may have.
+const HEADERS: u32 = 16 << 10;
+/// How long a connection may say nothing before it is asked for a sign of life, and how long that may
+/// take. It is HTTP/2 that asks and answers: a stream whose client does not read has no say.
+const ALIVE: Duration = Duration::from_secs(10);
 
 /// A socket that nobody listens at is what a server that was killed has left.
 async fn forget_dead_socket(path: &Path) {

@@ -1,37 +1,82 @@
 //! The service of single nodes.
 
-use super::Config;
+use super::access::Who;
+use super::calls::{self, CREDIT, Waiting, seat};
+use super::door::Way;
+use super::ears::{Ears, Event};
 use super::happened::What;
+use super::hold::Hold;
+use super::session::Opening;
 use super::sessions::Sessions;
-use crate::session::{Session, seat};
+use crate::parts::cut;
 use crate::v1::node_service_server::NodeService;
-use crate::v1::stream_node_request::{self as up, Request as Said};
+use crate::v1::stream_node_request::Request as Said;
 use crate::v1::stream_node_response::{self as down, Response as Say};
 use crate::v1::{
-    ExecuteNodeRequest, ExecuteNodeResponse, ListNodesRequest, ListNodesResponse,
+    ExecuteNodeRequest, ExecuteNodeResponse, ListNodesRequest, ListNodesResponse, Part,
     StreamNodeRequest, StreamNodeResponse,
 };
 use crate::{failure, wire};
+use prost::Message;
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
 use remotemedia_core::node;
-use prost::Message;
 use remotemedia_core::seat::{Call, Seat};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-pub(super) struct Nodes {
+/// What the services serve with.
+pub(super) struct Served {
     pub(super) engine: Engine,
-    pub(super) config: Arc<Config>,
     pub(super) sessions: Sessions,
 }
 
+pub(super) struct Nodes(pub(super) Arc<Served>);
+
 type Answers = Pin<Box<dyn Stream<Item = Result<StreamNodeResponse, Status>> + Send>>;
+
+impl Served {
+    /// Lets a call in whose client may, and notes who that is.
+    pub(super) fn admit(&self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let who = self.sessions.access().admit(request.metadata()).map_err(|e| self.refuse(&e))?;
+        request.extensions_mut().insert(who);
+        Ok(request)
+    }
+
+    /// Who asks.
+    pub(super) fn who<T>(&self, request: &Request<T>) -> Result<Who, Status> {
+        let who = request.extensions().get::<Who>().cloned();
+        who.ok_or_else(|| self.refuse(&Error::new(detail::REMOTE_AUTH, "nobody let the call in")))
+    }
+
+    /// Whether it came by a socket of the file system.
+    pub(super) fn by_socket<T>(request: &Request<T>) -> bool {
+        request.extensions().get::<Way>().is_some_and(|way| way.by_socket)
+    }
+
+    /// What a session would be made of.
+    pub(super) fn opening<T>(&self, request: &Request<T>) -> Result<Opening, Status> {
+        let who = self.who(request)?;
+        let trace = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
+        // What is none is nobody's trace.
+        let trace = trace.filter(|text| crate::settings::is_traceparent(text)).map(str::to_owned);
+        self.sessions.opening(who, trace).map_err(|e| self.refuse(&e))
+    }
+
+    pub(super) fn refuse(&self, error: &Error) -> Status {
+        self.sessions.note(What::Refused, None, error.message());
+        failure::to_status(error)
+    }
+}
+
+/// How long a stream may be open without saying what it is for.
+pub(super) const FIRST: Duration = Duration::from_secs(10);
 
 #[tonic::async_trait]
 impl NodeService for Nodes {
@@ -41,7 +86,6 @@ impl NodeService for Nodes {
         &self,
         request: Request<ExecuteNodeRequest>,
     ) -> Result<Response<ExecuteNodeResponse>, Status> {
-        self.admit(&request)?;
         let outputs = self.execute(request.into_inner()).await;
         let response = outputs.map(|outputs| Response::new(ExecuteNodeResponse { outputs }));
         response.map_err(|e| failure::to_status(&e))
@@ -51,51 +95,37 @@ impl NodeService for Nodes {
         &self,
         request: Request<Streaming<StreamNodeRequest>>,
     ) -> Result<Response<Answers>, Status> {
-        let owner = self.admit(&request)?;
+        let opening = self.0.opening(&request)?;
         let mut inbound = request.into_inner();
         let first = match tokio::time::timeout(FIRST, inbound.message()).await {
             Ok(first) => first?,
             Err(_) => return Err(Status::deadline_exceeded("the stream began with nothing")),
         };
-        let begun = self.begin(first.and_then(|first| first.request), owner).await;
-        let begun = begun.map_err(|e| self.refuse(&e))?;
+        let begun = self.begin(first.and_then(|first| first.request), opening);
+        let begun = begun.map_err(|e| self.0.refuse(&e))?;
         Ok(Response::new(Box::pin(begun.serve(inbound))))
     }
 
     async fn list_nodes(
         &self,
-        request: Request<ListNodesRequest>,
+        _: Request<ListNodesRequest>,
     ) -> Result<Response<ListNodesResponse>, Status> {
-        self.admit(&request)?;
-        let registry = self.engine.registry();
+        let registry = self.0.engine.registry();
         let nodes = registry.types();
         let nodes = nodes.map(|(full, node_type)| node::describe(full, &**node_type).to_string());
         Ok(Response::new(ListNodesResponse { nodes: nodes.collect() }))
     }
 }
 
-/// How long a stream may be open without saying what it is for.
-const FIRST: Duration = Duration::from_secs(10);
+/// Bytes of a call of one node that is short, whatever the node does with them.
+const SHORT: usize = 64 << 10;
 
 impl Nodes {
-    /// Who asks.
-    fn admit<T>(&self, request: &Request<T>) -> Result<String, Status> {
-        self.config.admit(request.metadata()).map_err(|e| self.refuse(&e))
-    }
-
-    fn refuse(&self, error: &Error) -> Status {
-        self.sessions.note(What::Refused, None, error.message());
-        failure::to_status(error)
-    }
-
-    fn only(&self) -> Option<&[String]> {
-        self.config.nodes.as_deref()
-    }
-
     async fn execute(&self, request: ExecuteNodeRequest) -> Result<Vec<crate::v1::Output>> {
-        let pool = self.engine.pool();
+        let (engine, only) = (&self.0.engine, self.0.sessions.access().nodes());
         let bytes = request.encoded_len();
-        let seat = seat(wire::present(request.node)?, 1, &self.engine, self.only())?;
+        let seat = seat(wire::present(request.node)?, 1, engine, only.as_deref())?;
+        let pool = engine.pool();
         let inputs = request.inputs.into_iter().map(|packet| wire::from_wire(packet, pool));
         let mut calls = Vec::new();
         for (index, packet) in inputs.enumerate() {
@@ -116,43 +146,41 @@ impl Nodes {
         let runtime = tokio::runtime::Handle::current();
         let worked = tokio::task::spawn_blocking(move || runtime.block_on(work(seat, calls)));
         worked.await.unwrap_or_else(|e| {
-            Err(Error::new(
-                detail::NODE_PANICKED,
-                format!("the node's call did not come back: {e}"),
-            ))
+            let message = format!("the node's call did not come back: {e}");
+            Err(Error::new(detail::NODE_PANICKED, message))
         })
     }
 
     /// Opens a session, or attaches to one.
-    async fn begin(&self, said: Option<Said>, owner: String) -> Result<Begun> {
+    fn begin(&self, said: Option<Said>, opening: Opening) -> Result<Begun> {
+        let sessions = &self.0.sessions;
         match said {
             Some(Said::Open(open)) => {
-                let session = self
-                    .sessions
-                    .add(|id| Session::open(id, owner, open, &self.engine, self.only()))?;
+                let (engine, only) = (&self.0.engine, sessions.access().nodes());
+                let session = sessions.add(opening, |opening| {
+                    calls::open(opening, open, engine, only.as_deref(), sessions.limits())
+                })?;
                 let opened = Say::Opened(down::Opened {
                     session: session.id.clone(),
-                    lease_ms: u32::try_from(self.sessions.lease().as_millis()).unwrap_or(u32::MAX),
-                    load: self.sessions.count() as u32,
+                    lease_ms: sessions.lease_ms(),
+                    load: sessions.count() as u32,
+                    credit: CREDIT,
+                    message_bytes: sessions.limits().message as u64,
                 });
-                Ok(Begun { hold: Hold::on(session, &self.sessions), first: vec![opened] })
+                Ok(Begun { hold: Hold::on(session, sessions), first: opened, told: 0 })
             }
             Some(Said::Attach(attach)) => {
-                let session = self.sessions.find(&attach.session, &owner)?;
-                self.sessions.note(What::Attached, Some(&session), session.about());
-                let hold = Hold::on(session, &self.sessions);
-                let (received, answers) = hold.session.rest(attach.answered).await;
-                let mut first = vec![Say::Attached(down::Attached { received })];
-                first.extend(answers.into_iter().map(Say::Answer));
-                Ok(Begun { hold, first })
+                let session = sessions.find(&attach.session, &opening.who)?;
+                let calls = session.calls()?;
+                calls.acknowledge(attach.answered);
+                let first = Say::Attached(down::Attached { received: calls.received() });
+                let hold = Hold::back_on(session, sessions);
+                Ok(Begun { hold, first, told: attach.answered })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
         }
     }
 }
-
-/// Bytes of a call of one node that is short, whatever the node does with them.
-const SHORT: usize = 64 << 10;
 
 async fn work(mut seat: Seat, calls: Vec<Call>) -> Result<Vec<crate::v1::Output>> {
     let mut outputs = Vec::new();
@@ -166,125 +194,105 @@ async fn work(mut seat: Seat, calls: Vec<Call>) -> Result<Vec<crate::v1::Output>
     Ok(outputs)
 }
 
-/// A stream's hold on its session. When it goes, the session waits for another stream.
-struct Hold {
-    session: Arc<Session>,
-    stream: u64,
-    sessions: Sessions,
-    /// The client has closed the session.
-    over: bool,
-}
-
-impl Hold {
-    /// Takes the session over.
-    fn on(session: Arc<Session>, sessions: &Sessions) -> Self {
-        let (stream, sessions) = (session.take_over(), sessions.clone());
-        Self { session, stream, sessions, over: false }
-    }
-
-    /// The session is over, and not only the stream.
-    fn close(&mut self) {
-        self.over = true;
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        if self.over {
-            self.sessions.note(What::Closed, Some(&self.session), self.session.about());
-            self.sessions.remove(&self.session);
-        } else if self.session.is_on(self.stream) {
-            self.sessions.detach(Arc::clone(&self.session), self.stream);
-        }
-    }
-}
-
 /// A stream that has said what it is for.
 struct Begun {
     hold: Hold,
     /// What is said first.
-    first: Vec<Say>,
+    first: Say,
+    /// The last answer that the client has.
+    told: u64,
 }
 
-/// A client that says nothing for so many heartbeats is gone.
-const SILENT: u32 = 3;
+/// Bytes of calls that may wait for their turn, and one more call.
+const CREDIT_BYTES: usize = 64 << 20;
 
 impl Begun {
-    /// Makes the calls that come, and says what has become of them. Each is made where it comes in: an
-    /// answer waits for nothing but its node.
+    /// Makes the calls that come, and says what has become of them.
     fn serve(
         self,
-        mut inbound: Streaming<StreamNodeRequest>,
+        inbound: Streaming<StreamNodeRequest>,
     ) -> impl Stream<Item = Result<StreamNodeResponse, Status>> + Send {
-        let say = |response| Ok(StreamNodeResponse { response: Some(response) });
-        let Self { mut hold, first } = self;
-        let beat = hold.session.beat;
+        let say = |response| StreamNodeResponse { response: Some(response) };
+        let Self { mut hold, first, mut told } = self;
         async_stream::stream! {
-            for response in first {
-                yield say(response);
-            }
+            yield Ok(say(first));
             let session = Arc::clone(&hold.session);
-            let mut ticks = tokio::time::interval((beat / 4).max(Duration::from_millis(1)));
-            let mut heard = Instant::now();
-            let mut deadline = hold.sessions.deadline();
-            let mut told = false;
+            let Ok(calls) = session.calls() else { return };
+            let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
+            let (mut line, mut bytes) = (VecDeque::<Waiting>::new(), 0);
+            // How long the client has had to acknowledge something.
+            let mut full = 0;
             loop {
-                let message = tokio::select! {
-                    biased;
-                    message = inbound.message() => Some(message),
-                    () = session.replaced.notified() => None,
-                    _ = deadline.changed() => None,
-                    _ = ticks.tick() => {
-                        if heard.elapsed() >= beat * SILENT {
+                while let Some(answer) = calls.answer_after(told) {
+                    told = answer.seq;
+                    let metrics = hold.sessions.metrics();
+                    metrics.call(answer.error.is_some(), answer.node_ns, answer.queue_ns);
+                    if let Some(error) = &answer.error {
+                        hold.failed(answer.seq, &error.message);
+                    }
+                    let part = |part| say(Say::Part(part));
+                    for piece in cut_if_large(say(Say::Answer(answer)), calls.part_bytes(), part) {
+                        yield Ok(piece);
+                    }
+                }
+                let (busy, held_up) = (calls.is_busy(), calls.is_full());
+                if !busy && !held_up && let Some(next) = line.pop_front() {
+                    bytes -= next.bytes();
+                    full = 0;
+                    match calls::begin(&session, next) {
+                        Ok(()) => continue,
+                        Err(error) => {
+                            hold.close();
+                            yield Err(failure::to_status(&error));
                             break;
                         }
-                        None
                     }
+                }
+                // More is not read than may wait, unless what is to come says what may be forgotten.
+                let listening = held_up || line.len() <= CREDIT as usize && bytes < CREDIT_BYTES;
+                let event = tokio::select! {
+                    biased;
+                    () = calls.finished.notified(), if busy => continue,
+                    event = ears.hear(listening) => event,
                 };
-                if !session.is_on(hold.stream) {
-                    yield Err(Status::aborted("another stream has attached to the session"));
-                    break;
-                }
-                let ends = *deadline.borrow_and_update();
-                if let (Some(at), false) = (ends, told) {
-                    told = true;
-                    let left = at.saturating_duration_since(Instant::now()).as_millis();
-                    let deadline_ms = u32::try_from(left).unwrap_or(u32::MAX);
-                    yield say(Say::Draining(down::Draining { deadline_ms }));
-                }
-                let said = match message {
-                    None => {
-                        yield say(Say::Heartbeat(down::Heartbeat {}));
+                let said = match event {
+                    Event::Said(message) => message.request,
+                    Event::Tick => {
+                        full += u32::from(held_up);
+                        if full > 8 {
+                            hold.close();
+                            yield Err(failure::to_status(&calls::unacknowledged()));
+                            break;
+                        }
+                        yield Ok(say(Say::Heartbeat(down::Heartbeat {})));
                         continue;
                     }
-                    // The connection is gone, or what came is no message.
-                    Some(Err(_) | Ok(None)) => break,
-                    Some(Ok(Some(message))) => message.request,
+                    Event::Draining(deadline_ms) => {
+                        yield Ok(say(Say::Draining(down::Draining { deadline_ms })));
+                        continue;
+                    }
+                    Event::Gone => break,
+                    Event::Over(status) => {
+                        yield Err(status);
+                        break;
+                    }
+                    Event::Wrong(error) => {
+                        hold.close();
+                        yield Err(failure::to_status(&error));
+                        break;
+                    }
                 };
-                heard = Instant::now();
                 match said {
                     Some(Said::Call(call)) => {
-                        let made = session.call(call);
-                        tokio::pin!(made);
-                        let answer = loop {
-                            let made = tokio::select! {
-                                biased;
-                                made = &mut made => Some(made),
-                                _ = ticks.tick() => None,
-                            };
-                            match made {
-                                Some(made) => break made,
-                                None => yield say(Say::Heartbeat(down::Heartbeat {})),
+                        calls.acknowledge(call.answered);
+                        match Waiting::new(call, hold.sessions.budget().share()) {
+                            Ok(next) => {
+                                if next.overtakes() {
+                                    line.iter_mut().for_each(Waiting::forget);
+                                }
+                                bytes += next.bytes();
+                                line.push_back(next);
                             }
-                        };
-                        match answer {
-                            Ok(Some(answer)) => {
-                                let failed = answer.error.is_some();
-                                let metrics = hold.sessions.metrics();
-                                metrics.call(failed, answer.node_ns, answer.queue_ns);
-                                yield say(Say::Answer(answer));
-                            }
-                            Ok(None) => {}
                             Err(error) => {
                                 hold.close();
                                 yield Err(failure::to_status(&error));
@@ -292,11 +300,12 @@ impl Begun {
                             }
                         }
                     }
-                    Some(Said::Close(up::Close {})) => {
+                    Some(Said::Heartbeat(beat)) => calls.acknowledge(beat.answered),
+                    Some(Said::Close(_)) => {
                         hold.close();
                         break;
                     }
-                    Some(Said::Heartbeat(_)) | None => {}
+                    Some(Said::Part(_)) | None => {}
                     Some(Said::Open(_) | Said::Attach(_)) => {
                         let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
                         yield Err(failure::to_status(&error));
@@ -306,4 +315,16 @@ impl Begun {
             }
         }
     }
+}
+
+/// A response as it is, or, where the client has asked for it and it is larger, in parts of that size.
+pub(super) fn cut_if_large<T: Message>(
+    response: T,
+    size: usize,
+    part: impl Fn(Part) -> T,
+) -> Vec<T> {
+    if size == 0 || response.encoded_len() <= size {
+        return vec![response];
+    }
+    cut(response.encode_to_vec().into(), size).map(part).collect()
 }

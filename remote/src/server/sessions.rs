@@ -1,9 +1,11 @@
 //! The sessions that a server has.
 
+use super::access::{Access, Who};
+use super::budget::Budget;
 use super::config::{Config, Log};
 use super::happened::{Happened, What};
 use super::metrics::Metrics;
-use crate::session::Session;
+use super::session::{Opening, Session};
 use remotemedia_core::error::{Error, Result, detail};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +16,20 @@ use tokio::sync::{Notify, watch};
 #[derive(Clone)]
 pub(super) struct Sessions(Arc<Inner>);
 
+/// What a session may take.
+pub(super) struct Limits {
+    /// Sessions at a time, and of one client.
+    sessions: usize,
+    client_sessions: usize,
+    /// Bytes of a message at most.
+    pub(super) message: usize,
+}
+
 struct Inner {
     open: Mutex<HashMap<String, Arc<Session>>>,
-    most: usize,
+    limits: Limits,
+    access: Access,
+    budget: Budget,
     lease: Duration,
     /// Until when they have to be gone; `None`: they may stay.
     deadline: watch::Sender<Option<Instant>>,
@@ -29,10 +42,17 @@ struct Inner {
 impl Sessions {
     pub(super) fn new(config: &Config) -> Self {
         let (open, deadline, left) = (Mutex::default(), watch::Sender::new(None), Notify::new());
-        let (most, lease, log) = (config.max_sessions, config.lease, config.log.clone());
+        let (lease, log) = (config.lease, config.log.clone());
+        let limits = Limits {
+            sessions: config.max_sessions,
+            client_sessions: config.max_client_sessions,
+            message: config.max_message,
+        };
         Self(Arc::new(Inner {
             open,
-            most,
+            limits,
+            access: Access::new(config),
+            budget: Budget::new(config.max_memory),
             lease,
             deadline,
             left,
@@ -43,11 +63,36 @@ impl Sessions {
 
     /// Notes what happened.
     pub(super) fn note(&self, what: What, session: Option<&Session>, about: &str) {
+        self.tell(what, session, None, about);
+    }
+
+    /// Notes that a call of a session has failed.
+    pub(super) fn note_call(&self, session: &Session, call: u64, about: &str) {
+        self.tell(What::Failed, Some(session), Some(call), about);
+    }
+
+    fn tell(&self, what: What, session: Option<&Session>, call: Option<u64>, about: &str) {
         self.0.metrics.happened(what);
         if let Some(log) = &self.0.log {
+            let trace = session.and_then(|session| session.trace.clone());
             let session = session.map(|session| session.id[..8].to_owned());
-            log(&Happened { what, session, about: about.to_owned() });
+            log(&Happened { what, session, call, trace, about: about.to_owned() });
         }
+    }
+
+    /// What a session may take.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Whom the server lets in.
+    pub(super) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// How much messages may take.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// The server's counters.
@@ -57,12 +102,13 @@ impl Sessions {
 
     /// The server's counters in Prometheus' text format.
     pub(super) fn metrics_text(&self) -> String {
-        self.0.metrics.text(self.count(), self.0.deadline.borrow().is_some())
+        let draining = self.0.deadline.borrow().is_some();
+        self.0.metrics.text(self.count(), self.0.budget.held(), draining)
     }
 
-    /// How long one is kept when its connection breaks.
-    pub(super) fn lease(&self) -> Duration {
-        self.0.lease
+    /// How long one is kept when its connection breaks, in milliseconds.
+    pub(super) fn lease_ms(&self) -> u32 {
+        u32::try_from(self.0.lease.as_millis()).unwrap_or(u32::MAX)
     }
 
     /// Takes no more, and says that all have to be gone in so long.
@@ -92,40 +138,59 @@ impl Sessions {
         self.open().len()
     }
 
-    /// Adds a session, which `make` makes under the name that it is given.
+    /// What a session of that client is to be made of.
+    ///
+    /// # Errors
+    /// `io.open` when the system gives no random bytes for its name.
+    pub(super) fn opening(&self, who: Who, trace: Option<String>) -> Result<Opening> {
+        Ok(Opening { id: name()?, who, trace, budget: self.0.budget.clone() })
+    }
+
+    /// Adds a session, which `make` makes.
     ///
     /// # Errors
     /// `remote.limit` when there are as many as there may be; as `make`.
-    pub(super) fn add(&self, make: impl FnOnce(String) -> Result<Session>) -> Result<Arc<Session>> {
-        let full = || {
-            let message = format!("the server has {} sessions, as many as it may", self.0.most);
-            Err(Error::new(detail::REMOTE_LIMIT, message))
-        };
+    pub(super) fn add(
+        &self,
+        opening: Opening,
+        make: impl FnOnce(Opening) -> Result<Session>,
+    ) -> Result<Arc<Session>> {
         if self.0.deadline.borrow().is_some() {
             let message = "the server is about to end and takes nothing new";
             return Err(Error::new(detail::REMOTE_DRAINING, message));
         }
-        if self.count() >= self.0.most {
-            return full();
-        }
+        self.check_room(&self.open(), &opening.who)?;
         // Made while nothing is locked: it may take long.
-        let session = Arc::new(make(name()?)?);
+        let session = Arc::new(make(opening)?);
         let mut open = self.open();
-        if open.len() >= self.0.most {
-            return full();
-        }
+        self.check_room(&open, &session.who)?;
         open.insert(session.id.clone(), Arc::clone(&session));
         drop(open);
-        self.note(What::Opened, Some(&session), session.about());
+        self.note(What::Opened, Some(&session), &session.about);
         Ok(session)
+    }
+
+    fn check_room(&self, open: &HashMap<String, Arc<Session>>, who: &Who) -> Result<()> {
+        let Limits { sessions, client_sessions, .. } = self.0.limits;
+        if open.len() >= sessions {
+            let message = format!("the server has {sessions} sessions, as many as it may");
+            return Err(Error::new(detail::REMOTE_LIMIT, message));
+        }
+        let own = || open.values().filter(|session| session.who.name() == who.name()).count();
+        if client_sessions < sessions && own() >= client_sessions {
+            let message = format!("the client has {client_sessions} sessions, as many as it may");
+            return Err(Error::new(detail::REMOTE_LIMIT, message));
+        }
+        Ok(())
     }
 
     /// The session of that name, if it is this client's.
     ///
     /// # Errors
     /// `remote.lost` when there is none.
-    pub(super) fn find(&self, name: &str, owner: &str) -> Result<Arc<Session>> {
-        let found = self.open().get(name).filter(|session| session.owner == owner).cloned();
+    pub(super) fn find(&self, name: &str, who: &Who) -> Result<Arc<Session>> {
+        let found =
+            self.open().get(name).filter(|session| session.who.name() == who.name()).cloned();
         found.ok_or_else(|| {
             let message = "the server does not have the session any more: what it held for the node \
                            is lost";

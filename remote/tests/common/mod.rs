@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use remotemedia::packet::{Audio, Packet};
-use remotemedia::remote::server::{Config, Server};
+use remotemedia::remote::server::{Config, Control, Server};
 use remotemedia::{Engine, Manifest, MediaTime, Pipeline, Pull};
 use serde_json::{Value as Json, json};
 use tokio::sync::oneshot;
@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 /// A server in this process, on a thread of its own. It ends when this is dropped.
 pub(crate) struct Running {
     pub(crate) endpoint: String,
+    pub(crate) control: Control,
     end: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -20,14 +21,20 @@ impl Running {
     }
 
     pub(crate) fn with(config: Config) -> Self {
+        Self::of(config, Engine::default())
+    }
+
+    /// One whose nodes are that engine's.
+    pub(crate) fn of(config: Config, engine: Engine) -> Self {
         let (end, ended) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
                 remotemedia::remote::install(&Engine::default());
-                let server = Server::bind(config, &Engine::default()).await.expect("it listens");
-                tell.send(server.endpoint().to_string()).expect("somebody waits");
+                let server = Server::bind(config, &engine).await.expect("it listens");
+                let where_ = (server.endpoint().to_string(), server.control());
+                tell.send(where_).expect("somebody waits");
                 let ended = async { drop(ended.await) };
                 tokio::select! {
                     served = server.run_until(std::future::pending()) => served.expect("it serves"),
@@ -35,8 +42,8 @@ impl Running {
                 }
             });
         });
-        let endpoint = told.recv().expect("it says where");
-        Self { endpoint, end: Some(end), thread: Some(thread) }
+        let (endpoint, control) = told.recv().expect("it says where");
+        Self { endpoint, control, end: Some(end), thread: Some(thread) }
     }
 }
 

@@ -1,0 +1,442 @@
+//! A node that is called from elsewhere: one numbered call after the other, each with its answer.
+//!
+//! It keeps the answers that the client has not acknowledged, so that after a broken connection none is
+//! lost and no call is made twice. A call that takes its time comes to its end without the stream that
+//! brought it.
+
+use super::budget::Share;
+use super::session::{Opening, Session, Work, check_protocol};
+use super::sessions::Limits;
+use super::whole::{self, Whole};
+use crate::parts::too_large;
+use crate::v1::stream_node_request::{self as up, call::Call as Wire};
+use crate::v1::stream_node_response as down;
+use crate::{failure, v1, wire};
+use prost::Message;
+use remotemedia_core::engine::Engine;
+use remotemedia_core::error::{Error, Result, detail};
+use remotemedia_core::manifest::Manifest;
+use remotemedia_core::packet::{MediaTime, Packet, Pool, read_json};
+use remotemedia_core::seat::{Answer, Call, Seat};
+use serde_json::{Map, Value as Json, json};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Calls that a client may have without an answer.
+pub(super) const CREDIT: u32 = 256;
+/// Bytes of answers that are kept; while there are more, no call is made.
+const HOLD: usize = 64 << 20;
+/// Answers that are kept: a client that acknowledges none has to be told.
+const MOST_ANSWERS: usize = 8192;
+
+/// The calls of a session.
+pub(super) struct Calls {
+    /// Whether calls may take so long that other streams would have to wait.
+    blocking: bool,
+    pool: Pool,
+    /// Bytes of an answer at most.
+    most: usize,
+    /// Answers that have more bytes go in parts of so many; 0: all go whole.
+    part_bytes: usize,
+    state: Mutex<State>,
+    /// A call that took its time has come to its end.
+    pub(super) finished: Notify,
+}
+
+struct State {
+    /// `None`: a call that takes its time has it.
+    runs: Option<Runs>,
+    /// The last call that was begun.
+    received: u64,
+    /// What the client may not have got, without gaps.
+    answers: VecDeque<(down::Answer, usize)>,
+    /// What the answers take.
+    share: Share,
+}
+
+/// What is called.
+enum Runs {
+    Node(Box<Seat>),
+    Pipeline(Whole),
+}
+
+impl Runs {
+    fn call(&mut self, call: Call) -> Result<Poll<Answer>> {
+        match self {
+            Self::Node(seat) => seat.call(call),
+            Self::Pipeline(whole) => whole.call(call).map(Poll::Ready),
+        }
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Poll<Result<Answer>> {
+        match self {
+            Self::Node(seat) => seat.poll(waker),
+            Self::Pipeline(_) => Poll::Pending,
+        }
+    }
+
+    fn reset(&mut self) -> Result<()> {
+        match self {
+            Self::Node(seat) => seat.reset(),
+            Self::Pipeline(whole) => whole.reset()?,
+        }
+        Ok(())
+    }
+
+    fn set_params(&mut self, params: &Map<String, Json>) -> Result<()> {
+        match self {
+            Self::Node(seat) => seat.set_params(params),
+            Self::Pipeline(_) => {
+                Err(wire::wrong("params for a pipeline, whose nodes have their own".to_owned()))
+            }
+        }
+    }
+
+    /// Makes a call that answers at once, or leaves it to be polled.
+    fn make(&mut self, todo: Todo) -> Result<Poll<Answer>> {
+        match todo {
+            Todo::Call(call) => return self.call(call),
+            Todo::Reset => self.reset()?,
+            Todo::Params(params) => self.set_params(&params)?,
+        }
+        Ok(Poll::Ready(Answer::default()))
+    }
+}
+
+/// What a call comes to.
+enum Todo {
+    Call(Call),
+    Reset,
+    Params(Map<String, Json>),
+}
+
+/// A call that has come, and waits for its turn.
+pub(super) struct Waiting {
+    call: up::Call,
+    came: Instant,
+    /// What it takes.
+    share: Share,
+    /// An interrupt came behind it.
+    forgotten: bool,
+}
+
+impl Waiting {
+    /// # Errors
+    /// `remote.limit` when the server has no room for it.
+    pub(super) fn new(call: up::Call, mut share: Share) -> Result<Self> {
+        share.set(call.encoded_len())?;
+        Ok(Self { call, came: Instant::now(), share, forgotten: false })
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.share.bytes()
+    }
+
+    /// Whether it makes the node forget what waits before it.
+    pub(super) fn overtakes(&self) -> bool {
+        matches!(self.call.call, Some(Wire::Reset(_)))
+    }
+
+    /// It is not to be made any more, unless it is none of those that an interrupt forgets.
+    pub(super) fn forget(&mut self) {
+        self.forgotten |= !matches!(self.call.call, Some(Wire::Reset(_) | Wire::Params(_)));
+    }
+}
+
+/// Opens a session for a node, or for a pipeline that is called as one.
+///
+/// # Errors
+/// Everything that is wrong with it; types that are not among `only` are refused.
+pub(super) fn open(
+    opening: Opening,
+    open: up::Open,
+    engine: &Engine,
+    only: Option<&[String]>,
+    limits: &Limits,
+) -> Result<Session> {
+    check_protocol(open.protocol)?;
+    let (about, runs, blocking) = match wire::present(open.what)? {
+        up::open::What::Node(node) => {
+            let about = node.node_type.clone();
+            let seat = seat(node, open.lanes as usize, engine, only)?;
+            let blocking = seat.node_type().descriptor().blocking;
+            (about, Runs::Node(Box::new(seat)), blocking)
+        }
+        up::open::What::Manifest(text) => {
+            let whole = Whole::new(whole::pipeline(&text, engine, only)?)?;
+            ("a pipeline".to_owned(), Runs::Pipeline(whole), true)
+        }
+    };
+    let share = opening.budget.share();
+    let state = State { runs: Some(runs), received: 0, answers: VecDeque::new(), share };
+    let (pool, most) = (engine.pool().clone(), limits.message);
+    let (state, finished) = (Mutex::new(state), Notify::new());
+    let part_bytes = open.part_bytes as usize;
+    let calls = Calls { blocking, pool, most, part_bytes, state, finished };
+    Ok(Session::new(opening, about, open.heartbeat_ms, Work::Calls(calls)))
+}
+
+impl Session {
+    /// Its calls.
+    ///
+    /// # Errors
+    /// `remote.protocol` when it runs a pipeline for streams of pipelines.
+    pub(super) fn calls(&self) -> Result<&Calls> {
+        match &self.work {
+            Work::Calls(calls) => Ok(calls),
+            Work::Pipeline(_) => {
+                Err(wire::wrong("the session is StreamPipeline's, not StreamNode's".to_owned()))
+            }
+        }
+    }
+}
+
+impl Calls {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers that have more bytes go in parts of so many; 0: all go whole.
+    pub(super) fn part_bytes(&self) -> usize {
+        self.part_bytes
+    }
+
+    /// The last call that was begun.
+    pub(super) fn received(&self) -> u64 {
+        self.lock().received
+    }
+
+    /// Whether a call is at work.
+    pub(super) fn is_busy(&self) -> bool {
+        self.lock().runs.is_none()
+    }
+
+    /// Whether the client has to acknowledge answers before another call is made.
+    pub(super) fn is_full(&self) -> bool {
+        let state = self.lock();
+        state.share.bytes() >= HOLD && !state.answers.is_empty()
+    }
+
+    /// Forgets the answers that the client has got.
+    pub(super) fn acknowledge(&self, answered: u64) {
+        let mut state = self.lock();
+        let mut bytes = state.share.bytes();
+        while let Some((_, size)) = state.answers.pop_front_if(|(a, _)| a.seq <= answered) {
+            bytes -= size;
+        }
+        // Less is always good.
+        let _ = state.share.set(bytes);
+    }
+
+    /// The answer that comes after that one, if it is there.
+    pub(super) fn answer_after(&self, seq: u64) -> Option<down::Answer> {
+        let state = self.lock();
+        let (front, _) = state.answers.front()?;
+        let index = (seq + 1).saturating_sub(front.seq);
+        state.answers.get(usize::try_from(index).ok()?).map(|(answer, _)| answer.clone())
+    }
+}
+
+/// Begins a call: its answer may be there at once, or [`Calls::finished`] tells of it. There is none at
+/// work.
+///
+/// # Errors
+/// `remote.protocol` when it is not the next one, `remote.limit` when too many answers have not been
+/// acknowledged; what is wrong with the call itself is its answer.
+pub(super) fn begin(session: &Arc<Session>, waiting: Waiting) -> Result<()> {
+    let calls = session.calls()?;
+    let Waiting { call, came, share, forgotten } = waiting;
+    let begun = Instant::now();
+    let mut state = calls.lock();
+    if call.seq <= state.received {
+        // It came before, and its answer is kept, or has come.
+        return Ok(());
+    }
+    if call.seq != state.received + 1 {
+        return Err(wire::wrong(format!("call {} after {}", call.seq, state.received)));
+    }
+    if state.answers.len() >= MOST_ANSWERS {
+        return Err(unacknowledged());
+    }
+    state.received = call.seq;
+    let job = Job { seq: call.seq, came, begun, _share: share };
+    if forgotten {
+        calls.answer(&mut state, &job, Ok(Answer::default()));
+        return Ok(());
+    }
+    let todo = match calls.todo(call.call) {
+        Ok(todo) => todo,
+        Err(error) => {
+            calls.answer(&mut state, &job, Err(error));
+            return Ok(());
+        }
+    };
+    let Some(mut runs) = state.runs.take() else {
+        return Err(wire::wrong("a call while another one is at work".to_owned()));
+    };
+    if calls.blocking {
+        drop(state);
+        // Away from the threads of all connections, for as long as it takes.
+        let session = Arc::clone(session);
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || {
+            let made = match runs.make(todo) {
+                Ok(Poll::Pending) => runtime.block_on(poll_fn(|cx| runs.poll(cx.waker()))),
+                Ok(Poll::Ready(answer)) => Ok(answer),
+                Err(error) => Err(error),
+            };
+            finish(&session, &job, runs, made);
+        });
+        return Ok(());
+    }
+    // With the lock: nobody else makes calls, and an answer at once is what is usual.
+    match runs.make(todo) {
+        Ok(Poll::Ready(answer)) => {
+            state.runs = Some(runs);
+            calls.answer(&mut state, &job, Ok(answer));
+        }
+        Err(error) => {
+            state.runs = Some(runs);
+            calls.answer(&mut state, &job, Err(error));
+        }
+        Ok(Poll::Pending) => {
+            drop(state);
+            let session = Arc::clone(session);
+            tokio::spawn(async move {
+                let made = poll_fn(|cx: &mut Context<'_>| runs.poll(cx.waker())).await;
+                finish(&session, &job, runs, made);
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The client has got answers, and does not say so.
+pub(super) fn unacknowledged() -> Error {
+    let message = "too many answers have not been acknowledged";
+    Error::new(detail::REMOTE_LIMIT, message).with_hint("say in 'answered' which answers have come")
+}
+
+/// A call that was begun.
+struct Job {
+    seq: u64,
+    came: Instant,
+    begun: Instant,
+    /// What it takes.
+    _share: Share,
+}
+
+fn finish(session: &Session, job: &Job, runs: Runs, made: Result<Answer>) {
+    let Ok(calls) = session.calls() else { return };
+    let mut state = calls.lock();
+    state.runs = Some(runs);
+    calls.answer(&mut state, job, made);
+    drop(state);
+    calls.finished.notify_one();
+}
+
+impl Calls {
+    fn todo(&self, call: Option<Wire>) -> Result<Todo> {
+        Ok(Todo::Call(match wire::present(call)? {
+            Wire::Process(process) => Call::Process {
+                port: process.port as usize,
+                lane: process.lane as usize,
+                packet: self.packet(process.packet)?,
+            },
+            Wire::Join(set) => {
+                let packet = |place: up::set::Place| {
+                    place.packet.map(|packet| self.packet(Some(packet))).transpose()
+                };
+                Call::Join(set.places.into_iter().map(packet).collect::<Result<_>>()?)
+            }
+            Wire::AdvanceNs(until) => Call::Advance(MediaTime::from_nanos(until)),
+            Wire::Drain(_) => Call::Drain,
+            Wire::Finish(_) => Call::Finish,
+            Wire::Reset(_) => return Ok(Todo::Reset),
+            Wire::Params(text) => {
+                let params = read_json(&text);
+                let Ok(Json::Object(params)) = params else {
+                    return Err(wire::wrong("params that are no object".to_owned()));
+                };
+                return Ok(Todo::Params(params));
+            }
+        }))
+    }
+
+    fn packet(&self, packet: Option<v1::Packet>) -> Result<Packet> {
+        wire::from_wire(wire::present(packet)?, &self.pool)
+    }
+
+    /// Keeps an answer until the client has it.
+    fn answer(&self, state: &mut State, job: &Job, made: Result<Answer>) {
+        let failed = |error: &Error| down::Answer {
+            error: Some(failure::to_wire(error)),
+            ..down::Answer::default()
+        };
+        let held = state.share.bytes();
+        let kept = made.and_then(|answer| {
+            let answer = answer_to_wire(&answer);
+            let bytes = answer.encoded_len();
+            if bytes > self.most {
+                return Err(too_large("what the node gives", bytes as u64, self.most));
+            }
+            state.share.set(held + bytes)?;
+            Ok((answer, bytes))
+        });
+        let (mut answer, bytes) = kept.unwrap_or_else(|error| (failed(&error), 0));
+        answer.seq = job.seq;
+        answer.node_ns = nanos(job.begun.elapsed());
+        answer.queue_ns = nanos(job.begun - job.came);
+        state.answers.push_back((answer, bytes));
+    }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The node that a message asks for. What comes over the network is not trusted.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn seat(
+    node: v1::NodeSpec,
+    lanes: usize,
+    engine: &Engine,
+    only: Option<&[String]>,
+) -> Result<Seat> {
+    let params = match node.params.as_str() {
+        "" => json!({}),
+        text => {
+            read_json(text).map_err(|e| wire::wrong(format!("params that are no JSON: {e}")))?
+        }
+    };
+    let manifest = Manifest::from_value(json!({
+        "version": "v1",
+        // What comes has been made to fit by the engine that sends it.
+        "metadata": {"auto_negotiate": false},
+        "nodes": [{"id": "node", "node_type": node.node_type, "params": params}],
+    }))?;
+    let manifest = match only {
+        Some(only) => manifest.untrusted_only(only),
+        None => manifest.untrusted(),
+    };
+    Seat::new(manifest.resolve(&engine.registry())?, lanes.max(1), engine.pool())
+}
+
+fn answer_to_wire(answer: &Answer) -> down::Answer {
+    let bound = |(port, until): &(usize, MediaTime)| down::Bound {
+        port: *port as u32,
+        until_ns: until.nanos(),
+    };
+    down::Answer {
+        outputs: wire::outputs_to_wire(&answer.outputs),
+        bounds: answer.bounds.iter().map(bound).collect(),
+        latency_ns: answer.latency.nanos(),
+        ..down::Answer::default()
+    }
+}

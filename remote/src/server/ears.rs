@@ -1,0 +1,155 @@
+//! What comes to a session's stream: requests, whole or in parts, and what else it has to look at.
+
+use super::budget::Share;
+use super::session::Session;
+use super::sessions::Sessions;
+use crate::parts::Parts;
+use crate::{failure, v1, wire};
+use prost::Message;
+use remotemedia_core::error::{Error, Result};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Interval, MissedTickBehavior};
+use tonic::{Status, Streaming};
+
+/// A request that may come in parts.
+pub(super) trait Request: Message + Default {
+    /// The part that it is, or the request itself.
+    fn part(self) -> std::result::Result<v1::Part, Self>;
+}
+
+impl Request for v1::StreamNodeRequest {
+    fn part(self) -> std::result::Result<v1::Part, Self> {
+        match self.request {
+            Some(v1::stream_node_request::Request::Part(part)) => Ok(part),
+            _ => Err(self),
+        }
+    }
+}
+
+impl Request for v1::StreamPipelineRequest {
+    fn part(self) -> std::result::Result<v1::Part, Self> {
+        match self.request {
+            Some(v1::stream_pipeline_request::Request::Part(part)) => Ok(part),
+            _ => Err(self),
+        }
+    }
+}
+
+/// A client that says nothing for so many heartbeats is gone.
+const SILENT: u32 = 3;
+
+/// A stream's ears.
+pub(super) struct Ears<T> {
+    inbound: Streaming<T>,
+    parts: Parts,
+    /// What the parts take.
+    share: Share,
+    session: Arc<Session>,
+    stream: u64,
+    sessions: Sessions,
+    ticks: Interval,
+    heard: Instant,
+    deadline: watch::Receiver<Option<Instant>>,
+    told: bool,
+}
+
+/// What is to be looked at.
+pub(super) enum Event<T> {
+    Said(T),
+    /// It is time for a sign of life.
+    Tick,
+    /// In so many milliseconds the server ends.
+    Draining(u32),
+    /// The client is gone.
+    Gone,
+    /// The stream ends with that.
+    Over(Status),
+    /// What came is wrong: the session ends with it.
+    Wrong(Error),
+}
+
+impl<T: Request> Ears<T> {
+    pub(super) fn new(
+        inbound: Streaming<T>,
+        session: &Arc<Session>,
+        stream: u64,
+        sessions: &Sessions,
+    ) -> Self {
+        let mut ticks =
+            tokio::time::interval((session.beat / 4).max(std::time::Duration::from_millis(1)));
+        // A client that does not read needs no sign of life for each time that it did not.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            inbound,
+            parts: Parts::new(sessions.limits().message),
+            share: sessions.budget().share(),
+            session: Arc::clone(session),
+            stream,
+            sessions: sessions.clone(),
+            ticks,
+            heard: Instant::now(),
+            deadline: sessions.deadline(),
+            told: false,
+        }
+    }
+
+    /// Waits for what is next; without `listening` for other things than requests. Dropping the
+    /// future loses nothing.
+    pub(super) async fn hear(&mut self, listening: bool) -> Event<T> {
+        if let (Some(at), false) = (*self.deadline.borrow_and_update(), self.told) {
+            self.told = true;
+            let left = at.saturating_duration_since(Instant::now()).as_millis();
+            return Event::Draining(u32::try_from(left).unwrap_or(u32::MAX));
+        }
+        loop {
+            if !self.session.is_on(self.stream) {
+                return Event::Over(Status::aborted("another stream has attached to the session"));
+            }
+            let message = tokio::select! {
+                biased;
+                message = self.inbound.message(), if listening => message,
+                () = self.session.replaced.notified() => continue,
+                _ = self.deadline.changed(), if !self.told => {
+                    return Box::pin(self.hear(listening)).await;
+                }
+                _ = self.ticks.tick() => return self.tick(listening),
+            };
+            // Else the connection is gone, or what came is no message.
+            let Ok(Some(message)) = message else { return Event::Gone };
+            self.heard = Instant::now();
+            match self.take(message) {
+                Ok(Some(request)) => return Event::Said(request),
+                Ok(None) => {}
+                Err(error) => return Event::Wrong(error),
+            }
+        }
+    }
+
+    fn tick(&self, listening: bool) -> Event<T> {
+        if listening && self.heard.elapsed() >= self.session.beat * SILENT {
+            return Event::Gone;
+        }
+        match self.sessions.access().still_admits(&self.session.who) {
+            Ok(()) => Event::Tick,
+            Err(error) => Event::Over(failure::to_status(&error)),
+        }
+    }
+
+    fn take(&mut self, message: T) -> Result<Option<T>> {
+        let part = match message.part() {
+            Ok(part) => part,
+            Err(request) => return Ok(Some(request)),
+        };
+        let whole = self.parts.take(part)?;
+        self.share.set(self.parts.held())?;
+        let Some(whole) = whole else { return Ok(None) };
+        let request =
+            T::decode(whole).map_err(|e| wire::wrong(format!("parts of no request: {e}")))?;
+        match request.part() {
+            Ok(_) => Err(wire::wrong("a part of a part".to_owned())),
+            Err(request) => Ok(Some(request)),
+        }
+    }
+}
