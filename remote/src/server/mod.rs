@@ -12,8 +12,8 @@ pub use happened::{Happened, What};
 use crate::connection::WINDOW;
 use crate::endpoint::Endpoint;
 use crate::link::MOST_BYTES;
-use crate::v1;
 use crate::v1::node_service_server::NodeServiceServer;
+use crate::{failure, v1};
 use nodes::Nodes;
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
@@ -24,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio_stream::wrappers::UnixListenerStream;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
@@ -142,13 +143,26 @@ impl Server {
         let sessions = nodes.sessions.clone();
         let mut server = tonic::transport::Server::builder()
             .initial_stream_window_size(Some(WINDOW))
-            .initial_connection_window_size(Some(4 * WINDOW));
+            .initial_connection_window_size(Some(4 * WINDOW))
+            .max_concurrent_streams(u32::try_from(config.max_sessions.saturating_add(SPARE)).ok())
+            .http2_max_local_error_reset_streams(Some(MOST_RESETS))
+            .http2_keepalive_interval(Some(ALIVE))
+            .http2_keepalive_timeout(Some(ALIVE));
         if let Some(tls) = &config.tls {
             server = server.tls_config(tls_config(tls)).map_err(broke)?;
         }
         let nodes = NodeServiceServer::new(nodes)
             .max_decoding_message_size(MOST_BYTES)
             .max_encoding_message_size(MOST_BYTES);
+        // Before a message is read, which may be as large as one may be.
+        let (door, noted) = (Arc::clone(&config), sessions.clone());
+        let nodes = InterceptedService::new(nodes, move |request: tonic::Request<()>| {
+            let admitted = door.admit(request.metadata()).map(|_| request);
+            admitted.map_err(|e| {
+                noted.note(What::Refused, None, e.message());
+                failure::to_status(&e)
+            })
+        });
         let server = server
             .add_service(health_service)
             .add_service(reflection)
@@ -188,6 +202,16 @@ impl Server {
         }
     }
 }
+
+/// Streams of a connection beside those of sessions: of calls that are refused, and of questions.
+const SPARE: usize = 128;
+
+/// Streams of a connection that end because its client breaks the rules.
+const MOST_RESETS: usize = 1024;
+
+/// How long a connection may say nothing before it is asked for a sign of life, and how long that may
+/// take. It is HTTP/2 that asks and answers: a stream whose client does not read has no say.
+const ALIVE: Duration = Duration::from_secs(10);
 
 /// How long connections may take to end once there is nothing on them.
 const LINGER: Duration = Duration::from_secs(1);
