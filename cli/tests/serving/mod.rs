@@ -1,4 +1,5 @@
 //! Servers and proxies for the tests of `rmedia serve`.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use remotemedia::{Engine, Manifest, Packet, Pipeline, Pull, PushError};
 use serde_json::{Value as Json, json};
@@ -7,7 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long anything may take before a test fails.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,7 +34,12 @@ impl Server {
     }
 
     fn run(args: Vec<String>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rmedia"))
+        Self::by(Command::new(env!("CARGO_BIN_EXE_rmedia")), args)
+    }
+
+    /// Starts it by a command that becomes `rmedia` with the arguments that it is given.
+    pub(crate) fn by(mut command: Command, args: Vec<String>) -> Self {
+        let mut child = command
             .args(["--json", "serve"])
             .args(&args)
             .stderr(Stdio::piped())
@@ -87,6 +93,54 @@ impl Server {
         panic!("sessions stay open");
     }
 
+    /// Its counters as they are now.
+    pub(crate) fn counters(&self) -> Counters {
+        let at = self.counters.as_deref().expect("it was started so");
+        let host = at.trim_start_matches("http://").trim_end_matches("/metrics");
+        let mut stream = TcpStream::connect(host).expect("it connects");
+        let request = format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).expect("it is sent");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        Counters(text)
+    }
+
+    /// Waits until its counters are as they should be: what they are then.
+    pub(crate) fn until(&self, are: impl Fn(&Counters) -> bool) -> Counters {
+        let begun = Instant::now();
+        loop {
+            let counters = self.counters();
+            if are(&counters) {
+                return counters;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{}", counters.0);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Its memory, in KiB: what is resident now, and the most that ever was since
+    /// [`forget_peak`](Self::forget_peak).
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("it is there");
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
+            line.trim().trim_end_matches(" kB").parse().expect("a number")
+        };
+        (kib("VmRSS:"), kib("VmHWM:"))
+    }
+
+    /// Measures the most memory from now on: what is resident now, in KiB.
+    pub(crate) fn forget_peak(&self) -> u64 {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(path, "5").expect("the process is the test's own");
+        self.memory().0
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, signal: i32) {
         let id = libc::pid_t::try_from(self.child.id()).expect("a process id");
         // SAFETY: the child has not been waited for, so the id is its own.
@@ -113,6 +167,28 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A server's counters at one time.
+pub(crate) struct Counters(String);
+
+impl Counters {
+    /// One of them, by its name without the prefix.
+    pub(crate) fn value(&self, name: &str) -> u64 {
+        let begin = format!("rmedia_server_{name} ");
+        let line = self.0.lines().find_map(|line| line.strip_prefix(&begin));
+        let value = line.and_then(|value| value.parse().ok());
+        value.unwrap_or_else(|| panic!("no {name} in {}", self.0))
+    }
+
+    pub(crate) fn sessions(&self) -> u64 {
+        self.value("sessions")
+    }
+
+    /// How often that has happened.
+    pub(crate) fn happened(&self, what: &str) -> u64 {
+        self.value(&format!("events_total{{what=\"{what}\"}}"))
     }
 }
 
