@@ -100,7 +100,7 @@ fn withstands<T>(mib: u64, abuse: impl FnOnce(&Server) -> T) {
 fn open(node_type: &str) -> Vec<u8> {
     let node = v1::NodeSpec { node_type: node_type.to_owned(), params: String::new() };
     let what = Some(up::open::What::Node(node));
-    let open = Say::Open(up::Open { what, lanes: 1, heartbeat_ms: 0 });
+    let open = Say::Open(up::Open { what, lanes: 1, ..up::Open::default() });
     http2::message(&v1::StreamNodeRequest { request: Some(open) }.encode_to_vec())
 }
 

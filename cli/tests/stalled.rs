@@ -245,7 +245,12 @@ impl Stream for Calls {
             let node = v1::NodeSpec { node_type: "PassThrough".to_owned(), params: String::new() };
             let what = Some(up::open::What::Node(node));
             // It says nothing but calls, for longer than the default allows.
-            return say(Say::Open(up::Open { what, lanes: 1, heartbeat_ms: 300_000 }));
+            return say(Say::Open(up::Open {
+                what,
+                lanes: 1,
+                heartbeat_ms: 300_000,
+                ..up::Open::default()
+            }));
         }
         let seq = self.made.load(Ordering::Acquire) + 1;
         if seq > self.most {
