@@ -1,7 +1,7 @@
 //! Nodes with `placement: remote`, as the engine here sees them.
 
 use crate::link::Link;
-use crate::nodes::{RemoteExecution, RemotePipeline};
+use crate::nodes::{OnServerType, RemoteExecutionParams, RemotePipelineParams};
 use crate::settings::Settings;
 use crate::v1::stream_node_request::{self as up, call::Call};
 use crate::{v1, wire};
@@ -10,7 +10,6 @@ use remotemedia_core::error::Result;
 use remotemedia_core::node::params::ParamSpec;
 use remotemedia_core::node::{
     AnyNode, BUILTIN, Context, Descriptor, Elsewhere, Flow, MediaFormat, NodeType, Placed, Ports,
-    typed,
 };
 use remotemedia_core::packet::{MediaTime, Packet};
 use serde_json::{Map, Value as Json};
@@ -22,7 +21,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// `RemotePipelineNode`. To do it again does nothing.
 pub fn install(engine: &Engine) {
     engine.set_remote(Arc::new(Client));
-    for node_type in [typed::<RemoteExecution>(), typed::<RemotePipeline>()] {
+    let execution = OnServerType::<RemoteExecutionParams>::shared();
+    for node_type in [execution, OnServerType::<RemotePipelineParams>::shared()] {
         // It has them already.
         let _ = engine.add_type(BUILTIN, node_type);
     }

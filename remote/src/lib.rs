@@ -36,7 +36,9 @@ pub use client::install;
 pub use endpoint::Endpoint;
 pub use failure::from_wire as error_from_wire;
 pub use link::leave;
-pub use nodes::{RemoteExecution, RemoteExecutionParams, RemotePipeline, RemotePipelineParams};
+pub use nodes::{RemoteExecutionParams, RemotePipelineParams};
+#[doc(hidden)]
+pub use parts::Parts;
 pub use wire::{from_wire as packet_from_wire, to_wire as packet_to_wire};
 
 // The derives name the crate that users see.

@@ -7,11 +7,12 @@ use crate::settings::Settings;
 use crate::v1;
 use crate::v1::stream_node_request::open::What;
 use remotemedia_core::error::{Error, Result, detail};
-use remotemedia_core::node::{
-    AnyNode, Caps, Context, Descriptor, Flow, MediaFormat, Node, Params, Port, Ports,
-};
-use remotemedia_core::packet::{MediaTime, Packet};
+use remotemedia_core::node::params::ParamSpec;
+use remotemedia_core::node::{AnyNode, Caps, Descriptor, NodeType, Params, Port, Ports};
 use serde_json::{Map, Value as Json};
+use std::any::Any;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 /// Calls that may wait for their answers.
 const MAX_IN_FLIGHT: usize = 64;
@@ -19,7 +20,9 @@ const MAX_IN_FLIGHT: usize = 64;
 const INPUTS: &[Port] = &[Port::new("in", Caps::ANY, "What the server gets.")];
 const OUTPUTS: &[Port] = &[Port::new("out", Caps::ANY, "What the server gives.")];
 
-/// Params of [`RemoteExecution`].
+/// Params of `RemoteExecutionNode`, which runs a node of a type that the server has, and that need not be
+/// known here. What it takes and gives is not known either before it runs: of what doesn't fit, the
+/// server's answer tells.
 #[derive(Debug, Clone, Params)]
 pub struct RemoteExecutionParams {
     /// Type of the node, as the server knows it.
@@ -45,11 +48,8 @@ pub struct RemoteExecutionParams {
     heartbeat_ms: f64,
 }
 
-/// Runs a node of a type that the server has, and that need not be known here. What it takes and gives
-/// is not known either before it runs: of what doesn't fit, the server's answer tells.
-pub struct RemoteExecution(RemoteNode);
-
-/// Params of [`RemotePipeline`].
+/// Params of `RemotePipelineNode`, which runs a whole pipeline on a server. Each packet is pushed into it
+/// there, and what has come out when nothing more comes is the answer.
 #[derive(Debug, Clone, Params)]
 pub struct RemotePipelineParams {
     /// The pipeline, with one input and one output.
@@ -72,10 +72,6 @@ pub struct RemotePipelineParams {
     heartbeat_ms: f64,
 }
 
-/// Runs a whole pipeline on a server. Each packet is pushed into it there, and what has come out when
-/// nothing more comes is the answer.
-pub struct RemotePipeline(RemoteNode);
-
 /// What the params say of the server.
 fn settings(params: &Map<String, Json>) -> Result<Settings> {
     let mut said = params.clone();
@@ -93,89 +89,88 @@ fn object(value: Option<&Json>, what: &str) -> Result<()> {
     }
 }
 
-macro_rules! delegate {
-    () => {
-        fn configure(
-            &mut self,
-            cx: &mut Context<'_>,
-            port: usize,
-            format: &MediaFormat,
-        ) -> Result<()> {
-            self.0.configure(cx, port, format)
-        }
-        fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-            self.0.process(cx, packet)
-        }
-        fn drain(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
-            self.0.drain(cx)
-        }
-        fn finish(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
-            self.0.finish(cx)
-        }
-        fn reset(&mut self) {
-            self.0.reset();
-        }
-        fn latency(&self) -> MediaTime {
-            self.0.latency()
-        }
-    };
+/// What the params of such a type say.
+pub(crate) trait OnServer: Params + Send + Sync + 'static {
+    /// The type.
+    const DESCRIPTOR: Descriptor;
+
+    /// What is to run there.
+    ///
+    /// # Errors
+    /// `manifest.param_conflict` for what is no object.
+    fn what(&self) -> Result<What>;
 }
 
-impl Node for RemoteExecution {
-    type Params = RemoteExecutionParams;
-
+impl OnServer for RemoteExecutionParams {
     const DESCRIPTOR: Descriptor = Descriptor {
         aliases: &["RemoteExecution"],
-        category: "remote",
-        inputs: INPUTS,
-        outputs: OUTPUTS,
-        determinate: false,
-        external: true,
-        max_in_flight: MAX_IN_FLIGHT,
-        ..Descriptor::new("RemoteExecutionNode", "Runs a node of a type that a server has.")
+        ..on_server("RemoteExecutionNode", "Runs a node of a type that a server has.")
     };
 
-    fn ports(params: &Self::Params, _: &mut Ports) -> Result<()> {
-        object(params.node_config.as_ref(), "node_config")?;
-        object(params.tls.as_ref(), "tls")?;
-        settings(&params.to_map()).map(|_| ())
+    fn what(&self) -> Result<What> {
+        object(self.node_config.as_ref(), "node_config")?;
+        let config = self.node_config.clone().unwrap_or_else(|| Json::Object(Map::new()));
+        let (node_type, params) = (self.node_type.clone(), config.to_string());
+        Ok(What::Node(v1::NodeSpec { node_type, params }))
     }
-
-    fn new(params: Self::Params) -> Result<Self> {
-        let config = params.node_config.clone().unwrap_or_else(|| Json::Object(Map::new()));
-        let node = v1::NodeSpec { node_type: params.node_type.clone(), params: config.to_string() };
-        let link = Link::new(settings(&params.to_map())?, What::Node(node));
-        Ok(Self(RemoteNode { link }))
-    }
-
-    delegate!();
 }
 
-impl Node for RemotePipeline {
-    type Params = RemotePipelineParams;
-
+impl OnServer for RemotePipelineParams {
     const DESCRIPTOR: Descriptor = Descriptor {
         aliases: &["RemotePipeline"],
+        ..on_server("RemotePipelineNode", "Runs a whole pipeline on a server.")
+    };
+
+    fn what(&self) -> Result<What> {
+        object(Some(&self.manifest), "manifest")?;
+        Ok(What::Manifest(self.manifest.to_string()))
+    }
+}
+
+const fn on_server(name: &'static str, summary: &'static str) -> Descriptor {
+    Descriptor {
         category: "remote",
         inputs: INPUTS,
         outputs: OUTPUTS,
         determinate: false,
         external: true,
         max_in_flight: MAX_IN_FLIGHT,
-        ..Descriptor::new("RemotePipelineNode", "Runs a whole pipeline on a server.")
-    };
+        ..Descriptor::new(name, summary)
+    }
+}
 
-    fn ports(params: &Self::Params, _: &mut Ports) -> Result<()> {
-        object(Some(&params.manifest), "manifest")?;
-        object(params.tls.as_ref(), "tls")?;
-        settings(&params.to_map()).map(|_| ())
+/// A type whose nodes run on a server whatever their placement.
+pub(crate) struct OnServerType<P>(PhantomData<fn() -> P>);
+
+impl<P: OnServer> OnServerType<P> {
+    pub(crate) fn shared() -> Arc<dyn NodeType> {
+        Arc::new(Self(PhantomData))
+    }
+}
+
+impl<P: OnServer> NodeType for OnServerType<P> {
+    fn descriptor(&self) -> &'static Descriptor {
+        const { &P::DESCRIPTOR }
     }
 
-    fn new(params: Self::Params) -> Result<Self> {
-        let what = What::Manifest(params.manifest.to_string());
-        let link = Link::new(settings(&params.to_map())?, what);
-        Ok(Self(RemoteNode { link }))
+    fn params(&self) -> &'static [ParamSpec] {
+        P::specs()
     }
 
-    delegate!();
+    fn ports(&self, params: &Map<String, Json>) -> Result<Ports> {
+        object(params.get("tls").filter(|tls| !tls.is_null()), "tls")?;
+        P::from_map(params).what()?;
+        settings(params)?;
+        Ok(Ports::of(self.descriptor()))
+    }
+
+    fn create(&self, params: &Map<String, Json>) -> Result<Box<dyn AnyNode>> {
+        let link = Link::new(settings(params)?, P::from_map(params).what()?);
+        Ok(Box::new(RemoteNode { link }))
+    }
+
+    fn prepare(&self, _: &Map<String, Json>) -> Box<dyn Any + Send> {
+        // None of its params is live.
+        Box::new(())
+    }
 }

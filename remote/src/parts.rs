@@ -22,7 +22,7 @@ pub(crate) fn cut(mut message: Bytes, size: usize) -> impl Iterator<Item = Part>
 }
 
 /// The pieces of a message, as they come.
-pub(crate) struct Parts {
+pub struct Parts {
     most: usize,
     bytes: BytesMut,
     /// What is still to come; `None`: no message has begun.
@@ -31,12 +31,12 @@ pub(crate) struct Parts {
 
 impl Parts {
     /// For messages of at most so many bytes.
-    pub(crate) fn new(most: usize) -> Self {
+    pub fn new(most: usize) -> Self {
         Self { most, bytes: BytesMut::new(), rest: None }
     }
 
     /// Bytes that are held.
-    pub(crate) fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.bytes.len()
     }
 
@@ -45,7 +45,7 @@ impl Parts {
     /// # Errors
     /// `remote.limit` for a message that is too large, `remote.protocol` for pieces that don't follow
     /// each other.
-    pub(crate) fn take(&mut self, part: Part) -> Result<Option<Bytes>> {
+    pub fn take(&mut self, part: Part) -> Result<Option<Bytes>> {
         let (came, rest) = (part.data.len() as u64, part.rest);
         let whole = (self.bytes.len() as u64).saturating_add(came).saturating_add(rest);
         let follows = self.rest.is_none_or(|left| came.checked_add(rest) == Some(left));

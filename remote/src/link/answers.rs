@@ -60,18 +60,23 @@ impl Line {
         self.latency.store(answer.latency_ns, Ordering::Release);
         let mut outputs = wire::outputs_from_wire(answer.outputs, &self.pool);
         match (state.moving, &mut outputs) {
-            (Some(Moving::Tail), Ok(outputs)) => {
-                if !std::mem::take(&mut state.stale) {
+            (Some(Moving::Tail), outputs) => {
+                let stale = std::mem::take(&mut state.stale);
+                if let (Ok(outputs), false) = (outputs, stale) {
                     state.tail.append(outputs);
                 }
                 state.begun = Some(Vec::new());
-                state.lost = answer.error.map(failure::from_wire);
-                drop(state);
-                self.move_on();
-                return Ok(());
             }
             (_, Ok(outputs)) => state.after_move(outputs),
             (_, Err(_)) => {}
+        }
+        let result = match answer.error {
+            Some(error) => Err(failure::from_wire(error)),
+            None => outputs,
+        };
+        if let (None, Err(error)) = (&waiting.ticket, &result) {
+            // Nobody waits for this answer: the next call says so.
+            state.lost = Some(error.clone());
         }
         let moving = state.moving.is_some();
         drop(state);
@@ -82,10 +87,9 @@ impl Line {
         if let Some(trip) = trip {
             ticket.went(trip);
         }
-        match (answer.error, outputs) {
-            (Some(error), _) => ticket.fail(failure::from_wire(error)),
-            (None, Ok(outputs)) => ticket.complete(outputs),
-            (None, Err(error)) => ticket.fail(error),
+        match result {
+            Ok(outputs) => ticket.complete(outputs),
+            Err(error) => ticket.fail(error),
         }
         Ok(())
     }

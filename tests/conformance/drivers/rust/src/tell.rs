@@ -53,5 +53,9 @@ pub(crate) fn pipeline(line: &mut Json, pipeline: &Pipeline) {
     let events = std::iter::from_fn(|| pipeline.event()).map(|event| event.to_json());
     line["events"] = events.collect();
     line["metrics"] = pipeline.metrics();
+    // What a node tells besides when it works elsewhere is the same for none of the cases.
+    for node in line["metrics"]["node_metrics"].as_array_mut().into_iter().flatten() {
+        node.as_object_mut().and_then(|node| node.remove("remote"));
+    }
     line["state"] = pipeline.state().name().into();
 }
