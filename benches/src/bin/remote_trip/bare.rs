@@ -108,14 +108,14 @@ pub(crate) async fn serve(endpoint: &str) -> Done {
         .add_service(service);
     match Endpoint::parse(endpoint)? {
         Endpoint::Tcp { host, port, .. } => {
-            let incoming =
-                TcpIncoming::from(TcpListener::bind((host, port)).await?).with_nodelay(Some(true));
-            crate::listening();
+            let listener = TcpListener::bind((host, port)).await?;
+            crate::listening(&listener.local_addr()?);
+            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
             server.serve_with_incoming(incoming).await?;
         }
         Endpoint::Unix(path) => {
             let incoming = UnixListenerStream::new(UnixListener::bind(path)?);
-            crate::listening();
+            crate::listening(&endpoint);
             server.serve_with_incoming(incoming).await?;
         }
     }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A number of streams that fails is tried once more: the machine may have been busy with others.
 const TRIES: usize = 2;
 /// The search ends when it knows the number to one part in so many.
-const EXACT: usize = 16;
+const EXACT: usize = 8;
 
 /// What a number of streams came to.
 struct Found {
@@ -54,6 +54,12 @@ pub(crate) fn run(
     let carry = |streams: usize| -> Done<Option<Found>> {
         for _ in 0..TRIES {
             let found = measure(&runtime, &load, endpoint, server, streams, per_connection)?;
+            match &found {
+                Some(Found { p50, p99, server_cores, .. }) => eprintln!(
+                    "{streams} streams: p50 {p50:?}, p99 {p99:?}, {server_cores:.2} cores"
+                ),
+                None => eprintln!("{streams} streams: answers are missing"),
+            }
             if let Some(found) = found
                 && found.p99 <= PERIOD
             {

@@ -1,7 +1,7 @@
 //! What a node on a server costs, beside bare tonic that sends the same messages.
 //!
 //! ```text
-//! remote_trip serve bare|ours ENDPOINT                  until it is killed; says when it listens
+//! remote_trip serve bare|ours ENDPOINT                  until it is killed; says where it listens
 //! remote_trip trip stream|unary packet|BYTES COUNT BARE_ENDPOINT OUR_ENDPOINT
 //! remote_trip crowd bare|ours ENDPOINT SERVER_PID FIRST PER_CONNECTION
 //! remote_trip flood ENDPOINT SERVER_PID SECONDS
@@ -52,7 +52,7 @@ fn serve(side: &str, endpoint: &str) -> Done {
                 // As many as the other has, too: it knows no limit.
                 let config = Config { max_sessions: usize::MAX, ..Config::at(endpoint) };
                 let server = Server::bind(config, &engine).await?;
-                listening();
+                listening(server.endpoint());
                 Ok(server.run().await?)
             }
             _ => Err("serve bare or ours".into()),
@@ -60,9 +60,9 @@ fn serve(side: &str, endpoint: &str) -> Done {
     })
 }
 
-/// Tells who started the server that clients may come.
-fn listening() {
-    println!("serving");
+/// Tells who started the server that clients may come, and where to.
+fn listening(endpoint: &impl std::fmt::Display) {
+    println!("serving {endpoint}");
 }
 
 /// A node at the server, in a pipeline here.
