@@ -27,7 +27,7 @@ const WAYS: [&str; 2] = ["TCP", "unix"];
 const SIDES: [&str; 2] = ["bare", "ours"];
 
 /// Way, streams on a connection: as if each had a process of its own, and as one process does it.
-const CROWDS: &[(&str, &str)] = &[("TCP", "1"), ("unix", "1"), ("TCP", "1000000")];
+const CROWDS: &[(&str, u64)] = &[("TCP", 1), ("unix", 1), ("TCP", 1_000_000)];
 /// Streams that the search begins with.
 const CROWD: &str = "512";
 /// A search takes most of a minute.
@@ -148,7 +148,7 @@ impl Bench<'_> {
             for side in SIDES {
                 let server = self.serve(side, way)?;
                 let process = server.child.id().to_string();
-                let args = ["crowd", side, &server.endpoint, &process, CROWD, each];
+                let args = ["crowd", side, &server.endpoint, &process, CROWD, &each.to_string()];
                 found.push(self.measure(&args, way)?);
             }
         }
@@ -262,16 +262,13 @@ fn crowd_table(lines: &[Json]) -> String {
         .to_owned();
     for (way, each) in CROWDS {
         for side in SIDES {
-            let alike: Vec<Json> = lines
-                .iter()
-                .filter(|line| line["per_connection"].to_string() == *each)
-                .cloned()
-                .collect();
+            let alike: Vec<Json> =
+                lines.iter().filter(|line| line["per_connection"] == *each).cloned().collect();
             let of = |figure: &dyn Fn(&Json) -> Option<f64>| {
                 over(&alike, &[("way", way), ("side", side)], figure)
             };
             let named = |name: &str| of(&|line| line[name].as_f64());
-            let connections = if *each == "1" { "one each" } else { "one for all" };
+            let connections = if *each == 1 { "one each" } else { "one for all" };
             let a_core =
                 of(&|line| Some(line["streams"].as_f64()? / line["server_cores"].as_f64()?));
             text += &format!(
