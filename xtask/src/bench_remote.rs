@@ -103,7 +103,7 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
         flood = bench.flood(wanted.seconds)?;
     }
     print!("{}{}{}", trip_table(&trips), crowd_table(&crowds), flood_table(&flood));
-    println!("\nmedians over the rounds; all that came back was what was sent");
+    println!("\nmedians where nothing else is said; all that came back was what was sent");
     save(root, "remote", &json!({"trips": trips, "crowds": crowds, "flood": flood}))
 }
 
@@ -251,33 +251,36 @@ fn trip_table(lines: &[Json]) -> String {
     text
 }
 
+/// A busy moment of the machine ends a search early, nothing makes it end late: the best round counts.
 fn crowd_table(lines: &[Json]) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let mut text = "\nlive streams with p99 within 20 ms\n\n\
-                    | way | connections | server | streams | cores of the server | streams a core | \
-                    cores of the clients | p50 ms | p99 ms |\n\
-                    |---|---|---|---|---|---|---|---|---|\n"
+    let mut text = "\nlive streams with p99 within 20 ms: the best round\n\n\
+                    | way | connections | server | streams | median of rounds | cores of the server | \
+                    streams a core | cores of the clients | p50 ms | p99 ms |\n\
+                    |---|---|---|---|---|---|---|---|---|---|\n"
         .to_owned();
     for (way, each) in CROWDS {
         for side in SIDES {
-            let alike: Vec<Json> =
-                lines.iter().filter(|line| line["per_connection"] == *each).cloned().collect();
-            let of = |figure: &dyn Fn(&Json) -> Option<f64>| {
-                over(&alike, &[("way", way), ("side", side)], figure)
+            let alike = |line: &&Json| {
+                line["way"] == *way && line["per_connection"] == *each && line["side"] == side
             };
-            let named = |name: &str| of(&|line| line[name].as_f64());
-            let connections = if *each == 1 { "one each" } else { "one for all" };
-            let a_core =
-                of(&|line| Some(line["streams"].as_f64()? / line["server_cores"].as_f64()?));
+            let streams = |line: &Json| line["streams"].as_f64().unwrap_or(f64::NAN);
+            let rounds: Vec<&Json> = lines.iter().filter(alike).collect();
+            let best = rounds.iter().max_by(|a, b| streams(a).total_cmp(&streams(b)));
+            let Some(best) = best else { continue };
+            let of = |name: &str| best[name].as_f64().unwrap_or(f64::NAN);
             text += &format!(
-                "| {way} | {connections} | {side} | {:.0} | {:.2} | {a_core:.0} | {:.2} | {:.2} | {:.1} |\n",
-                named("streams"),
-                named("server_cores"),
-                named("client_cores"),
-                named("p50_us") / 1e3,
-                named("p99_us") / 1e3,
+                "| {way} | {} | {side} | {:.0} | {:.0} | {:.2} | {:.0} | {:.2} | {:.2} | {:.1} |\n",
+                if *each == 1 { "one each" } else { "one for all" },
+                of("streams"),
+                median(rounds.iter().map(|line| streams(line)).collect()),
+                of("server_cores"),
+                of("streams") / of("server_cores"),
+                of("client_cores"),
+                of("p50_us") / 1e3,
+                of("p99_us") / 1e3,
             );
         }
     }
