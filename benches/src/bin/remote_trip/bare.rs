@@ -57,7 +57,7 @@ pub(crate) async fn connect(endpoint: &str) -> Done<Client> {
 /// The message that begins a stream of our server; the bare one takes no notice.
 pub(crate) fn opening() -> v1::StreamNodeRequest {
     let node = open::What::Node(pass_through());
-    let open = Open { what: Some(node), lanes: 1, heartbeat_ms: 60_000 };
+    let open = Open { what: Some(node), lanes: 1, heartbeat_ms: 60_000, ..Open::default() };
     v1::StreamNodeRequest { request: Some(Said::Open(open)) }
 }
 

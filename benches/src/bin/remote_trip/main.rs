@@ -49,8 +49,13 @@ fn serve(side: &str, endpoint: &str) -> Done {
             "bare" => bare::serve(endpoint).await,
             "ours" => {
                 let engine = Engine::default();
-                // As many as the other has, too: it knows no limit.
-                let config = Config { max_sessions: usize::MAX, ..Config::at(endpoint) };
+                // The other knows no limit.
+                let config = Config {
+                    max_sessions: 100_000,
+                    max_client_sessions: 100_000,
+                    max_connections: 100_000,
+                    ..Config::at(endpoint)
+                };
                 let server = Server::bind(config, &engine).await?;
                 listening(server.endpoint());
                 Ok(server.run().await?)
