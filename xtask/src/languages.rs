@@ -196,7 +196,7 @@ const PYTHON: &[&str] =
     &["bindings/python", "bindings/cpp/tests", "capi/tests", "tests/conformance"];
 
 /// Python that imports peers, which are not installed where types are checked.
-const PYTHON_BENCHES: &str = "benches/python";
+const PYTHON_BENCHES: &[&str] = &["benches/python", "benches/remote"];
 
 /// Format, lints and types of all Python, with tools in a place of their own.
 pub(crate) fn python_lints(root: &Path) -> Result<(), Failure> {
@@ -212,7 +212,7 @@ pub(crate) fn python_lints(root: &Path) -> Result<(), Failure> {
         .args(["-r", "xtask/python-tools.txt"])
         .go()?;
     let tool = |name: &str| Run::new(root, venv.join("bin").join(name));
-    tool("ruff").args(["format", "--check"]).args(PYTHON).args([PYTHON_BENCHES]).go()?;
-    tool("ruff").args(["check"]).args(PYTHON).args([PYTHON_BENCHES]).go()?;
+    tool("ruff").args(["format", "--check"]).args(PYTHON).args(PYTHON_BENCHES).go()?;
+    tool("ruff").args(["check"]).args(PYTHON).args(PYTHON_BENCHES).go()?;
     tool("basedpyright").args(["--pythonpath"]).args([&python]).args(PYTHON).go()
 }

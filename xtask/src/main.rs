@@ -44,8 +44,10 @@ The project's own commands:
                                  what the C API costs over the SDK; size and start of the library
   cargo xtask bench live [--rounds N] [--pipelines N]
                                  segments on threads beside GStreamer and channels; voice pipelines
-  cargo xtask bench remote [--rounds N]
-                                 a packet's way to a server and back, beside bare tonic
+  cargo xtask bench remote [trip] [crowd] [peers] [flood] [--rounds N] [--flood SECONDS]
+                                 nodes on servers: a packet's way there and back and streams a core
+                                 beside bare tonic, from Python beside Ray, RPyC, Pyro5 and gRPC,
+                                 and ten minutes flat out
   cargo xtask soak [MINUTES]     pipelines of all kinds for that long (30), with everything that may
                                  happen to them: memory stays, counters are exact, nothing hangs
   cargo xtask layers             check who uses whom

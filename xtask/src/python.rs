@@ -15,25 +15,38 @@ pub(crate) struct Package {
 
 /// Builds the wheel as `pip install ./bindings/python` does, and installs it.
 pub(crate) fn install(root: &Path) -> Result<Package, Failure> {
+    let python = environment(root, &target_dir(root).join("python"))?;
+    pip(root, &python, &["install", "-r", "bindings/python/tests/requirements.txt"]).go()?;
+    let wheel = wheel(root, &python)?;
+    pip(root, &python, &["install", "--force-reinstall", "--no-deps"]).args([&wheel]).go()?;
+    Ok(Package { python })
+}
+
+/// The Python of an environment in that folder, which is made unless it is there.
+pub(crate) fn environment(root: &Path, venv: &Path) -> Result<PathBuf, Failure> {
     tools::need(root, &[&tools::PYTHON])?;
-    let venv = target_dir(root).join("python");
-    let python = venv.join("bin/python");
     // One that was not finished has no pip.
     if !venv.join("bin/pip").is_file() {
-        Run::new(root, "python3").args(["-m", "venv", "--clear"]).args([&venv]).go()?;
+        Run::new(root, "python3").args(["-m", "venv", "--clear"]).args([venv]).go()?;
     }
-    let pip = |args: &[&str]| {
-        let quiet = ["-m", "pip", "--quiet", "--disable-pip-version-check"];
-        Run::new(root, &python).args(quiet).args(args)
-    };
-    pip(&["install", "-r", "bindings/python/tests/requirements.txt"]).go()?;
+    Ok(venv.join("bin/python"))
+}
+
+/// That Python's pip.
+pub(crate) fn pip(root: &Path, python: &Path, args: &[&str]) -> Run {
+    let quiet = ["-m", "pip", "--quiet", "--disable-pip-version-check"];
+    Run::new(root, python).args(quiet).args(args)
+}
+
+/// Builds the wheel.
+pub(crate) fn wheel(root: &Path, python: &Path) -> Result<PathBuf, Failure> {
     let wheels = target_dir(root).join("wheels");
     if wheels.exists() {
         std::fs::remove_dir_all(&wheels).map_err(|e| format!("{}: {e}", wheels.display()))?;
     }
     create_folder(&wheels)?;
     // Not in pyproject.toml: the lock file of a source distribution has more than that needs.
-    pip(&["wheel", "./bindings/python", "--no-deps", "--wheel-dir"])
+    pip(root, python, &["wheel", "./bindings/python", "--no-deps", "--wheel-dir"])
         .args([&wheels])
         .env("MATURIN_PEP517_ARGS", "--locked")
         .go()?;
@@ -43,8 +56,7 @@ pub(crate) fn install(root: &Path) -> Result<Package, Failure> {
     if size > LARGEST {
         return Err(format!("the wheel has {size} bytes, more than {LARGEST}"));
     }
-    pip(&["install", "--force-reinstall", "--no-deps"]).args([&wheel]).go()?;
-    Ok(Package { python })
+    Ok(wheel)
 }
 
 /// Builds, installs and tests.
