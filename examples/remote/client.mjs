@@ -3,19 +3,31 @@
 //     npm install @grpc/grpc-js @grpc/proto-loader
 //     node examples/remote/client.mjs 127.0.0.1:50051
 //
-// Runs a node over some audio with one call, and another one on a stream, packet by packet.
+// Runs a node over some audio with one call, another one on a stream, packet by packet, and a whole
+// pipeline both ways.
 import grpc from "@grpc/grpc-js";
 import protoLoader from "@grpc/proto-loader";
 import { fileURLToPath } from "node:url";
 
 const proto = fileURLToPath(new URL("../../proto", import.meta.url));
-const definition = protoLoader.loadSync("remotemedia/v1/node.proto", {
+const files = ["remotemedia/v1/node.proto", "remotemedia/v1/pipeline.proto"];
+const definition = protoLoader.loadSync(files, {
   includeDirs: [process.env.PROTO ?? proto],
   longs: Number,
   oneofs: true,
 });
-const { NodeService } = grpc.loadPackageDefinition(definition).remotemedia.v1;
+const { NodeService, PipelineService } = grpc.loadPackageDefinition(definition).remotemedia.v1;
 const node = new NodeService(process.argv[2], grpc.credentials.createInsecure());
+const pipeline = new PipelineService(process.argv[2], grpc.credentials.createInsecure());
+
+const manifest = JSON.stringify({
+  version: "v1",
+  nodes: [
+    { id: "multiply", node_type: "MultiplyNode", params: { multiplier: 2 } },
+    { id: "add", node_type: "AddNode", params: { addend: 10 } },
+  ],
+  connections: [{ from: "multiply", to: "add" }],
+});
 
 /** One call: the samples at half their rate. */
 function halved(samples) {
@@ -58,8 +70,47 @@ async function tripled(values) {
   return found;
 }
 
+/** A value for the only input. */
+const portPacket = (value) => ({ packet: { json: JSON.stringify(value) } });
+
+/** A whole pipeline with one call. */
+function calculated(values) {
+  return new Promise((resolve, reject) => {
+    pipeline.ExecutePipeline({ manifest, inputs: values.map(portPacket) }, (error, response) => {
+      if (error) return reject(error);
+      resolve(response.outputs.map((output) => JSON.parse(output.packet.json)));
+    });
+  });
+}
+
+/** A whole pipeline on a stream: two outputs at a time, more as they come. */
+async function streamed(values) {
+  const stream = pipeline.StreamPipeline();
+  stream.write({ open: { manifest, credit: 2 } });
+  values.forEach((value, index) => {
+    stream.write({ command: { seq: index + 1, push: portPacket(value) } });
+  });
+  stream.write({ command: { seq: values.length + 1, endInput: "" } });
+  const found = [];
+  for await (const { output, done, failed, ended } of stream) {
+    if (failed || done?.error) throw new Error((failed ?? done.error).message);
+    if (output) {
+      found.push(JSON.parse(output.packet.packet.json));
+      stream.write({ credit: { until: output.seq + 2, received: output.seq } });
+    }
+    if (ended) {
+      stream.write({ close: {} });
+      stream.end();
+    }
+  }
+  return found;
+}
+
 console.log(`1600 samples at 16 kHz are ${await halved(Array(1600).fill(0.25))} at 8 kHz`);
 console.log("times three:", ...(await tripled([5, 7, 3])));
+console.log("a pipeline:", ...(await calculated([5, 7, 3])));
+console.log("the same on a stream:", ...(await streamed([5, 7, 3])));
+pipeline.close();
 node.ExecuteNode({ node: { nodeType: "NoSuchNode" } }, (error) => {
   console.log(`${grpc.status[error.code]}: ${error.details}`);
   node.close();

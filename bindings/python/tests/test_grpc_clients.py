@@ -19,6 +19,8 @@ PROTO = ROOT / "proto"
 SAID = [
     "1600 samples at 16 kHz are 800 at 8 kHz",
     "times three: 15 21 9",
+    "a pipeline: 20 24 16",
+    "the same on a stream: 20 24 16",
     "INVALID_ARGUMENT: Unknown node type 'NoSuchNode' for node 'node'; did you mean 'EchoNode'",
 ]
 COMMAND = os.environ.get("RMEDIA") or shutil.which("rmedia")
@@ -48,7 +50,7 @@ def said(words: list[str], **more: str) -> list[str]:
 
 def test_a_client_in_plain_python(endpoint: str, tmp_path: Path) -> None:
     pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
-    files = [str(PROTO / f"remotemedia/v1/{name}.proto") for name in ("packet", "node")]
+    files = [str(PROTO / f"remotemedia/v1/{name}.proto") for name in ("packet", "node", "pipeline")]
     outputs = [f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}"]
     said([sys.executable, "-m", "grpc_tools.protoc", "-I", str(PROTO), *outputs, *files])
     # The package of that name, which is installed here, is not meant.
@@ -69,6 +71,21 @@ def test_a_client_in_plain_node(endpoint: str, tmp_path: Path) -> None:
     assert [line.removesuffix("%3F").rstrip("?") for line in found] == SAID
 
 
+@pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm")
+def test_the_protocol_keeps_the_rules_of_buf(tmp_path: Path) -> None:
+    said(["npm", "install", "--silent", "--prefix", str(tmp_path), "@bufbuild/buf@1.72.0"])
+    command = tmp_path / "node_modules/.bin/buf"
+    # A copy, as buf does not follow the link.
+    shutil.copytree(PROTO, tmp_path / "proto")
+    (tmp_path / "proto/buf.yaml").write_text("version: v2\nlint: {use: [STANDARD]}\n")
+    assert said([str(command), "lint", str(tmp_path / "proto")]) == []
+    # It looks at all of it, and finds what is wrong.
+    admin = tmp_path / "proto/remotemedia/v1/admin.proto"
+    admin.write_text(admin.read_text().replace("rpc Drain(", "rpc drain("))
+    linted = subprocess.run([str(command), "lint", str(tmp_path / "proto")], capture_output=True)
+    assert linted.returncode != 0 and b"drain" in linted.stdout
+
+
 def test_health_and_reflection_answer_a_public_client(endpoint: str) -> None:
     grpc = pytest.importorskip("grpc", reason="grpcio is not installed")
     from google.protobuf.descriptor_pool import DescriptorPool
@@ -79,7 +96,7 @@ def test_health_and_reflection_answer_a_public_client(endpoint: str) -> None:
 
     with grpc.insecure_channel(endpoint) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)
-        for service in ("", "remotemedia.v1.NodeService"):
+        for service in ("", "remotemedia.v1.NodeService", "remotemedia.v1.PipelineService"):
             asked = health_pb2.HealthCheckRequest(service=service)
             assert health.Check(asked).status == health_pb2.HealthCheckResponse.SERVING
         database = ProtoReflectionDescriptorDatabase(channel)

@@ -62,6 +62,8 @@ pub(super) enum Event<T> {
     Tick,
     /// In so many milliseconds the server ends.
     Draining(u32),
+    /// The client says nothing more: there is nothing more to listen to.
+    Done,
     /// The client is gone.
     Gone,
     /// The stream ends with that.
@@ -116,8 +118,12 @@ impl<T: Request> Ears<T> {
                 }
                 _ = self.ticks.tick() => return self.tick(listening),
             };
-            // Else the connection is gone, or what came is no message.
-            let Ok(Some(message)) = message else { return Event::Gone };
+            let message = match message {
+                Ok(Some(message)) => message,
+                Ok(None) => return Event::Done,
+                // The connection is gone, or what came is no message.
+                Err(_) => return Event::Gone,
+            };
             self.heard = Instant::now();
             match self.take(message) {
                 Ok(Some(request)) => return Event::Said(request),

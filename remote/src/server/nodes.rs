@@ -222,6 +222,8 @@ impl Begun {
             let (mut line, mut bytes) = (VecDeque::<Waiting>::new(), 0);
             // How long the client has had to acknowledge something.
             let mut full = 0;
+            // The client says nothing more, but for what waits.
+            let mut ends = false;
             loop {
                 while let Some(answer) = calls.answer_after(told) {
                     told = answer.seq;
@@ -248,8 +250,12 @@ impl Begun {
                         }
                     }
                 }
+                if ends && !busy && line.is_empty() {
+                    break;
+                }
                 // More is not read than may wait, unless what is to come says what may be forgotten.
-                let listening = held_up || line.len() <= CREDIT as usize && bytes < CREDIT_BYTES;
+                let room = line.len() <= CREDIT as usize && bytes < CREDIT_BYTES;
+                let listening = !ends && (held_up || room);
                 let event = tokio::select! {
                     biased;
                     () = calls.finished.notified(), if busy => continue,
@@ -269,6 +275,10 @@ impl Begun {
                     }
                     Event::Draining(deadline_ms) => {
                         yield Ok(say(Say::Draining(down::Draining { deadline_ms })));
+                        continue;
+                    }
+                    Event::Done => {
+                        ends = true;
                         continue;
                     }
                     Event::Gone => break,
@@ -303,7 +313,7 @@ impl Begun {
                     Some(Said::Heartbeat(beat)) => calls.acknowledge(beat.answered),
                     Some(Said::Close(_)) => {
                         hold.close();
-                        break;
+                        ends = true;
                     }
                     Some(Said::Part(_)) | None => {}
                     Some(Said::Open(_) | Said::Attach(_)) => {

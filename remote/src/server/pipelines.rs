@@ -148,10 +148,12 @@ impl Begun {
             let Ok(running) = session.running() else { return };
             let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
             let (mut line, mut waiting) = (VecDeque::<Waiting>::new(), 0);
+            // The client says nothing more.
+            let mut ends = false;
             loop {
                 // More is not read than may wait, so that the client has to wait; but behind all that may
                 // wait there may be an interrupt.
-                let listening = line.len() <= CREDIT && waiting < CREDIT_BYTES;
+                let listening = !ends && line.len() <= CREDIT && waiting < CREDIT_BYTES;
                 let event = tokio::select! {
                     biased;
                     event = ears.hear(listening) => event,
@@ -160,11 +162,16 @@ impl Begun {
                         match said {
                             Ok(said) => {
                                 for response in said {
+                                    let over = matches!(response, Say::Ended(_) | Say::Failed(_));
                                     if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
                                         hold.failed(*seq, &error.message);
                                     }
                                     for piece in say(response) {
                                         yield Ok(piece);
+                                    }
+                                    if over && ends {
+                                        hold.close();
+                                        return;
                                     }
                                 }
                                 continue;
@@ -185,6 +192,14 @@ impl Begun {
                         yield Ok(StreamPipelineResponse {
                             response: Some(Say::Draining(down::Draining { deadline_ms })),
                         });
+                        continue;
+                    }
+                    Event::Done => {
+                        ends = true;
+                        if running.is_over() {
+                            hold.close();
+                            break;
+                        }
                         continue;
                     }
                     Event::Gone => break,

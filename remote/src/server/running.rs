@@ -142,6 +142,11 @@ impl Running {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether nothing more comes out.
+    pub(super) fn is_over(&self) -> bool {
+        self.lock().over.is_some()
+    }
+
     /// Names of its inputs and outputs.
     pub(super) fn ports(&self) -> (Vec<String>, Vec<String>) {
         let names = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect();
