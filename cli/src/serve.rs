@@ -2,7 +2,6 @@
 
 use crate::args::ServeArgs;
 use crate::failure::{Exit, Failure, cannot_open};
-use crate::interrupt;
 use crate::report::Reporter;
 use remotemedia::Engine;
 use remotemedia::error::{Error, detail};
@@ -11,6 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 /// Where it listens if nobody says where.
@@ -53,12 +54,7 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
             reporter.say(&happened.to_string(), &json!({ "session": happened.to_json() }));
         }));
     }
-    interrupt::install();
     let end = Arc::new(Notify::new());
-    interrupt::wake({
-        let end = Arc::clone(&end);
-        move || end.notify_one()
-    });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -71,6 +67,7 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
             let words = format!("metrics at http://{at}/metrics");
             reporter.say(&words, &json!({ "metrics": format!("http://{at}/metrics") }));
         }
+        end_when_told(&end)?;
         reload_at_hangup(args.clone(), server.control(), reporter)?;
         let endpoint = server.endpoint().to_string();
         reporter.say(&format!("serving at {endpoint}"), &json!({ "serving": endpoint }));
@@ -80,13 +77,47 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
     })
 }
 
+/// Ends the server at SIGINT or SIGTERM, and at the second of them at once.
+#[cfg(unix)]
+fn end_when_told(end: &Arc<Notify>) -> Result<(), Failure> {
+    // Not as the other commands do it: what they install takes SIGHUP for an interrupt, too.
+    let (mut interrupts, mut ends) =
+        (signals(SignalKind::interrupt())?, signals(SignalKind::terminate())?);
+    let end = Arc::clone(end);
+    tokio::spawn(async move {
+        for time in 0.. {
+            tokio::select! {
+                _ = interrupts.recv() => {}
+                _ = ends.recv() => {}
+            }
+            match time {
+                0 => end.notify_one(),
+                _ => std::process::exit(i32::from(Exit::Interrupted as u8)),
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(unix)]
+fn signals(kind: SignalKind) -> Result<Signal, Failure> {
+    let signals = signal(kind);
+    Ok(signals.map_err(|e| Error::new(detail::IO_OPEN, format!("no signals: {e}")))?)
+}
+
+#[cfg(not(unix))]
+fn end_when_told(end: &Arc<Notify>) -> Result<(), Failure> {
+    crate::interrupt::install();
+    let end = Arc::clone(end);
+    crate::interrupt::wake(move || end.notify_one());
+    Ok(())
+}
+
 /// Reads tokens, node types and certificates again at SIGHUP. What is wrong with them is said, and all
 /// stays as it was.
 #[cfg(unix)]
 fn reload_at_hangup(args: ServeArgs, control: Control, reporter: Reporter) -> Result<(), Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut hangups = signal(SignalKind::hangup())
-        .map_err(|e| Error::new(detail::IO_OPEN, format!("no signals: {e}")))?;
+    let mut hangups = signals(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangups.recv().await.is_some() {
             let reloaded =

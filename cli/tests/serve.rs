@@ -230,6 +230,73 @@ fn who_has_no_token_or_a_wrong_one_is_not_let_in() {
 }
 
 #[test]
+fn what_a_hangup_has_read_again_holds_and_what_is_wrong_with_it_changes_nothing() {
+    let folder = support::Folder::new();
+    folder.write("tokens", "sesame\nabracadabra\nold expires=2020-01-01T00:00:00Z\n");
+    let tokens = folder.path("tokens");
+    let server = Server::start(&["--token-file", tokens.to_str().expect("a path"), "--log"]);
+    let with = |token: &str| {
+        let mut remote = remote(&server.endpoint);
+        (remote["token"], remote["heartbeat_ms"]) = (json!(token), json!(200));
+        pipeline(&engine(), &pass(remote, json!({})))
+    };
+    let error = asked(&with("old")).expect_err("its time is over");
+    assert_eq!(error.detail(), detail::REMOTE_AUTH, "{error:?}");
+    assert!(error.message().contains("expired"), "{error:?}");
+    let (stays, goes) = (with("sesame"), with("abracadabra"));
+    asked(&stays).expect("it is known");
+    asked(&goes).expect("it is known");
+
+    // As many lines that say whether it was read.
+    let hangup = |times: usize| {
+        server.signal(libc::SIGHUP);
+        let begun = std::time::Instant::now();
+        loop {
+            let said = server.said();
+            let said: Vec<_> = said.iter().filter_map(|line| line["reloaded"].as_bool()).collect();
+            if said.len() == times {
+                return said[times - 1];
+            }
+            assert!(begun.elapsed() < PATIENCE, "{said:?}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    folder.write("tokens", "sesame expires=soon\n");
+    assert!(!hangup(1), "it is no time");
+    asked(&stays).expect("nothing has changed");
+    asked(&goes).expect("nothing has changed");
+    folder.write("tokens", "sesame\nfresh admin\n");
+    assert!(hangup(2));
+    asked(&with("fresh")).expect("it is known now");
+    asked(&stays).expect("it is still known");
+    let error = loop {
+        match asked(&goes) {
+            Ok(()) => std::thread::sleep(Duration::from_millis(5)),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.detail(), detail::REMOTE_AUTH, "{error:?}");
+}
+
+#[test]
+fn an_administrator_ends_a_server_and_nobody_else_does() {
+    let folder = support::Folder::new();
+    folder.write("tokens", "sesame\nroot admin\n");
+    let tokens = folder.path("tokens");
+    let server = Server::start(&["--token-file", tokens.to_str().expect("a path")]);
+    let drain = |token: &str| {
+        folder.run(&["remote", "drain", &server.endpoint, "--token", token, "--drain-ms", "2000"])
+    };
+    let ran = drain("sesame");
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("remote.auth"), "{}", ran.err);
+    let ran = drain("root");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.contains("it ends"), "{}", ran.out);
+    assert_eq!(server.wait(), Some(0), "it ended well");
+}
+
+#[test]
 fn types_that_a_server_does_not_allow_are_refused() {
     let server = Server::start(&["--nodes", "Gain,AudioResample"]);
     let pipeline = pipeline(&engine(), &pass(remote(&server.endpoint), json!({})));

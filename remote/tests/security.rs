@@ -124,6 +124,35 @@ fn a_server_that_asks_for_certificates_lets_only_those_in_whom_it_knows() {
 }
 
 #[test]
+fn certificates_are_changed_while_a_server_serves() {
+    let (first, second) = (Authority::new("first"), Authority::new("second"));
+    let server = first.server(None);
+    let by = |authority: &Authority| {
+        let asked = asks(&remote(&server, &json!({"ca": authority.ca()})));
+        // So that the next one does not find the connection of this one.
+        assert!(remotemedia::remote::leave(PATIENCE));
+        asked
+    };
+    by(&first).expect("its authority is known");
+    by(&second).expect_err("it is another's");
+    let (cert, key) = second.sign("localhost");
+    let tls = |cert: &str, key: &str| {
+        let (cert, key) = (cert.to_owned(), key.to_owned());
+        let tls = Some(Tls { cert, key, client_ca: None });
+        Config { tls, ..Config::at("localhost:0") }
+    };
+    // A key of another certificate, and no key at all.
+    for wrong in [&first.sign("localhost").1, "no key"] {
+        let error = server.control.reload(&tls(&cert, wrong)).expect_err("they don't fit");
+        assert_eq!(error.detail(), detail::IO_OPEN, "{error:?}");
+    }
+    by(&first).expect("nothing has changed");
+    server.control.reload(&tls(&cert, &key)).expect("they fit");
+    by(&second).expect("its authority is known");
+    by(&first).expect_err("it has a certificate of another one");
+}
+
+#[test]
 fn a_token_is_not_sent_where_others_can_read_it() {
     let manifest = json!({"version": "v1", "nodes": [
         {"id": "n", "node_type": "PassThrough", "placement": "remote",

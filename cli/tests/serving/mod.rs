@@ -157,8 +157,13 @@ impl Server {
     }
 
     /// Tells it to end: its exit code.
-    pub(crate) fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(self) -> Option<i32> {
         self.signal(libc::SIGTERM);
+        self.wait()
+    }
+
+    /// Waits for its end: its exit code.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().expect("it ends").code()
     }
 }
