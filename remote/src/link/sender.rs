@@ -5,7 +5,7 @@ use super::{Line, State};
 use crate::parts::PART_BYTES;
 use crate::settings::Settings;
 use crate::v1;
-use crate::v1::stream_node_request::{self as up, Request};
+use crate::v1::stream_node_request::{self as up, Request, call::Call};
 use bytes::Bytes;
 use prost::Message;
 use remotemedia_core::error::{Error, Result, detail};
@@ -77,8 +77,9 @@ impl Stream for Sender {
             Some(Moving::Answers | Moving::Close) => true,
         };
         if let (Some(sent), false) = (&mut state.sent, holds)
-            && *sent < state.credit
             && let Some(waiting) = state.calls.get_mut(*sent)
+            // An interrupt needs no credit: it goes past what waits there.
+            && (*sent < state.credit || matches!(waiting.call, Call::Reset(_)))
         {
             *sent += 1;
             if waiting.seq == 0 {

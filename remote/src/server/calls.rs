@@ -48,8 +48,10 @@ pub(super) struct Calls {
 }
 
 struct State {
-    /// `None`: a call that takes its time has it.
+    /// `None`: a call that takes its time has it, or has broken it.
     runs: Option<Runs>,
+    /// A call takes its time.
+    busy: bool,
     /// The last call that was begun.
     received: u64,
     /// What the client may not have got, without gaps.
@@ -172,7 +174,8 @@ pub(super) fn open(
         }
     };
     let share = opening.budget.share();
-    let state = State { runs: Some(runs), received: 0, answers: VecDeque::new(), share };
+    let state =
+        State { runs: Some(runs), busy: false, received: 0, answers: VecDeque::new(), share };
     let (pool, most) = (engine.pool().clone(), limits.message);
     let (state, finished) = (Mutex::new(state), Notify::new());
     let part_bytes = open.part_bytes as usize;
@@ -212,7 +215,7 @@ impl Calls {
 
     /// Whether a call is at work.
     pub(super) fn is_busy(&self) -> bool {
-        self.lock().runs.is_none()
+        self.lock().busy
     }
 
     /// Whether the client has to acknowledge answers before another call is made.
@@ -276,12 +279,14 @@ pub(super) fn begin(session: &Arc<Session>, waiting: Waiting) -> Result<()> {
         }
     };
     let Some(mut runs) = state.runs.take() else {
-        return Err(wire::wrong("a call while another one is at work".to_owned()));
+        calls.answer(&mut state, &job, Err(broken()));
+        return Ok(());
     };
     if calls.blocking {
+        state.busy = true;
         drop(state);
         // Away from the threads of all connections, for as long as it takes.
-        let session = Arc::clone(session);
+        let working = Working { session: Arc::clone(session), job: Some(job) };
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || {
             let made = match runs.make(todo) {
@@ -289,36 +294,31 @@ pub(super) fn begin(session: &Arc<Session>, waiting: Waiting) -> Result<()> {
                 Ok(Poll::Ready(answer)) => Ok(answer),
                 Err(error) => Err(error),
             };
-            finish(&session, &job, runs, made);
+            working.finish(runs, made);
         });
         return Ok(());
     }
     // With the lock: nobody else makes calls, and an answer at once is what is usual.
     match runs.make(todo) {
-        Ok(Poll::Ready(answer)) => {
-            state.runs = Some(runs);
-            calls.answer(&mut state, &job, Ok(answer));
-        }
-        Err(error) => {
-            state.runs = Some(runs);
-            calls.answer(&mut state, &job, Err(error));
-        }
         Ok(Poll::Pending) => {
+            state.busy = true;
             drop(state);
-            let session = Arc::clone(session);
+            let working = Working { session: Arc::clone(session), job: Some(job) };
             tokio::spawn(async move {
                 let made = poll_fn(|cx: &mut Context<'_>| runs.poll(cx.waker())).await;
-                finish(&session, &job, runs, made);
+                working.finish(runs, made);
             });
+        }
+        made => {
+            state.runs = Some(runs);
+            let made = made.map(|made| match made {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => unreachable!("just seen"),
+            });
+            calls.answer(&mut state, &job, made);
         }
     }
     Ok(())
-}
-
-/// The client has got answers, and does not say so.
-pub(super) fn unacknowledged() -> Error {
-    let message = "too many answers have not been acknowledged";
-    Error::new(detail::REMOTE_LIMIT, message).with_hint("say in 'answered' which answers have come")
 }
 
 /// A call that was begun.
@@ -330,13 +330,44 @@ struct Job {
     _share: Share,
 }
 
-fn finish(session: &Session, job: &Job, runs: Runs, made: Result<Answer>) {
-    let Ok(calls) = session.calls() else { return };
-    let mut state = calls.lock();
-    state.runs = Some(runs);
-    calls.answer(&mut state, job, made);
-    drop(state);
-    calls.finished.notify_one();
+/// A call that takes its time. However it ends, it is answered.
+struct Working {
+    session: Arc<Session>,
+    job: Option<Job>,
+}
+
+impl Working {
+    fn finish(mut self, runs: Runs, made: Result<Answer>) {
+        self.end(Some(runs), made);
+    }
+
+    fn end(&mut self, runs: Option<Runs>, made: Result<Answer>) {
+        let (Ok(calls), Some(job)) = (self.session.calls(), self.job.take()) else { return };
+        let mut state = calls.lock();
+        (state.runs, state.busy) = (runs, false);
+        calls.answer(&mut state, &job, made);
+        drop(state);
+        calls.finished.notify_one();
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        // It panicked, or its thread is gone.
+        self.end(None, Err(broken()));
+    }
+}
+
+/// A call that did not come back has what runs in the session.
+fn broken() -> Error {
+    let message = "a call did not come back, and with it what ran in the session";
+    Error::new(detail::NODE_PANICKED, message)
+}
+
+/// The client has got answers, and does not say so.
+pub(super) fn unacknowledged() -> Error {
+    let message = "too many answers have not been acknowledged";
+    Error::new(detail::REMOTE_LIMIT, message).with_hint("say in 'answered' which answers have come")
 }
 
 impl Calls {
