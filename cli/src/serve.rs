@@ -59,7 +59,7 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
         .enable_all()
         .build()
         .map_err(|e| Error::new(detail::LIMIT_THREADS, format!("no threads to serve with: {e}")))?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = Server::bind(config, &Engine::default()).await.map_err(Failure::file)?;
         if let Some(at) = &args.metrics {
             let (at, serving) = server.serve_metrics(at).await.map_err(Failure::file)?;
@@ -74,7 +74,10 @@ pub(crate) fn run(args: &ServeArgs, reporter: Reporter) -> Result<Exit, Failure>
         server.run_until(async move { end.notified().await }).await?;
         reporter.say("ended", &json!({ "ended": endpoint }));
         Ok(Exit::Good)
-    })
+    });
+    // Calls that don't come to their end are not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 /// Ends the server at SIGINT or SIGTERM, and at the second of them at once.

@@ -13,6 +13,14 @@ pub(crate) const WHOLE_BYTES: usize = 256 << 20;
 /// Bytes of a part. Between two of them there is room for a sign of life.
 pub(crate) const PART_BYTES: usize = 1 << 20;
 
+/// The size of parts for a client that wishes them so large; 0: it wishes none.
+pub(crate) fn part_size(wish: u32) -> usize {
+    match wish as usize {
+        0 => 0,
+        wish => wish.clamp(64 << 10, MOST_BYTES - ENVELOPE),
+    }
+}
+
 /// A message, cut into pieces of that size.
 pub(crate) fn cut(mut message: Bytes, size: usize) -> impl Iterator<Item = Part> {
     std::iter::from_fn(move || {

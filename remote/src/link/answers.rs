@@ -74,7 +74,7 @@ impl Line {
             Some(error) => Err(failure::from_wire(error)),
             None => outputs,
         };
-        if let (None, Err(error)) = (&waiting.ticket, &result) {
+        if let (true, Err(error)) = (waiting.mute, &result) {
             // Nobody waits for this answer: the next call says so.
             state.lost = Some(error.clone());
         }

@@ -89,11 +89,14 @@ struct Waiting {
     call: Call,
     /// `None` where nobody waits for the answer.
     ticket: Option<Ticket>,
+    /// Nobody ever did: what comes of it, the next call has to say.
+    mute: bool,
 }
 
 impl Waiting {
     fn new(call: Call, ticket: Option<Ticket>) -> Self {
-        Self { came: Instant::now(), sent: None, seq: 0, call, ticket }
+        let mute = ticket.is_none();
+        Self { came: Instant::now(), sent: None, seq: 0, call, ticket, mute }
     }
 
     /// Where its time went, if it is one that was sent only once.
@@ -196,6 +199,10 @@ impl Drop for Link {
         // Who waited for it has gone.
         let forgotten = std::mem::take(&mut state.calls);
         state.sent = Some(0);
+        if state.last > 0 {
+            // What was sent is not to keep the server busy.
+            state.calls.push_back(Waiting::new(Call::Reset(up::Reset {}), None));
+        }
         state.wake();
         drop(state);
         drop(forgotten);

@@ -17,6 +17,13 @@ pub(super) enum Moving {
 }
 
 impl Line {
+    /// The server is about to end. It says so on each stream anew.
+    pub(super) fn draining(&self) {
+        if matches!(self.lock().moving, None | Some(Moving::Answers)) {
+            self.move_on();
+        }
+    }
+
     /// Goes on with leaving the server: first all answers, then what is inside.
     pub(super) fn move_on(&self) {
         let mut state = self.lock();

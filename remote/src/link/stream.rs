@@ -38,6 +38,13 @@ impl Line {
         };
         let sender = self.begin(session.as_ref());
         let ended = self.listen(&endpoint, &connection, sender, session, heard).await;
+        let ended = match ended {
+            // All is out of it: that it is gone is what was to come.
+            Ended::Broken(_) | Ended::Failed(_) if self.lock().moving == Some(Moving::Close) => {
+                Ended::Moved
+            }
+            ended => ended,
+        };
         match &ended {
             Ended::Closed => {}
             Ended::Broken(_) => {
@@ -158,7 +165,7 @@ impl Line {
                     fleet::answers(endpoint);
                     self.attached(attached.received);
                 }
-                Some(Response::Draining(_)) => self.move_on(),
+                Some(Response::Draining(_)) => self.draining(),
                 // A newer server may say more than is known here.
                 Some(Response::Heartbeat(_) | Response::Part(_)) | None => {}
             }

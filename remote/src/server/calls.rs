@@ -8,7 +8,7 @@ use super::budget::Share;
 use super::session::{Opening, Session, Work, check_protocol};
 use super::sessions::Limits;
 use super::whole::{self, Whole};
-use crate::parts::too_large;
+use crate::parts::{part_size, too_large};
 use crate::v1::stream_node_request::{self as up, call::Call as Wire};
 use crate::v1::stream_node_response as down;
 use crate::{failure, v1, wire};
@@ -21,6 +21,7 @@ use remotemedia_core::seat::{Answer, Call, Seat};
 use serde_json::{Map, Value as Json, json};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -43,7 +44,9 @@ pub(super) struct Calls {
     /// Answers that have more bytes go in parts of so many; 0: all go whole.
     part_bytes: usize,
     state: Mutex<State>,
-    /// A call that took its time has come to its end.
+    /// The last answer that went out.
+    told: AtomicU64,
+    /// A call has come to its end.
     pub(super) finished: Notify,
 }
 
@@ -130,7 +133,7 @@ impl Waiting {
     /// # Errors
     /// `remote.limit` when the server has no room for it.
     pub(super) fn new(call: up::Call, mut share: Share) -> Result<Self> {
-        share.set(call.encoded_len())?;
+        share.set(call.encoded_len() + size_of::<Self>())?;
         Ok(Self { call, came: Instant::now(), share, forgotten: false })
     }
 
@@ -176,10 +179,11 @@ pub(super) fn open(
     let share = opening.budget.share();
     let state =
         State { runs: Some(runs), busy: false, received: 0, answers: VecDeque::new(), share };
-    let (pool, most) = (engine.pool().clone(), limits.message);
+    let part_bytes = part_size(open.part_bytes);
+    let (pool, most) = (engine.pool().clone(), limits.most(part_bytes));
     let (state, finished) = (Mutex::new(state), Notify::new());
-    let part_bytes = open.part_bytes as usize;
-    let calls = Calls { blocking, pool, most, part_bytes, state, finished };
+    let told = AtomicU64::new(0);
+    let calls = Calls { blocking, pool, most, part_bytes, state, told, finished };
     Ok(Session::new(opening, about, open.heartbeat_ms, Work::Calls(calls)))
 }
 
@@ -211,6 +215,11 @@ impl Calls {
     /// The last call that was begun.
     pub(super) fn received(&self) -> u64 {
         self.lock().received
+    }
+
+    /// Whether an answer goes out for the first time.
+    pub(super) fn is_first(&self, seq: u64) -> bool {
+        self.told.fetch_max(seq, Ordering::AcqRel) < seq
     }
 
     /// Whether a call is at work.
@@ -282,11 +291,12 @@ pub(super) fn begin(session: &Arc<Session>, waiting: Waiting) -> Result<()> {
         calls.answer(&mut state, &job, Err(broken()));
         return Ok(());
     };
+    // Nothing is locked while the node works: a client that comes back is not to wait for it.
+    state.busy = true;
+    drop(state);
+    let working = Working { session: Arc::clone(session), job: Some(job) };
     if calls.blocking {
-        state.busy = true;
-        drop(state);
         // Away from the threads of all connections, for as long as it takes.
-        let working = Working { session: Arc::clone(session), job: Some(job) };
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || {
             let made = match runs.make(todo) {
@@ -298,24 +308,14 @@ pub(super) fn begin(session: &Arc<Session>, waiting: Waiting) -> Result<()> {
         });
         return Ok(());
     }
-    // With the lock: nobody else makes calls, and an answer at once is what is usual.
     match runs.make(todo) {
+        Ok(Poll::Ready(answer)) => working.finish(runs, Ok(answer)),
+        Err(error) => working.finish(runs, Err(error)),
         Ok(Poll::Pending) => {
-            state.busy = true;
-            drop(state);
-            let working = Working { session: Arc::clone(session), job: Some(job) };
             tokio::spawn(async move {
                 let made = poll_fn(|cx: &mut Context<'_>| runs.poll(cx.waker())).await;
                 working.finish(runs, made);
             });
-        }
-        made => {
-            state.runs = Some(runs);
-            let made = made.map(|made| match made {
-                Poll::Ready(answer) => answer,
-                Poll::Pending => unreachable!("just seen"),
-            });
-            calls.answer(&mut state, &job, made);
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::{failure, v1, wire};
 use prost::Message;
 use remotemedia_core::error::{Error, Result};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
 use tonic::{Status, Streaming};
@@ -40,6 +40,10 @@ impl Request for v1::StreamPipelineRequest {
 /// A client that says nothing for so many heartbeats is gone.
 const SILENT: u32 = 3;
 
+/// Between so many ticks a stream looks at what else there is.
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST: Duration = Duration::from_millis(2500);
+
 /// A stream's ears.
 pub(super) struct Ears<T> {
     inbound: Streaming<T>,
@@ -51,6 +55,10 @@ pub(super) struct Ears<T> {
     sessions: Sessions,
     ticks: Interval,
     heard: Instant,
+    /// The client waits for something, and need not say anything.
+    pub(super) patient: bool,
+    /// When it was last seen that the client is let in.
+    checked: Instant,
     deadline: watch::Receiver<Option<Instant>>,
     told: bool,
 }
@@ -79,8 +87,7 @@ impl<T: Request> Ears<T> {
         stream: u64,
         sessions: &Sessions,
     ) -> Self {
-        let mut ticks =
-            tokio::time::interval((session.beat / 4).max(std::time::Duration::from_millis(1)));
+        let mut ticks = tokio::time::interval((session.beat / 4).clamp(SHORTEST, LONGEST));
         // A client that does not read needs no sign of life for each time that it did not.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -92,6 +99,8 @@ impl<T: Request> Ears<T> {
             sessions: sessions.clone(),
             ticks,
             heard: Instant::now(),
+            patient: false,
+            checked: Instant::now(),
             deadline: sessions.deadline(),
             told: false,
         }
@@ -125,6 +134,11 @@ impl<T: Request> Ears<T> {
                 Err(_) => return Event::Gone,
             };
             self.heard = Instant::now();
+            if self.checked.elapsed() >= LONGEST
+                && let Event::Over(status) = self.tick(false)
+            {
+                return Event::Over(status);
+            }
             match self.take(message) {
                 Ok(Some(request)) => return Event::Said(request),
                 Ok(None) => {}
@@ -133,10 +147,13 @@ impl<T: Request> Ears<T> {
         }
     }
 
-    fn tick(&self, listening: bool) -> Event<T> {
-        if listening && self.heard.elapsed() >= self.session.beat * SILENT {
-            return Event::Gone;
+    fn tick(&mut self, listening: bool) -> Event<T> {
+        let silent = self.heard.elapsed() >= self.session.beat.saturating_mul(SILENT);
+        if listening && silent && !self.patient {
+            let status = Status::deadline_exceeded("the client has said nothing for too long");
+            return Event::Over(status);
         }
+        self.checked = Instant::now();
         match self.sessions.access().still_admits(&self.session.who) {
             Ok(()) => Event::Tick,
             Err(error) => Event::Over(failure::to_status(&error)),

@@ -72,8 +72,10 @@ impl Control {
     /// Sessions whose token is gone end; connections stay as they were secured.
     ///
     /// # Errors
-    /// `io.open` for certificates that are none; then nothing changes.
+    /// `io.open` for certificates that are none, `remote.endpoint` where the server may not be without;
+    /// then nothing changes.
     pub fn reload(&self, config: &Config) -> Result<()> {
+        config.endpoint()?;
         self.0.lock.change(config.tls.as_ref())?;
         self.0.sessions.access().change(config);
         self.0.sessions.note(What::Reloaded, None, "tokens, node types and certificates");

@@ -86,6 +86,7 @@ impl NodeService for Nodes {
         &self,
         request: Request<ExecuteNodeRequest>,
     ) -> Result<Response<ExecuteNodeResponse>, Status> {
+        let _call = self.0.sessions.begin_call().map_err(|e| self.0.refuse(&e))?;
         let outputs = self.execute(request.into_inner()).await;
         let response = outputs.map(|outputs| Response::new(ExecuteNodeResponse { outputs }));
         response.map_err(|e| failure::to_status(&e))
@@ -225,19 +226,27 @@ impl Begun {
             // The client says nothing more, but for what waits.
             let mut ends = false;
             loop {
+                // Before the answers are looked at: one that comes to its end behind that wakes.
+                let busy = calls.is_busy();
                 while let Some(answer) = calls.answer_after(told) {
                     told = answer.seq;
-                    let metrics = hold.sessions.metrics();
-                    metrics.call(answer.error.is_some(), answer.node_ns, answer.queue_ns);
-                    if let Some(error) = &answer.error {
-                        hold.failed(answer.seq, &error.message);
+                    if calls.is_first(told) {
+                        let metrics = hold.sessions.metrics();
+                        metrics.call(answer.error.is_some(), answer.node_ns, answer.queue_ns);
+                        if let Some(error) = &answer.error {
+                            hold.failed(answer.seq, &error.message);
+                        }
                     }
                     let part = |part| say(Say::Part(part));
                     for piece in cut_if_large(say(Say::Answer(answer)), calls.part_bytes(), part) {
                         yield Ok(piece);
                     }
                 }
-                let (busy, held_up) = (calls.is_busy(), calls.is_full());
+                if ends {
+                    // It can't say any more that they have come.
+                    calls.acknowledge(told);
+                }
+                let held_up = calls.is_full();
                 if !busy && !held_up && let Some(next) = line.pop_front() {
                     bytes -= next.bytes();
                     full = 0;
@@ -254,8 +263,9 @@ impl Begun {
                     break;
                 }
                 // More is not read than may wait, unless what is to come says what may be forgotten.
-                let room = line.len() <= CREDIT as usize && bytes < CREDIT_BYTES;
-                let listening = !ends && (held_up || room);
+                let few = line.len() <= CREDIT as usize;
+                let listening = !ends && few && (held_up || bytes < CREDIT_BYTES);
+                ears.patient = busy || !line.is_empty();
                 let event = tokio::select! {
                     biased;
                     () = calls.finished.notified(), if busy => continue,
@@ -265,7 +275,7 @@ impl Begun {
                     Event::Said(message) => message.request,
                     Event::Tick => {
                         full += u32::from(held_up);
-                        if full > 8 {
+                        if full > 8 || held_up && !few {
                             hold.close();
                             yield Err(failure::to_status(&calls::unacknowledged()));
                             break;

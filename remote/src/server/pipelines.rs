@@ -3,7 +3,7 @@
 use super::ears::{Ears, Event};
 use super::hold::Hold;
 use super::nodes::{FIRST, Served, cut_if_large};
-use super::running::{self, CREDIT, CREDIT_BYTES, Waiting};
+use super::running::{self, CREDIT, MOST_COMMANDS, Told, Waiting};
 use super::session::Opening;
 use super::whole;
 use crate::parts::MOST_BYTES;
@@ -44,6 +44,7 @@ impl PipelineService for Pipelines {
         &self,
         request: Request<ExecutePipelineRequest>,
     ) -> Result<Response<ExecutePipelineResponse>, Status> {
+        let _call = self.0.sessions.begin_call().map_err(|e| self.0.refuse(&e))?;
         let executed = self.execute(request.into_inner()).await;
         executed.map(Response::new).map_err(|e| failure::to_status(&e))
     }
@@ -69,7 +70,7 @@ struct Begun {
     hold: Hold,
     /// What is said first.
     first: Vec<Say>,
-    part_bytes: usize,
+    told: Told,
 }
 
 impl Pipelines {
@@ -99,7 +100,7 @@ impl Pipelines {
             Some(Said::Open(open)) => {
                 let (engine, only) = (&self.0.engine, sessions.access().nodes());
                 let session = sessions.add(opening, |opening| {
-                    running::open(opening, &open, engine, only.as_deref())
+                    running::open(opening, &open, engine, only.as_deref(), sessions.limits())
                 })?;
                 let (inputs, outputs) = session.running()?.ports();
                 let opened = Say::Opened(down::Opened {
@@ -110,15 +111,16 @@ impl Pipelines {
                     credit: CREDIT as u32,
                     message_bytes: sessions.limits().message as u64,
                 });
-                let part_bytes = open.part_bytes as usize;
-                Ok(Begun { hold: Hold::on(session, sessions), first: vec![opened], part_bytes })
+                let hold = Hold::on(session, sessions);
+                Ok(Begun { hold, first: vec![opened], told: Told::default() })
             }
             Some(Said::Attach(attach)) => {
                 let session = sessions.find(&attach.session, &opening.who)?;
                 session.running()?;
                 let hold = Hold::back_on(session, sessions);
                 let first = hold.session.running()?.rest(attach.received);
-                Ok(Begun { hold, first, part_bytes: 0 })
+                let told = Told { output: attach.received, over: false };
+                Ok(Begun { hold, first, told })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
         }
@@ -131,7 +133,8 @@ impl Begun {
         self,
         inbound: Streaming<StreamPipelineRequest>,
     ) -> impl Stream<Item = Result<StreamPipelineResponse, Status>> + Send {
-        let Self { mut hold, first, part_bytes } = self;
+        let Self { mut hold, first, mut told } = self;
+        let part_bytes = hold.session.running().map_or(0, |running| running.part_bytes);
         let say = move |response| {
             let response = StreamPipelineResponse { response: Some(response) };
             cut_if_large(response, part_bytes, |part| StreamPipelineResponse {
@@ -139,112 +142,128 @@ impl Begun {
             })
         };
         async_stream::stream! {
-            for response in first {
-                for piece in say(response) {
-                    yield Ok(piece);
-                }
-            }
-            let session = Arc::clone(&hold.session);
-            let Ok(running) = session.running() else { return };
-            let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
-            let (mut line, mut waiting) = (VecDeque::<Waiting>::new(), 0);
-            // The client says nothing more.
-            let mut ends = false;
-            loop {
-                // More is not read than may wait, so that the client has to wait; but behind all that may
-                // wait there may be an interrupt.
-                let listening = !ends && line.len() <= CREDIT && waiting < CREDIT_BYTES;
-                let event = tokio::select! {
-                    biased;
-                    event = ears.hear(listening) => event,
-                    said = poll_fn(|cx| blocking(|| running.poll(cx, &mut line))) => {
-                        waiting = line.iter().map(Waiting::bytes).sum();
-                        match said {
-                            Ok(said) => {
-                                for response in said {
-                                    let over = matches!(response, Say::Ended(_) | Say::Failed(_));
-                                    if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
-                                        hold.failed(*seq, &error.message);
-                                    }
-                                    for piece in say(response) {
-                                        yield Ok(piece);
-                                    }
-                                    if over && ends {
-                                        hold.close();
-                                        return;
-                                    }
-                                }
-                                continue;
-                            }
-                            Err(error) => Event::Wrong(error),
-                        }
-                    }
-                };
-                let said = match event {
-                    Event::Said(message) => message.request,
-                    Event::Tick => {
-                        yield Ok(StreamPipelineResponse {
-                            response: Some(Say::Heartbeat(down::Heartbeat {})),
-                        });
-                        continue;
-                    }
-                    Event::Draining(deadline_ms) => {
-                        yield Ok(StreamPipelineResponse {
-                            response: Some(Say::Draining(down::Draining { deadline_ms })),
-                        });
-                        continue;
-                    }
-                    Event::Done => {
-                        ends = true;
-                        if running.is_over() {
-                            hold.close();
-                            break;
-                        }
-                        continue;
-                    }
-                    Event::Gone => break,
-                    Event::Over(status) => {
-                        yield Err(status);
-                        break;
-                    }
-                    Event::Wrong(error) => {
-                        hold.close();
-                        yield Err(failure::to_status(&error));
-                        break;
-                    }
-                };
-                match said {
-                    Some(Said::Command(command)) => {
-                        match Waiting::new(command, hold.sessions.budget().share()) {
-                            Ok(next) => {
-                                if next.overtakes() {
-                                    line.iter_mut().for_each(Waiting::forget);
-                                }
-                                waiting += next.bytes();
-                                line.push_back(next);
-                            }
-                            Err(error) => {
-                                hold.close();
-                                yield Err(failure::to_status(&error));
-                                break;
-                            }
-                        }
-                    }
-                    Some(Said::Credit(credit)) => running.allow(credit.until, credit.received),
-                    Some(Said::Close(_)) => {
-                        hold.close();
-                        break;
-                    }
-                    Some(Said::Heartbeat(_) | Said::Part(_)) | None => {}
-                    Some(Said::Open(_) | Said::Attach(_)) => {
-                        let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
-                        yield Err(failure::to_status(&error));
-                        break;
-                    }
-                }
-            }
-        }
+                   for response in first {
+                       for piece in say(response) {
+                           yield Ok(piece);
+                       }
+                   }
+                   let session = Arc::clone(&hold.session);
+                   let Ok(running) = session.running() else { return };
+                   let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
+                   let mut line = VecDeque::<Waiting>::new();
+                   // The client says nothing more.
+                   let mut ends = false;
+                   loop {
+                       // More is not read than may wait, so that the client has to wait; but behind all that may
+                       // wait there may be an interrupt, or what allows more outputs.
+                       let pushes = line.iter().filter(|waiting| waiting.is_push()).count();
+                       let stuck = running.is_out_of_credit();
+                       if line.len() >= MOST_COMMANDS && stuck {
+                           hold.close();
+                           yield Err(failure::to_status(&too_many()));
+                           break;
+                       }
+                       let listening = !ends && line.len() < MOST_COMMANDS && (pushes <= CREDIT || stuck);
+                       ears.patient = !line.is_empty();
+                       let (on, stream) = (&session, hold.stream);
+                       let event = tokio::select! {
+                           biased;
+                           event = ears.hear(listening) => event,
+                           said = poll_fn(|cx| blocking(|| {
+        running.poll(cx, &mut line, &mut told, || on.is_on(stream))
+        })) => {
+                               match said {
+                                   Ok(said) => {
+                                       for response in said {
+                                           let over = matches!(response, Say::Ended(_) | Say::Failed(_));
+                                           if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
+                                               hold.failed(*seq, &error.message);
+                                           }
+                                           for piece in say(response) {
+                                               yield Ok(piece);
+                                           }
+                                           if over && ends {
+                                               hold.close();
+                                               return;
+                                           }
+                                       }
+                                       continue;
+                                   }
+                                   Err(error) => Event::Wrong(error),
+                               }
+                           }
+                       };
+                       let said = match event {
+                           Event::Said(message) => message.request,
+                           Event::Tick => {
+                               yield Ok(StreamPipelineResponse {
+                                   response: Some(Say::Heartbeat(down::Heartbeat {})),
+                               });
+                               continue;
+                           }
+                           Event::Draining(deadline_ms) => {
+                               yield Ok(StreamPipelineResponse {
+                                   response: Some(Say::Draining(down::Draining { deadline_ms })),
+                               });
+                               continue;
+                           }
+                           Event::Done => {
+                               ends = true;
+                               if running.is_over() {
+                                   hold.close();
+                                   break;
+                               }
+                               continue;
+                           }
+                           Event::Gone => break,
+                           Event::Over(status) => {
+                               yield Err(status);
+                               break;
+                           }
+                           Event::Wrong(error) => {
+                               hold.close();
+                               yield Err(failure::to_status(&error));
+                               break;
+                           }
+                       };
+                       match said {
+                           Some(Said::Command(command)) => {
+                               match Waiting::new(command, hold.sessions.budget().share()) {
+                                   Ok(next) => {
+                                       if next.overtakes() {
+                                           line.iter_mut().for_each(Waiting::forget);
+                                       }
+                                       line.push_back(next);
+                                   }
+                                   Err(error) => {
+                                       hold.close();
+                                       yield Err(failure::to_status(&error));
+                                       break;
+                                   }
+                               }
+                           }
+                           Some(Said::Credit(credit)) => running.allow(credit.until, credit.received),
+                           Some(Said::Close(_)) => {
+                               hold.close();
+                               break;
+                           }
+                           Some(Said::Heartbeat(_) | Said::Part(_)) | None => {}
+                           Some(Said::Open(_) | Said::Attach(_)) => {
+                               let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
+                               yield Err(failure::to_status(&error));
+                               break;
+                           }
+                       }
+                   }
+               }
     }
+}
+
+/// The client sends on, and allows nothing to come out.
+fn too_many() -> Error {
+    let message = format!("{MOST_COMMANDS} commands wait, and no more outputs are allowed");
+    Error::new(detail::REMOTE_LIMIT, message)
+        .with_hint("allow outputs with 'credit', and push no more than the server has room for")
 }
 
 /// Nodes may work in it: where there are other threads, connections that this one looks after go on

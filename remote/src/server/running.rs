@@ -6,7 +6,9 @@
 
 use super::budget::Share;
 use super::session::{Opening, Session, Work, check_protocol};
+use super::sessions::Limits;
 use super::whole;
+use crate::parts::{part_size, too_large};
 use crate::v1::PortPacket;
 use crate::v1::stream_pipeline_request::{self as up, command::Command as Wire};
 use crate::v1::stream_pipeline_response::{self as down, Response as Say};
@@ -20,11 +22,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-/// Commands that may wait to be done.
+/// Pushes that may wait to be done.
 pub(super) const CREDIT: usize = 64;
-/// Bytes of commands that may wait to be done, and one more command.
-pub(super) const CREDIT_BYTES: usize = 64 << 20;
-/// Outputs that a client may allow at a time.
+/// Commands of all kinds that may wait.
+pub(super) const MOST_COMMANDS: usize = 1024;
+/// Outputs that a client may allow beyond those that it says it has.
 const MOST_OUTPUTS: u64 = 4096;
 /// Things that are said before what comes is looked at again.
 const BATCH: usize = 16;
@@ -33,6 +35,12 @@ const BATCH: usize = 16;
 pub(super) struct Running {
     pipeline: Pipeline,
     pool: Pool,
+    /// Outputs that have more bytes go in parts of so many; 0: all go whole.
+    pub(super) part_bytes: usize,
+    /// Bytes of an output at most.
+    most: usize,
+    /// Whose turn it is to drive it: a stream that was replaced may still be at it.
+    turn: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -46,7 +54,17 @@ struct State {
     /// What the client may not have got.
     outputs: VecDeque<(down::Output, usize)>,
     share: Share,
+    /// Commands that were not done, the latest.
+    refused: VecDeque<down::Done>,
     over: Option<Over>,
+}
+
+/// How far a stream has told of it.
+#[derive(Default)]
+pub(super) struct Told {
+    /// The last output.
+    pub(super) output: u64,
+    pub(super) over: bool,
 }
 
 /// How it came to its end.
@@ -71,7 +89,7 @@ pub(super) struct Waiting {
     command: Option<Wire>,
     /// Its packet, once it was read.
     packet: Option<(usize, Packet)>,
-    share: Share,
+    _share: Share,
     forgotten: bool,
 }
 
@@ -79,13 +97,14 @@ impl Waiting {
     /// # Errors
     /// `remote.limit` when the server has no room for it.
     pub(super) fn new(command: up::Command, mut share: Share) -> Result<Self> {
-        share.set(command.encoded_len())?;
+        share.set(command.encoded_len() + size_of::<Self>())?;
         let up::Command { seq, command } = command;
-        Ok(Self { seq, command, packet: None, share, forgotten: false })
+        Ok(Self { seq, command, packet: None, _share: share, forgotten: false })
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.share.bytes()
+    /// Whether it needs credit.
+    pub(super) fn is_push(&self) -> bool {
+        self.packet.is_some() || matches!(self.command, Some(Wire::Push(_)))
     }
 
     /// Whether it makes the pipeline forget what waits before it.
@@ -95,7 +114,7 @@ impl Waiting {
 
     /// It is not to be done any more, if it is one of those that an interrupt forgets.
     pub(super) fn forget(&mut self) {
-        self.forgotten |= self.packet.is_some() || matches!(self.command, Some(Wire::Push(_)));
+        self.forgotten |= self.is_push();
     }
 }
 
@@ -108,17 +127,27 @@ pub(super) fn open(
     open: &up::Open,
     engine: &Engine,
     only: Option<&[String]>,
+    limits: &Limits,
 ) -> Result<Session> {
     check_protocol(open.protocol)?;
     let pipeline = whole::pipeline(&open.manifest, engine, only)?;
     let (outputs, share) = (VecDeque::new(), opening.budget.share());
     let until = open.credit.min(MOST_OUTPUTS);
-    let state = State { done: 0, until, last: 0, outputs, share, over: None };
+    let refused = VecDeque::new();
+    let state = State { done: 0, until, last: 0, outputs, share, refused, over: None };
+    let part_bytes = part_size(open.part_bytes);
     let about = match pipeline.graph().name.as_str() {
         "" => "a pipeline".to_owned(),
         name => format!("the pipeline '{name}'"),
     };
-    let running = Running { pipeline, pool: engine.pool().clone(), state: Mutex::new(state) };
+    let running = Running {
+        pipeline,
+        pool: engine.pool().clone(),
+        part_bytes,
+        most: limits.most(part_bytes),
+        turn: Mutex::new(()),
+        state: Mutex::new(state),
+    };
     Ok(Session::new(opening, about, open.heartbeat_ms, Work::Pipeline(running)))
 }
 
@@ -158,8 +187,8 @@ impl Running {
         self.allow(0, received);
         let state = self.lock();
         let mut say = vec![Say::Attached(down::Attached { received: state.done })];
-        say.extend(state.outputs.iter().map(|(output, _)| Say::Output(output.clone())));
-        say.extend(state.over.iter().map(Over::say));
+        // It may have been told of them, or not.
+        say.extend(state.refused.iter().cloned().map(Say::Done));
         say
     }
 
@@ -176,8 +205,14 @@ impl Running {
         state.until = state.until.max(until.min(received.saturating_add(MOST_OUTPUTS)));
     }
 
+    /// Whether more comes out only when the client allows more.
+    pub(super) fn is_out_of_credit(&self) -> bool {
+        let state = self.lock();
+        state.over.is_none() && state.last >= state.until
+    }
+
     /// Goes on: does commands from the front of the line, takes outputs as far as they are allowed.
-    /// Ready with what there is to say.
+    /// Ready with what there is to say on that stream.
     ///
     /// # Errors
     /// `remote.protocol` when a command is not the next one.
@@ -185,27 +220,47 @@ impl Running {
         &self,
         cx: &mut Context<'_>,
         line: &mut VecDeque<Waiting>,
+        told: &mut Told,
+        is_on: impl Fn() -> bool,
     ) -> Poll<Result<Vec<Say>>> {
         self.pipeline.wake_on_change(cx.waker());
         let mut say = Vec::new();
-        loop {
-            let before = say.len();
-            if let Some(front) = line.front_mut() {
-                match self.make(front) {
-                    Err(error) => return Poll::Ready(Err(error)),
-                    Ok(None) => {}
-                    Ok(Some(done)) => {
-                        line.pop_front();
-                        say.push(Say::Done(done));
+        // The stream before this one may be at work with it: then the next tick comes back here.
+        if let Ok(_turn) = self.turn.try_lock() {
+            loop {
+                if !is_on() {
+                    return Poll::Pending;
+                }
+                let before = say.len();
+                if let Some(front) = line.front_mut() {
+                    match self.make(front) {
+                        Err(error) => return Poll::Ready(Err(error)),
+                        Ok(None) => {}
+                        Ok(Some(done)) => {
+                            line.pop_front();
+                            say.push(Say::Done(done));
+                        }
                     }
                 }
+                let taken = self.take(cx, BATCH);
+                if say.len() == before && taken == 0 || say.len() + taken >= BATCH {
+                    break;
+                }
             }
-            self.take(cx, &mut say);
-            match say.len() {
-                0 => return Poll::Pending,
-                now if now == before || now >= BATCH => return Poll::Ready(Ok(say)),
-                _ => {}
-            }
+        }
+        self.tell(told, &mut say);
+        if say.is_empty() { Poll::Pending } else { Poll::Ready(Ok(say)) }
+    }
+
+    /// What a stream has not told of yet.
+    fn tell(&self, told: &mut Told, say: &mut Vec<Say>) {
+        let state = self.lock();
+        let new = state.outputs.iter().filter(|(output, _)| output.seq > told.output);
+        say.extend(new.map(|(output, _)| Say::Output(output.clone())));
+        told.output = state.last.max(told.output);
+        if let (Some(over), false) = (&state.over, told.over) {
+            told.over = true;
+            say.push(over.say());
         }
     }
 
@@ -227,8 +282,16 @@ impl Running {
                 Err(error) => Some(failure::to_wire(&error)),
             },
         };
-        self.lock().done = seq;
-        Ok(Some(down::Done { seq, error }))
+        let done = down::Done { seq, error };
+        let mut state = self.lock();
+        state.done = seq;
+        if done.error.is_some() {
+            if state.refused.len() >= CREDIT {
+                state.refused.pop_front();
+            }
+            state.refused.push_back(done.clone());
+        }
+        Ok(Some(done))
     }
 
     fn carry_out(&self, waiting: &mut Waiting) -> Result<bool> {
@@ -266,21 +329,30 @@ impl Running {
         }
     }
 
-    fn take(&self, cx: &mut Context<'_>, say: &mut Vec<Say>) {
-        let mut state = self.lock();
-        while state.over.is_none() && state.last < state.until && say.len() < BATCH {
-            let over = match self.pipeline.poll_pull(cx) {
+    /// Takes outputs, at most so many: how many. Nothing is locked while nodes work.
+    fn take(&self, cx: &mut Context<'_>, most: usize) -> usize {
+        let mut taken = 0;
+        while taken < most {
+            {
+                let mut state = self.lock();
+                if state.over.is_some() {
+                    return taken;
+                }
+                if state.last >= state.until {
+                    // That nothing more comes needs no credit.
+                    if self.pipeline.is_finished() && !self.pipeline.has_news() {
+                        state.over = Some(Over::Ended);
+                    }
+                    return taken;
+                }
+            }
+            let pulled = self.pipeline.poll_pull(cx);
+            let mut state = self.lock();
+            let over = match pulled {
                 Poll::Ready(Ok(Pull::Packet(name, packet))) => {
-                    let packet = Some(wire::to_wire(&packet));
-                    let packet = Some(PortPacket { port: name.to_owned(), packet });
-                    let output = down::Output { seq: state.last + 1, packet };
-                    let bytes = output.encoded_len();
-                    let held = state.share.bytes();
-                    match state.share.set(held + bytes) {
+                    match self.keep(&mut state, name, &packet) {
                         Ok(()) => {
-                            state.last += 1;
-                            state.outputs.push_back((output.clone(), bytes));
-                            say.push(Say::Output(output));
+                            taken += 1;
                             continue;
                         }
                         Err(error) => Over::Failed(error),
@@ -288,10 +360,26 @@ impl Running {
                 }
                 Poll::Ready(Ok(Pull::End)) => Over::Ended,
                 Poll::Ready(Err(error)) => Over::Failed(error),
-                Poll::Ready(Ok(Pull::Idle(_))) | Poll::Pending => return,
+                Poll::Ready(Ok(Pull::Idle(_))) | Poll::Pending => return taken,
             };
-            say.push(over.say());
             state.over = Some(over);
         }
+        taken
+    }
+
+    /// Keeps an output until the client has it.
+    fn keep(&self, state: &mut State, name: &str, packet: &Packet) -> Result<()> {
+        let packet = Some(wire::to_wire(packet));
+        let packet = Some(PortPacket { port: name.to_owned(), packet });
+        let output = down::Output { seq: state.last + 1, packet };
+        let bytes = output.encoded_len();
+        if bytes > self.most {
+            return Err(too_large("what the pipeline gives", bytes as u64, self.most));
+        }
+        let held = state.share.bytes();
+        state.share.set(held + bytes)?;
+        state.last += 1;
+        state.outputs.push_back((output, bytes));
+        Ok(())
     }
 }

@@ -6,8 +6,10 @@ use super::config::{Config, Log};
 use super::happened::{Happened, What};
 use super::metrics::Metrics;
 use super::session::{Opening, Session};
+use crate::parts::{ENVELOPE, MOST_BYTES};
 use remotemedia_core::error::{Error, Result, detail};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
@@ -35,8 +37,18 @@ struct Inner {
     deadline: watch::Sender<Option<Instant>>,
     /// One has gone.
     left: Notify,
+    /// Calls under way that are no session's.
+    calls: AtomicUsize,
     metrics: Metrics,
     log: Option<Log>,
+}
+
+impl Limits {
+    /// Bytes of what goes into a message to a client that takes parts of that size (0: none).
+    pub(super) fn most(&self, part_bytes: usize) -> usize {
+        let message = if part_bytes == 0 { self.message.min(MOST_BYTES) } else { self.message };
+        message.saturating_sub(ENVELOPE)
+    }
 }
 
 impl Sessions {
@@ -56,6 +68,7 @@ impl Sessions {
             lease,
             deadline,
             left,
+            calls: AtomicUsize::new(0),
             metrics: Metrics::default(),
             log,
         }))
@@ -123,11 +136,32 @@ impl Sessions {
         self.0.deadline.subscribe()
     }
 
-    /// Waits until there are none.
+    /// Begins a call that is no session's; it lasts until what comes back is dropped.
+    ///
+    /// # Errors
+    /// `remote.draining` when the server takes nothing new.
+    pub(super) fn begin_call(&self) -> Result<CallUnderWay> {
+        self.check_draining()?;
+        self.0.calls.fetch_add(1, Ordering::AcqRel);
+        Ok(CallUnderWay(self.clone()))
+    }
+
+    fn check_draining(&self) -> Result<()> {
+        if self.0.deadline.borrow().is_some() {
+            let message = "the server is about to end and takes nothing new";
+            return Err(Error::new(detail::REMOTE_DRAINING, message));
+        }
+        Ok(())
+    }
+
+    /// Waits until there are none, and no other calls.
     pub(super) async fn gone(&self) {
         loop {
             let left = self.0.left.notified();
-            if self.count() == 0 {
+            tokio::pin!(left);
+            // From here on nothing is missed.
+            left.as_mut().enable();
+            if self.count() == 0 && self.0.calls.load(Ordering::Acquire) == 0 {
                 return;
             }
             left.await;
@@ -155,10 +189,7 @@ impl Sessions {
         opening: Opening,
         make: impl FnOnce(Opening) -> Result<Session>,
     ) -> Result<Arc<Session>> {
-        if self.0.deadline.borrow().is_some() {
-            let message = "the server is about to end and takes nothing new";
-            return Err(Error::new(detail::REMOTE_DRAINING, message));
-        }
+        self.check_draining()?;
         self.check_room(&self.open(), &opening.who)?;
         // Made while nothing is locked: it may take long.
         let session = Arc::new(make(opening)?);
@@ -211,9 +242,11 @@ impl Sessions {
         let sessions = self.clone();
         // Where the server itself ends, nobody waits any more.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        // One that is closed meanwhile is gone then.
+        let session = Arc::downgrade(&session);
         runtime.spawn(async move {
             tokio::time::sleep(sessions.0.lease).await;
-            if session.is_on(stream) {
+            if let Some(session) = session.upgrade().filter(|session| session.is_on(stream)) {
                 sessions.note(What::Expired, Some(&session), "nobody came back");
                 sessions.remove(&session);
             }
@@ -222,6 +255,16 @@ impl Sessions {
 
     fn open(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Session>>> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that is no session's, while it lasts.
+pub(super) struct CallUnderWay(Sessions);
+
+impl Drop for CallUnderWay {
+    fn drop(&mut self) {
+        self.0.0.calls.fetch_sub(1, Ordering::AcqRel);
+        self.0.0.left.notify_waiters();
     }
 }
 
