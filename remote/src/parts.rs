@@ -2,6 +2,7 @@
 
 use crate::v1::Part;
 use bytes::{BufMut, Bytes, BytesMut};
+use prost::Message;
 use remotemedia_core::error::{Error, Result, detail};
 
 /// Bytes of one message of gRPC at most.
@@ -22,11 +23,23 @@ pub(crate) fn part_size(wish: u32) -> usize {
 }
 
 /// A message, cut into pieces of that size.
-pub(crate) fn cut(mut message: Bytes, size: usize) -> impl Iterator<Item = Part> {
+fn cut(mut message: Bytes, size: usize) -> impl Iterator<Item = Part> {
     std::iter::from_fn(move || {
         let data = message.split_to(size.min(message.len()));
         (!data.is_empty()).then(|| Part { data, rest: message.len() as u64 })
     })
+}
+
+/// A message as it is, or, where the client has asked for it and it is larger, in parts of that size.
+pub(crate) fn cut_if_large<T: Message>(
+    message: T,
+    size: usize,
+    part: impl Fn(Part) -> T,
+) -> Vec<T> {
+    if size == 0 || message.encoded_len() <= size {
+        return vec![message];
+    }
+    cut(message.encode_to_vec().into(), size).map(part).collect()
 }
 
 /// The pieces of a message, as they come.

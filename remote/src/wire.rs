@@ -131,6 +131,17 @@ fn short_name<T>() -> &'static str {
     std::any::type_name::<T>().rsplit("::").next().unwrap_or("message")
 }
 
+/// Live params that are to be set.
+///
+/// # Errors
+/// `remote.protocol` for what is no JSON object.
+pub(crate) fn params(text: &str) -> Result<serde_json::Map<String, serde_json::Value>> {
+    match read_json(text) {
+        Ok(serde_json::Value::Object(params)) => Ok(params),
+        _ => Err(wrong("params that are no object".to_owned())),
+    }
+}
+
 /// An error of what came over the wire.
 pub(crate) fn wrong(what: String) -> Error {
     Error::new(detail::REMOTE_PROTOCOL, format!("the other side of the connection sent {what}"))

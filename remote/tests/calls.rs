@@ -4,7 +4,7 @@
 mod common;
 
 use common::{PATIENCE, Running, engine, pipeline, speech};
-use remotemedia::node::{Caps, Context, Descriptor, Flow, MediaFormat, Node, Params, Port};
+use remotemedia::node::{Caps, Context, Descriptor, Flow, MediaFormat, NoParams, Node, Port};
 use remotemedia::remote::server::{Config, Token};
 use remotemedia::remote::v1::node_service_client::NodeServiceClient;
 use remotemedia::remote::v1::stream_node_request::{self as up, Request as Say, call::Call};
@@ -37,9 +37,6 @@ fn wait_at_gate() {
     let open = OPEN.0.lock().expect("the gate");
     drop(OPEN.1.wait_while(open, |open| !*open).expect("the gate"));
 }
-
-#[derive(Debug, Clone, Params)]
-struct NoParams {}
 
 /// Holds what comes until the gates are open, on the thread that calls it.
 struct Gate;

@@ -388,13 +388,7 @@ impl Calls {
             Wire::Drain(_) => Call::Drain,
             Wire::Finish(_) => Call::Finish,
             Wire::Reset(_) => return Ok(Todo::Reset),
-            Wire::Params(text) => {
-                let params = read_json(&text);
-                let Ok(Json::Object(params)) = params else {
-                    return Err(wire::wrong("params that are no object".to_owned()));
-                };
-                return Ok(Todo::Params(params));
-            }
+            Wire::Params(text) => return Ok(Todo::Params(wire::params(&text)?)),
         }))
     }
 

@@ -37,6 +37,18 @@ impl Request for v1::StreamPipelineRequest {
     }
 }
 
+/// How long a stream may be open without saying what it is for.
+const FIRST: Duration = Duration::from_secs(10);
+
+/// What a stream begins with.
+///
+/// # Errors
+/// When it is no message, or does not come.
+pub(super) async fn first<T>(inbound: &mut Streaming<T>) -> std::result::Result<Option<T>, Status> {
+    let first = tokio::time::timeout(FIRST, inbound.message()).await;
+    first.unwrap_or_else(|_| Err(Status::deadline_exceeded("the stream began with nothing")))
+}
+
 /// A client that says nothing for so many heartbeats is gone.
 const SILENT: u32 = 3;
 

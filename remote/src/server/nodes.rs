@@ -3,17 +3,17 @@
 use super::access::Who;
 use super::calls::{self, CREDIT, Waiting, seat};
 use super::door::Way;
-use super::ears::{Ears, Event};
+use super::ears::{self, Ears, Event};
 use super::happened::What;
 use super::hold::Hold;
 use super::session::Opening;
 use super::sessions::Sessions;
-use crate::parts::cut;
+use crate::parts::cut_if_large;
 use crate::v1::node_service_server::NodeService;
 use crate::v1::stream_node_request::Request as Said;
 use crate::v1::stream_node_response::{self as down, Response as Say};
 use crate::v1::{
-    ExecuteNodeRequest, ExecuteNodeResponse, ListNodesRequest, ListNodesResponse, Part,
+    ExecuteNodeRequest, ExecuteNodeResponse, ListNodesRequest, ListNodesResponse,
     StreamNodeRequest, StreamNodeResponse,
 };
 use crate::{failure, wire};
@@ -27,7 +27,6 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -75,9 +74,6 @@ impl Served {
     }
 }
 
-/// How long a stream may be open without saying what it is for.
-pub(super) const FIRST: Duration = Duration::from_secs(10);
-
 #[tonic::async_trait]
 impl NodeService for Nodes {
     type StreamNodeStream = Answers;
@@ -98,10 +94,7 @@ impl NodeService for Nodes {
     ) -> Result<Response<Answers>, Status> {
         let opening = self.0.opening(&request)?;
         let mut inbound = request.into_inner();
-        let first = match tokio::time::timeout(FIRST, inbound.message()).await {
-            Ok(first) => first?,
-            Err(_) => return Err(Status::deadline_exceeded("the stream began with nothing")),
-        };
+        let first = ears::first(&mut inbound).await?;
         let begun = self.begin(first.and_then(|first| first.request), opening);
         let begun = begun.map_err(|e| self.0.refuse(&e))?;
         Ok(Response::new(Box::pin(begun.serve(inbound))))
@@ -335,16 +328,4 @@ impl Begun {
             }
         }
     }
-}
-
-/// A response as it is, or, where the client has asked for it and it is larger, in parts of that size.
-pub(super) fn cut_if_large<T: Message>(
-    response: T,
-    size: usize,
-    part: impl Fn(Part) -> T,
-) -> Vec<T> {
-    if size == 0 || response.encoded_len() <= size {
-        return vec![response];
-    }
-    cut(response.encode_to_vec().into(), size).map(part).collect()
 }

@@ -1,12 +1,12 @@
 //! The service of whole pipelines.
 
-use super::ears::{Ears, Event};
+use super::ears::{self, Ears, Event};
 use super::hold::Hold;
-use super::nodes::{FIRST, Served, cut_if_large};
+use super::nodes::Served;
 use super::running::{self, CREDIT, MOST_COMMANDS, Told, Waiting};
 use super::session::Opening;
 use super::whole;
-use crate::parts::MOST_BYTES;
+use crate::parts::{MOST_BYTES, cut_if_large};
 use crate::v1::pipeline_service_server::PipelineService;
 use crate::v1::stream_pipeline_request::Request as Said;
 use crate::v1::stream_pipeline_response::{self as down, Response as Say};
@@ -55,10 +55,7 @@ impl PipelineService for Pipelines {
     ) -> Result<Response<Answers>, Status> {
         let opening = self.0.opening(&request)?;
         let mut inbound = request.into_inner();
-        let first = match tokio::time::timeout(FIRST, inbound.message()).await {
-            Ok(first) => first?,
-            Err(_) => return Err(Status::deadline_exceeded("the stream began with nothing")),
-        };
+        let first = ears::first(&mut inbound).await?;
         let begun = self.begin(first.and_then(|first| first.request), opening);
         let begun = begun.map_err(|e| self.0.refuse(&e))?;
         Ok(Response::new(Box::pin(begun.serve(inbound))))
@@ -142,120 +139,121 @@ impl Begun {
             })
         };
         async_stream::stream! {
-                   for response in first {
-                       for piece in say(response) {
-                           yield Ok(piece);
-                       }
-                   }
-                   let session = Arc::clone(&hold.session);
-                   let Ok(running) = session.running() else { return };
-                   let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
-                   let mut line = VecDeque::<Waiting>::new();
-                   // The client says nothing more.
-                   let mut ends = false;
-                   loop {
-                       // More is not read than may wait, so that the client has to wait; but behind all that may
-                       // wait there may be an interrupt, or what allows more outputs.
-                       let pushes = line.iter().filter(|waiting| waiting.is_push()).count();
-                       let stuck = running.is_out_of_credit();
-                       if line.len() >= MOST_COMMANDS && stuck {
-                           hold.close();
-                           yield Err(failure::to_status(&too_many()));
-                           break;
-                       }
-                       let listening = !ends && line.len() < MOST_COMMANDS && (pushes <= CREDIT || stuck);
-                       ears.patient = !line.is_empty();
-                       let (on, stream) = (&session, hold.stream);
-                       let event = tokio::select! {
-                           biased;
-                           event = ears.hear(listening) => event,
-                           said = poll_fn(|cx| blocking(|| {
-        running.poll(cx, &mut line, &mut told, || on.is_on(stream))
-        })) => {
-                               match said {
-                                   Ok(said) => {
-                                       for response in said {
-                                           let over = matches!(response, Say::Ended(_) | Say::Failed(_));
-                                           if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
-                                               hold.failed(*seq, &error.message);
-                                           }
-                                           for piece in say(response) {
-                                               yield Ok(piece);
-                                           }
-                                           if over && ends {
-                                               hold.close();
-                                               return;
-                                           }
-                                       }
-                                       continue;
-                                   }
-                                   Err(error) => Event::Wrong(error),
-                               }
-                           }
-                       };
-                       let said = match event {
-                           Event::Said(message) => message.request,
-                           Event::Tick => {
-                               yield Ok(StreamPipelineResponse {
-                                   response: Some(Say::Heartbeat(down::Heartbeat {})),
-                               });
-                               continue;
-                           }
-                           Event::Draining(deadline_ms) => {
-                               yield Ok(StreamPipelineResponse {
-                                   response: Some(Say::Draining(down::Draining { deadline_ms })),
-                               });
-                               continue;
-                           }
-                           Event::Done => {
-                               ends = true;
-                               if running.is_over() {
-                                   hold.close();
-                                   break;
-                               }
-                               continue;
-                           }
-                           Event::Gone => break,
-                           Event::Over(status) => {
-                               yield Err(status);
-                               break;
-                           }
-                           Event::Wrong(error) => {
-                               hold.close();
-                               yield Err(failure::to_status(&error));
-                               break;
-                           }
-                       };
-                       match said {
-                           Some(Said::Command(command)) => {
-                               match Waiting::new(command, hold.sessions.budget().share()) {
-                                   Ok(next) => {
-                                       if next.overtakes() {
-                                           line.iter_mut().for_each(Waiting::forget);
-                                       }
-                                       line.push_back(next);
-                                   }
-                                   Err(error) => {
-                                       hold.close();
-                                       yield Err(failure::to_status(&error));
-                                       break;
-                                   }
-                               }
-                           }
-                           Some(Said::Credit(credit)) => running.allow(credit.until, credit.received),
-                           Some(Said::Close(_)) => {
-                               hold.close();
-                               break;
-                           }
-                           Some(Said::Heartbeat(_) | Said::Part(_)) | None => {}
-                           Some(Said::Open(_) | Said::Attach(_)) => {
-                               let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
-                               yield Err(failure::to_status(&error));
-                               break;
-                           }
-                       }
-                   }
-               }
+            for response in first {
+                for piece in say(response) {
+                    yield Ok(piece);
+                }
+            }
+            let session = Arc::clone(&hold.session);
+            let Ok(running) = session.running() else { return };
+            let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
+            let mut line = VecDeque::<Waiting>::new();
+            // The client says nothing more.
+            let mut ends = false;
+            loop {
+                // More is not read than may wait, so that the client has to wait; but behind all that may
+                // wait there may be an interrupt, or what allows more outputs.
+                let pushes = line.iter().filter(|waiting| waiting.is_push()).count();
+                let stuck = running.is_out_of_credit();
+                if line.len() >= MOST_COMMANDS && stuck {
+                    hold.close();
+                    yield Err(failure::to_status(&too_many()));
+                    break;
+                }
+                let listening = !ends && line.len() < MOST_COMMANDS && (pushes <= CREDIT || stuck);
+                ears.patient = !line.is_empty();
+                let (on, stream) = (&session, hold.stream);
+                let event = tokio::select! {
+                    biased;
+                    event = ears.hear(listening) => event,
+                    said = poll_fn(|cx| {
+                        let is_on = || on.is_on(stream);
+                        blocking(|| running.poll(cx, &mut line, &mut told, is_on))
+                    }) => {
+                        match said {
+                            Ok(said) => {
+                                for response in said {
+                                    let over = matches!(response, Say::Ended(_) | Say::Failed(_));
+                                    if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
+                                        hold.failed(*seq, &error.message);
+                                    }
+                                    for piece in say(response) {
+                                        yield Ok(piece);
+                                    }
+                                    if over && ends {
+                                        hold.close();
+                                        return;
+                                    }
+                                }
+                                continue;
+                            }
+                            Err(error) => Event::Wrong(error),
+                        }
+                    }
+                };
+                let said = match event {
+                    Event::Said(message) => message.request,
+                    Event::Tick => {
+                        yield Ok(StreamPipelineResponse {
+                            response: Some(Say::Heartbeat(down::Heartbeat {})),
+                        });
+                        continue;
+                    }
+                    Event::Draining(deadline_ms) => {
+                        yield Ok(StreamPipelineResponse {
+                            response: Some(Say::Draining(down::Draining { deadline_ms })),
+                        });
+                        continue;
+                    }
+                    Event::Done => {
+                        ends = true;
+                        if running.is_over() {
+                            hold.close();
+                            break;
+                        }
+                        continue;
+                    }
+                    Event::Gone => break,
+                    Event::Over(status) => {
+                        yield Err(status);
+                        break;
+                    }
+                    Event::Wrong(error) => {
+                        hold.close();
+                        yield Err(failure::to_status(&error));
+                        break;
+                    }
+                };
+                match said {
+                    Some(Said::Command(command)) => {
+                        match Waiting::new(command, hold.sessions.budget().share()) {
+                            Ok(next) => {
+                                if next.overtakes() {
+                                    line.iter_mut().for_each(Waiting::forget);
+                                }
+                                line.push_back(next);
+                            }
+                            Err(error) => {
+                                hold.close();
+                                yield Err(failure::to_status(&error));
+                                break;
+                            }
+                        }
+                    }
+                    Some(Said::Credit(credit)) => running.allow(credit.until, credit.received),
+                    Some(Said::Close(_)) => {
+                        hold.close();
+                        break;
+                    }
+                    Some(Said::Heartbeat(_) | Said::Part(_)) | None => {}
+                    Some(Said::Open(_) | Said::Attach(_)) => {
+                        let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
+                        yield Err(failure::to_status(&error));
+                        break;
+                    }
+                }
+            }
+        }
     }
 }
 

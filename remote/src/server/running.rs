@@ -16,8 +16,7 @@ use crate::{failure, wire};
 use prost::Message;
 use remotemedia_core::engine::{Engine, Pipeline, Pull, PushError};
 use remotemedia_core::error::{Error, Result};
-use remotemedia_core::packet::{Packet, Pool, read_json};
-use serde_json::Value as Json;
+use remotemedia_core::packet::{Packet, Pool};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -308,10 +307,7 @@ impl Running {
                     self.pipeline.interrupt()?;
                 }
                 Wire::SetParams(set) => {
-                    let Ok(Json::Object(params)) = read_json(&set.params) else {
-                        return Err(wire::wrong("params that are no object".to_owned()));
-                    };
-                    self.pipeline.set_params(&set.node, &params)?;
+                    self.pipeline.set_params(&set.node, &wire::params(&set.params)?)?;
                 }
             }
         } else if waiting.packet.is_none() {
