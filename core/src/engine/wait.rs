@@ -34,12 +34,13 @@ impl Wait {
         if self.waiting.load(Ordering::SeqCst) > 0 {
             let mut wakers = {
                 let mut wakers = self.lock();
-                self.changed.notify_all();
                 let spare = std::mem::take(&mut wakers.spare);
                 let registered = std::mem::replace(&mut wakers.registered, spare);
                 self.waiting.fetch_sub(registered.len(), Ordering::SeqCst);
                 registered
             };
+            // Unlocked: a thread that is woken takes the lock before all else.
+            self.changed.notify_all();
             if wakers.capacity() > 0 {
                 wakers.drain(..).for_each(Waker::wake);
                 self.lock().spare = wakers;

@@ -120,9 +120,11 @@ impl Workers {
     ) {
         let mut state = self.lock();
         if state.timers.set(at, before, pipeline, segment, what) {
-            match state.watching {
-                true => self.watch.notify_one(),
-                false => self.call(state),
+            if state.watching {
+                drop(state);
+                self.watch.notify_one();
+            } else {
+                self.call(state);
             }
         }
     }
@@ -156,13 +158,26 @@ impl Workers {
         started.map(|_| ())
     }
 
-    /// Wakes or starts a thread.
-    fn call(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        if state.resting > 0 {
-            self.work.notify_one();
+    /// Wakes a thread that has nothing to do. What is given back: there is none.
+    fn rouse<'a>(&self, state: MutexGuard<'a, State>) -> Option<MutexGuard<'a, State>> {
+        let idle = if state.resting > 0 {
+            &self.work
         } else if state.watching {
-            self.watch.notify_one();
-        } else if state.threads < self.most {
+            &self.watch
+        } else {
+            return Some(state);
+        };
+        // Unlocked: a thread that is woken takes the lock before all else.
+        drop(state);
+        idle.notify_one();
+        None
+    }
+
+    /// Wakes or starts a thread.
+    fn call(self: &Arc<Self>, state: MutexGuard<'_, State>) {
+        if let Some(mut state) = self.rouse(state)
+            && state.threads < self.most
+        {
             state.threads += 1;
             drop(state);
             // There is one at least, since the pipeline was made: without more it takes longer.
@@ -229,11 +244,7 @@ impl Workers {
                     self.call(state);
                 } else if !state.queue.is_empty() {
                     // There is work for one more.
-                    if state.resting > 0 {
-                        self.work.notify_one();
-                    } else if state.watching {
-                        self.watch.notify_one();
-                    }
+                    drop(self.rouse(state));
                 }
                 return Some(next);
             }
