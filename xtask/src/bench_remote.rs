@@ -9,6 +9,7 @@ use crate::bench::{median, save};
 use crate::process::{Run, create_folder, target_dir};
 use crate::{Failure, python};
 use serde_json::{Value as Json, json};
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,6 +23,13 @@ const TRIPS: &[(&str, &str, u32)] = &[
     ("stream", "16777216", 20),
     ("unary", "16777216", 20),
 ];
+
+/// Where there are two cores, whether the one that a thread wakes another on was at rest decides what a trip
+/// takes: up to twice as long, for either side, as the system places the threads. So for trips all servers
+/// have one core, and all clients another.
+const SERVERS_CORE: &[&str] = &["taskset", "--cpu-list", "1"];
+const CLIENTS_CORE: &[&str] = &["taskset", "--cpu-list", "0"];
+const ANY_CORE: &[&str] = &[];
 
 const WAYS: [&str; 2] = ["TCP", "unix"];
 const SIDES: [&str; 2] = ["bare", "ours"];
@@ -132,11 +140,12 @@ impl Bench<'_> {
     /// A round of packets there and back.
     fn trips(&self, found: &mut Vec<Json>) -> Result<(), Failure> {
         for way in WAYS {
-            let [bare, ours] = [self.serve("bare", way)?, self.serve("ours", way)?];
+            let [bare, ours] =
+                [self.serve("bare", way, SERVERS_CORE)?, self.serve("ours", way, SERVERS_CORE)?];
             for (form, load, count) in TRIPS {
                 let count = count.to_string();
                 let args = ["trip", form, load, &count, &bare.endpoint, &ours.endpoint];
-                found.push(self.measure(&args, way)?);
+                found.push(self.measure(&args, way, CLIENTS_CORE)?);
             }
         }
         Ok(())
@@ -146,24 +155,25 @@ impl Bench<'_> {
     fn crowds(&self, found: &mut Vec<Json>) -> Result<(), Failure> {
         for (way, each) in CROWDS {
             for side in SIDES {
-                let server = self.serve(side, way)?;
+                let server = self.serve(side, way, ANY_CORE)?;
                 let process = server.child.id().to_string();
                 let args = ["crowd", side, &server.endpoint, &process, CROWD, &each.to_string()];
-                found.push(self.measure(&args, way)?);
+                found.push(self.measure(&args, way, ANY_CORE)?);
             }
         }
         Ok(())
     }
 
     fn flood(&self, seconds: u32) -> Result<Json, Failure> {
-        let server = self.serve("ours", "TCP")?;
+        let server = self.serve("ours", "TCP", ANY_CORE)?;
         let (process, seconds) = (server.child.id().to_string(), seconds.to_string());
-        self.measure(&["flood", &server.endpoint, &process, &seconds], "TCP")
+        self.measure(&["flood", &server.endpoint, &process, &seconds], "TCP", ANY_CORE)
     }
 
     /// What the program says.
-    fn measure(&self, args: &[&str], way: &str) -> Result<Json, Failure> {
-        let text = Run::new(self.root, &self.program).args(args).text()?;
+    fn measure(&self, args: &[&str], way: &str, core: &[&str]) -> Result<Json, Failure> {
+        let command = self.on(core);
+        let text = Run::new(self.root, command[0]).args(&command[1..]).args(args).text()?;
         let mut line: Json = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
         if line["ok"] != true {
             return Err(format!("a result is wrong: {line}"));
@@ -172,8 +182,13 @@ impl Bench<'_> {
         Ok(line)
     }
 
+    /// How the program is started on such a core.
+    fn on<'a>(&'a self, core: &[&'a str]) -> Vec<&'a OsStr> {
+        core.iter().copied().map(OsStr::new).chain([self.program.as_os_str()]).collect()
+    }
+
     /// Starts a server.
-    fn serve(&self, side: &str, way: &str) -> Result<Server, Failure> {
+    fn serve(&self, side: &str, way: &str, core: &[&str]) -> Result<Server, Failure> {
         let socket = self.folder.join(side);
         // The one before it was killed and has left it.
         let _ = std::fs::remove_file(&socket);
@@ -181,7 +196,9 @@ impl Bench<'_> {
             "TCP" => "127.0.0.1:0".to_owned(),
             _ => format!("unix:{}", socket.display()),
         };
-        let mut child = Command::new(&self.program)
+        let command = self.on(core);
+        let mut child = Command::new(command[0])
+            .args(&command[1..])
             .args(["serve", side, &place])
             .stdout(Stdio::piped())
             .spawn()
