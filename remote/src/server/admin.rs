@@ -1,7 +1,7 @@
 //! The service of those who look after the server.
 
 use super::Control;
-use super::nodes::Served;
+use super::served::Served;
 use crate::v1::admin_service_server::AdminService;
 use crate::v1::{DrainRequest, DrainResponse};
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 //! brought it.
 
 use super::budget::Share;
+use super::kept::{Kept, Numbered};
 use super::session::{Opening, Session, Work, check_protocol};
 use super::sessions::Limits;
 use super::whole::{self, Whole};
@@ -13,13 +14,12 @@ use crate::v1::stream_node_request::{self as up, call::Call as Wire};
 use crate::v1::stream_node_response as down;
 use crate::{failure, v1, wire};
 use prost::Message;
-use remotemedia_core::engine::Engine;
+use remotemedia_core::engine::{Engine, Pipeline};
 use remotemedia_core::error::{Error, Result, detail};
 use remotemedia_core::manifest::Manifest;
 use remotemedia_core::packet::{MediaTime, Packet, Pool, read_json};
 use remotemedia_core::seat::{Answer, Call, Seat};
 use serde_json::{Map, Value as Json, json};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,11 +38,13 @@ const MOST_ANSWERS: usize = 8192;
 pub(super) struct Calls {
     /// Whether calls may take so long that other streams would have to wait.
     blocking: bool,
+    /// The pipeline that is called.
+    whole: Option<Arc<Pipeline>>,
     pool: Pool,
     /// Bytes of an answer at most.
     most: usize,
     /// Answers that have more bytes go in parts of so many; 0: all go whole.
-    part_bytes: usize,
+    pub(super) part_bytes: usize,
     state: Mutex<State>,
     /// The last answer that went out.
     told: AtomicU64,
@@ -57,10 +59,13 @@ struct State {
     busy: bool,
     /// The last call that was begun.
     received: u64,
-    /// What the client may not have got, without gaps.
-    answers: VecDeque<(down::Answer, usize)>,
-    /// What the answers take.
-    share: Share,
+    answers: Kept<down::Answer>,
+}
+
+impl Numbered for down::Answer {
+    fn seq(&self) -> u64 {
+        self.seq
+    }
 }
 
 /// What is called.
@@ -125,8 +130,6 @@ pub(super) struct Waiting {
     came: Instant,
     /// What it takes.
     share: Share,
-    /// An interrupt came behind it.
-    forgotten: bool,
 }
 
 impl Waiting {
@@ -134,7 +137,11 @@ impl Waiting {
     /// `remote.limit` when the server has no room for it.
     pub(super) fn new(call: up::Call, mut share: Share) -> Result<Self> {
         share.set(call.encoded_len() + size_of::<Self>())?;
-        Ok(Self { call, came: Instant::now(), share, forgotten: false })
+        Ok(Self { call, came: Instant::now(), share })
+    }
+
+    pub(super) fn seq(&self) -> u64 {
+        self.call.seq
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -146,9 +153,9 @@ impl Waiting {
         matches!(self.call.call, Some(Wire::Reset(_)))
     }
 
-    /// It is not to be made any more, unless it is none of those that an interrupt forgets.
-    pub(super) fn forget(&mut self) {
-        self.forgotten |= !matches!(self.call.call, Some(Wire::Reset(_) | Wire::Params(_)));
+    /// Whether such a one makes the node forget it.
+    fn is_overtaken(&self) -> bool {
+        !matches!(self.call.call, Some(Wire::Reset(_) | Wire::Params(_)))
     }
 }
 
@@ -164,6 +171,7 @@ pub(super) fn open(
     limits: &Limits,
 ) -> Result<Session> {
     check_protocol(open.protocol)?;
+    let mut whole = None;
     let (about, runs, blocking) = match wire::present(open.what)? {
         up::open::What::Node(node) => {
             let about = node.node_type.clone();
@@ -172,18 +180,18 @@ pub(super) fn open(
             (about, Runs::Node(Box::new(seat)), blocking)
         }
         up::open::What::Manifest(text) => {
-            let whole = Whole::new(whole::pipeline(&text, engine, only)?)?;
-            ("a pipeline".to_owned(), Runs::Pipeline(whole), true)
+            let pipeline = Arc::new(whole::pipeline(&text, engine, only)?);
+            whole = Some(Arc::clone(&pipeline));
+            ("a pipeline".to_owned(), Runs::Pipeline(Whole::new(pipeline)?), true)
         }
     };
-    let share = opening.budget.share();
-    let state =
-        State { runs: Some(runs), busy: false, received: 0, answers: VecDeque::new(), share };
+    let answers = Kept::new(opening.budget.share());
+    let state = State { runs: Some(runs), busy: false, received: 0, answers };
     let part_bytes = part_size(open.part_bytes);
     let (pool, most) = (engine.pool().clone(), limits.most(part_bytes));
     let (state, finished) = (Mutex::new(state), Notify::new());
     let told = AtomicU64::new(0);
-    let calls = Calls { blocking, pool, most, part_bytes, state, told, finished };
+    let calls = Calls { blocking, whole, pool, most, part_bytes, state, told, finished };
     Ok(Session::new(opening, about, open.heartbeat_ms, Work::Calls(calls)))
 }
 
@@ -207,9 +215,11 @@ impl Calls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers that have more bytes go in parts of so many; 0: all go whole.
-    pub(super) fn part_bytes(&self) -> usize {
-        self.part_bytes
+    /// The session is over: a pipeline does not go on.
+    pub(super) fn close(&self) {
+        if let Some(whole) = &self.whole {
+            whole.cancel();
+        }
     }
 
     /// The last call that was begun.
@@ -229,39 +239,30 @@ impl Calls {
 
     /// Whether the client has to acknowledge answers before another call is made.
     pub(super) fn is_full(&self) -> bool {
-        let state = self.lock();
-        state.share.bytes() >= HOLD && !state.answers.is_empty()
+        self.lock().answers.bytes() >= HOLD
     }
 
     /// Forgets the answers that the client has got.
     pub(super) fn acknowledge(&self, answered: u64) {
-        let mut state = self.lock();
-        let mut bytes = state.share.bytes();
-        while let Some((_, size)) = state.answers.pop_front_if(|(a, _)| a.seq <= answered) {
-            bytes -= size;
-        }
-        // Less is always good.
-        let _ = state.share.set(bytes);
+        self.lock().answers.forget(answered);
     }
 
     /// The answer that comes after that one, if it is there.
     pub(super) fn answer_after(&self, seq: u64) -> Option<down::Answer> {
-        let state = self.lock();
-        let (front, _) = state.answers.front()?;
-        let index = (seq + 1).saturating_sub(front.seq);
-        state.answers.get(usize::try_from(index).ok()?).map(|(answer, _)| answer.clone())
+        self.lock().answers.after(seq).next().cloned()
     }
 }
 
 /// Begins a call: its answer may be there at once, or [`Calls::finished`] tells of it. There is none at
-/// work.
+/// work. What an interrupt with the number `overtaken` makes the node forget is not made.
 ///
 /// # Errors
 /// `remote.protocol` when it is not the next one, `remote.limit` when too many answers have not been
 /// acknowledged; what is wrong with the call itself is its answer.
-pub(super) fn begin(session: &Arc<Session>, waiting: Waiting) -> Result<()> {
+pub(super) fn begin(session: &Arc<Session>, waiting: Waiting, overtaken: u64) -> Result<()> {
     let calls = session.calls()?;
-    let Waiting { call, came, share, forgotten } = waiting;
+    let forgotten = waiting.seq() < overtaken && waiting.is_overtaken();
+    let Waiting { call, came, share } = waiting;
     let begun = Instant::now();
     let mut state = calls.lock();
     if call.seq <= state.received {
@@ -398,25 +399,23 @@ impl Calls {
 
     /// Keeps an answer until the client has it.
     fn answer(&self, state: &mut State, job: &Job, made: Result<Answer>) {
-        let failed = |error: &Error| down::Answer {
-            error: Some(failure::to_wire(error)),
-            ..down::Answer::default()
+        let mut keep = |answer, bytes| {
+            let (node_ns, queue_ns) = (nanos(job.begun.elapsed()), nanos(job.begun - job.came));
+            state.answers.keep(down::Answer { seq: job.seq, node_ns, queue_ns, ..answer }, bytes)
         };
-        let held = state.share.bytes();
         let kept = made.and_then(|answer| {
             let answer = answer_to_wire(&answer);
             let bytes = answer.encoded_len();
             if bytes > self.most {
                 return Err(too_large("what the node gives", bytes as u64, self.most));
             }
-            state.share.set(held + bytes)?;
-            Ok((answer, bytes))
+            keep(answer, bytes)
         });
-        let (mut answer, bytes) = kept.unwrap_or_else(|error| (failed(&error), 0));
-        answer.seq = job.seq;
-        answer.node_ns = nanos(job.begun.elapsed());
-        answer.queue_ns = nanos(job.begun - job.came);
-        state.answers.push_back((answer, bytes));
+        if let Err(error) = kept {
+            let error = Some(failure::to_wire(&error));
+            // What takes nothing is always kept.
+            let _ = keep(down::Answer { error, ..down::Answer::default() }, 0);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::budget::Share;
 use super::session::Session;
-use super::sessions::Sessions;
+use super::sessions::{Sessions, Term, no_more_time};
 use crate::parts::Parts;
 use crate::{failure, v1, wire};
 use prost::Message;
@@ -49,6 +49,11 @@ pub(super) async fn first<T>(inbound: &mut Streaming<T>) -> std::result::Result<
     first.unwrap_or_else(|_| Err(Status::deadline_exceeded("the stream began with nothing")))
 }
 
+/// What a stream ends with that begins a second time.
+pub(super) fn begun_again() -> Status {
+    failure::to_status(&wire::wrong("'open' or 'attach' in the middle".to_owned()))
+}
+
 /// A client that says nothing for so many heartbeats is gone.
 const SILENT: u32 = 3;
 
@@ -71,7 +76,8 @@ pub(super) struct Ears<T> {
     pub(super) patient: bool,
     /// When it was last seen that the client is let in.
     checked: Instant,
-    deadline: watch::Receiver<Option<Instant>>,
+    term: watch::Receiver<Term>,
+    /// It was told that the server ends.
     told: bool,
 }
 
@@ -84,8 +90,6 @@ pub(super) enum Event<T> {
     Draining(u32),
     /// The client says nothing more: there is nothing more to listen to.
     Done,
-    /// The client is gone.
-    Gone,
     /// The stream ends with that.
     Over(Status),
     /// What came is wrong: the session ends with it.
@@ -113,7 +117,7 @@ impl<T: Request> Ears<T> {
             heard: Instant::now(),
             patient: false,
             checked: Instant::now(),
-            deadline: sessions.deadline(),
+            term: sessions.term(),
             told: false,
         }
     }
@@ -121,12 +125,16 @@ impl<T: Request> Ears<T> {
     /// Waits for what is next; without `listening` for other things than requests. Dropping the
     /// future loses nothing.
     pub(super) async fn hear(&mut self, listening: bool) -> Event<T> {
-        if let (Some(at), false) = (*self.deadline.borrow_and_update(), self.told) {
-            self.told = true;
-            let left = at.saturating_duration_since(Instant::now()).as_millis();
-            return Event::Draining(u32::try_from(left).unwrap_or(u32::MAX));
-        }
         loop {
+            match *self.term.borrow_and_update() {
+                Term::Ends(at) if !self.told => {
+                    self.told = true;
+                    let left = at.saturating_duration_since(Instant::now()).as_millis();
+                    return Event::Draining(u32::try_from(left).unwrap_or(u32::MAX));
+                }
+                Term::Over => return Event::Over(failure::to_status(&no_more_time())),
+                Term::Stays | Term::Ends(_) => {}
+            }
             if !self.session.is_on(self.stream) {
                 return Event::Over(Status::aborted("another stream has attached to the session"));
             }
@@ -134,16 +142,14 @@ impl<T: Request> Ears<T> {
                 biased;
                 message = self.inbound.message(), if listening => message,
                 () = self.session.replaced.notified() => continue,
-                _ = self.deadline.changed(), if !self.told => {
-                    return Box::pin(self.hear(listening)).await;
-                }
+                _ = self.term.changed() => continue,
                 _ = self.ticks.tick() => return self.tick(listening),
             };
             let message = match message {
                 Ok(Some(message)) => message,
                 Ok(None) => return Event::Done,
-                // The connection is gone, or what came is no message.
-                Err(_) => return Event::Gone,
+                // The connection is gone, or what came is no message, or there is no room for it.
+                Err(status) => return Event::Over(status),
             };
             self.heard = Instant::now();
             if self.checked.elapsed() >= LONGEST

@@ -3,7 +3,10 @@
 use super::happened::What;
 use super::session::Session;
 use super::sessions::Sessions;
+use crate::failure;
+use remotemedia_core::error::Error;
 use std::sync::Arc;
+use tonic::Status;
 
 /// A stream's hold on its session. When it goes, the session waits for another stream.
 pub(super) struct Hold {
@@ -30,6 +33,12 @@ impl Hold {
     /// The session is over, and not only the stream.
     pub(super) fn close(&mut self) {
         self.over = true;
+    }
+
+    /// The session is over with an error: what its stream ends with.
+    pub(super) fn fail(&mut self, error: &Error) -> Status {
+        self.close();
+        failure::to_status(error)
     }
 
     /// A call has failed.

@@ -6,13 +6,16 @@ mod budget;
 mod calls;
 mod config;
 mod door;
+mod drive;
 mod ears;
 mod happened;
 mod hold;
+mod kept;
 mod metrics;
 mod nodes;
 mod pipelines;
 mod running;
+mod served;
 mod session;
 mod sessions;
 mod whole;
@@ -30,10 +33,11 @@ use crate::v1::node_service_server::NodeServiceServer;
 use crate::v1::pipeline_service_server::PipelineServiceServer;
 use admin::Admin;
 use door::{Listener, Lock};
-use nodes::{Nodes, Served};
+use nodes::Nodes;
 use pipelines::Pipelines;
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
+use served::Served;
 use sessions::Sessions;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -259,6 +263,7 @@ impl Server {
             served = &mut serving => return served.map_err(broke),
             _ = tokio::time::timeout(time, sessions.gone()) => {}
         }
+        sessions.cut();
         drop(close);
         // Clients that keep their connections open would hold it up for ever.
         match tokio::time::timeout(LINGER, serving).await {

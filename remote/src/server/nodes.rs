@@ -1,13 +1,10 @@
 //! The service of single nodes.
 
-use super::access::Who;
 use super::calls::{self, CREDIT, Waiting, seat};
-use super::door::Way;
-use super::ears::{self, Ears, Event};
-use super::happened::What;
+use super::ears::{self, Ears, Event, begun_again};
 use super::hold::Hold;
+use super::served::Served;
 use super::session::Opening;
-use super::sessions::Sessions;
 use crate::parts::cut_if_large;
 use crate::v1::node_service_server::NodeService;
 use crate::v1::stream_node_request::Request as Said;
@@ -16,10 +13,9 @@ use crate::v1::{
     ExecuteNodeRequest, ExecuteNodeResponse, ListNodesRequest, ListNodesResponse,
     StreamNodeRequest, StreamNodeResponse,
 };
-use crate::{failure, wire};
+use crate::wire;
 use prost::Message;
-use remotemedia_core::engine::Engine;
-use remotemedia_core::error::{Error, Result, detail};
+use remotemedia_core::error::Result;
 use remotemedia_core::node;
 use remotemedia_core::seat::{Call, Seat};
 use std::collections::VecDeque;
@@ -30,49 +26,9 @@ use std::task::Poll;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-/// What the services serve with.
-pub(super) struct Served {
-    pub(super) engine: Engine,
-    pub(super) sessions: Sessions,
-}
-
 pub(super) struct Nodes(pub(super) Arc<Served>);
 
 type Answers = Pin<Box<dyn Stream<Item = Result<StreamNodeResponse, Status>> + Send>>;
-
-impl Served {
-    /// Lets a call in whose client may, and notes who that is.
-    pub(super) fn admit(&self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        let who = self.sessions.access().admit(request.metadata()).map_err(|e| self.refuse(&e))?;
-        request.extensions_mut().insert(who);
-        Ok(request)
-    }
-
-    /// Who asks.
-    pub(super) fn who<T>(&self, request: &Request<T>) -> Result<Who, Status> {
-        let who = request.extensions().get::<Who>().cloned();
-        who.ok_or_else(|| self.refuse(&Error::new(detail::REMOTE_AUTH, "nobody let the call in")))
-    }
-
-    /// Whether it came by a socket of the file system.
-    pub(super) fn by_socket<T>(request: &Request<T>) -> bool {
-        request.extensions().get::<Way>().is_some_and(|way| way.by_socket)
-    }
-
-    /// What a session would be made of.
-    pub(super) fn opening<T>(&self, request: &Request<T>) -> Result<Opening, Status> {
-        let who = self.who(request)?;
-        let trace = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
-        // What is none is nobody's trace.
-        let trace = trace.filter(|text| crate::settings::is_traceparent(text)).map(str::to_owned);
-        self.sessions.opening(who, trace).map_err(|e| self.refuse(&e))
-    }
-
-    pub(super) fn refuse(&self, error: &Error) -> Status {
-        self.sessions.note(What::Refused, None, error.message());
-        failure::to_status(error)
-    }
-}
 
 #[tonic::async_trait]
 impl NodeService for Nodes {
@@ -82,10 +38,10 @@ impl NodeService for Nodes {
         &self,
         request: Request<ExecuteNodeRequest>,
     ) -> Result<Response<ExecuteNodeResponse>, Status> {
-        let _call = self.0.sessions.begin_call().map_err(|e| self.0.refuse(&e))?;
-        let outputs = self.execute(request.into_inner()).await;
-        let response = outputs.map(|outputs| Response::new(ExecuteNodeResponse { outputs }));
-        response.map_err(|e| failure::to_status(&e))
+        let request = request.into_inner();
+        let bytes = request.encoded_len();
+        let outputs = self.0.make_call(bytes, self.execute(request, bytes)).await?;
+        Ok(Response::new(ExecuteNodeResponse { outputs }))
     }
 
     async fn stream_node(
@@ -115,9 +71,12 @@ impl NodeService for Nodes {
 const SHORT: usize = 64 << 10;
 
 impl Nodes {
-    async fn execute(&self, request: ExecuteNodeRequest) -> Result<Vec<crate::v1::Output>> {
+    async fn execute(
+        &self,
+        request: ExecuteNodeRequest,
+        bytes: usize,
+    ) -> Result<Vec<crate::v1::Output>> {
         let (engine, only) = (&self.0.engine, self.0.sessions.access().nodes());
-        let bytes = request.encoded_len();
         let seat = seat(wire::present(request.node)?, 1, engine, only.as_deref())?;
         let pool = engine.pool();
         let inputs = request.inputs.into_iter().map(|packet| wire::from_wire(packet, pool));
@@ -138,11 +97,7 @@ impl Nodes {
             return work(seat, calls).await;
         }
         let runtime = tokio::runtime::Handle::current();
-        let worked = tokio::task::spawn_blocking(move || runtime.block_on(work(seat, calls)));
-        worked.await.unwrap_or_else(|e| {
-            let message = format!("the node's call did not come back: {e}");
-            Err(Error::new(detail::NODE_PANICKED, message))
-        })
+        Served::away(move || runtime.block_on(work(seat, calls))).await
     }
 
     /// Opens a session, or attaches to one.
@@ -214,11 +169,13 @@ impl Begun {
             let Ok(calls) = session.calls() else { return };
             let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
             let (mut line, mut bytes) = (VecDeque::<Waiting>::new(), 0);
+            // The last interrupt: calls before it are forgotten.
+            let mut overtaken = 0;
             // How long the client has had to acknowledge something.
             let mut full = 0;
             // The client says nothing more, but for what waits.
             let mut ends = false;
-            loop {
+            let status = loop {
                 // Before the answers are looked at: one that comes to its end behind that wakes.
                 let busy = calls.is_busy();
                 while let Some(answer) = calls.answer_after(told) {
@@ -231,7 +188,7 @@ impl Begun {
                         }
                     }
                     let part = |part| say(Say::Part(part));
-                    for piece in cut_if_large(say(Say::Answer(answer)), calls.part_bytes(), part) {
+                    for piece in cut_if_large(say(Say::Answer(answer)), calls.part_bytes, part) {
                         yield Ok(piece);
                     }
                 }
@@ -243,17 +200,13 @@ impl Begun {
                 if !busy && !held_up && let Some(next) = line.pop_front() {
                     bytes -= next.bytes();
                     full = 0;
-                    match calls::begin(&session, next) {
+                    match calls::begin(&session, next, overtaken) {
                         Ok(()) => continue,
-                        Err(error) => {
-                            hold.close();
-                            yield Err(failure::to_status(&error));
-                            break;
-                        }
+                        Err(error) => break hold.fail(&error),
                     }
                 }
                 if ends && !busy && line.is_empty() {
-                    break;
+                    return;
                 }
                 // More is not read than may wait, unless what is to come says what may be forgotten.
                 let few = line.len() <= CREDIT as usize;
@@ -269,9 +222,7 @@ impl Begun {
                     Event::Tick => {
                         full += u32::from(held_up);
                         if full > 8 || held_up && !few {
-                            hold.close();
-                            yield Err(failure::to_status(&calls::unacknowledged()));
-                            break;
+                            break hold.fail(&calls::unacknowledged());
                         }
                         yield Ok(say(Say::Heartbeat(down::Heartbeat {})));
                         continue;
@@ -284,16 +235,8 @@ impl Begun {
                         ends = true;
                         continue;
                     }
-                    Event::Gone => break,
-                    Event::Over(status) => {
-                        yield Err(status);
-                        break;
-                    }
-                    Event::Wrong(error) => {
-                        hold.close();
-                        yield Err(failure::to_status(&error));
-                        break;
-                    }
+                    Event::Over(status) => break status,
+                    Event::Wrong(error) => break hold.fail(&error),
                 };
                 match said {
                     Some(Said::Call(call)) => {
@@ -301,16 +244,12 @@ impl Begun {
                         match Waiting::new(call, hold.sessions.budget().share()) {
                             Ok(next) => {
                                 if next.overtakes() {
-                                    line.iter_mut().for_each(Waiting::forget);
+                                    overtaken = next.seq();
                                 }
                                 bytes += next.bytes();
                                 line.push_back(next);
                             }
-                            Err(error) => {
-                                hold.close();
-                                yield Err(failure::to_status(&error));
-                                break;
-                            }
+                            Err(error) => break hold.fail(&error),
                         }
                     }
                     Some(Said::Heartbeat(beat)) => calls.acknowledge(beat.answered),
@@ -319,13 +258,10 @@ impl Begun {
                         ends = true;
                     }
                     Some(Said::Part(_)) | None => {}
-                    Some(Said::Open(_) | Said::Attach(_)) => {
-                        let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
-                        yield Err(failure::to_status(&error));
-                        break;
-                    }
+                    Some(Said::Open(_) | Said::Attach(_)) => break begun_again(),
                 }
-            }
+            };
+            yield Err(status);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The service of whole pipelines.
 
-use super::ears::{self, Ears, Event};
+use super::ears::{self, Ears, Event, begun_again};
 use super::hold::Hold;
-use super::nodes::Served;
-use super::running::{self, CREDIT, MOST_COMMANDS, Told, Waiting};
+use super::running::{self, CREDIT, Told, Waiting};
+use super::served::Served;
 use super::session::Opening;
-use super::whole;
+use super::{drive, whole};
 use crate::parts::{MOST_BYTES, cut_if_large};
 use crate::v1::pipeline_service_server::PipelineService;
 use crate::v1::stream_pipeline_request::Request as Said;
@@ -13,10 +13,10 @@ use crate::v1::stream_pipeline_response::{self as down, Response as Say};
 use crate::v1::{
     ExecutePipelineRequest, ExecutePipelineResponse, StreamPipelineRequest, StreamPipelineResponse,
 };
-use crate::{failure, wire};
+use crate::wire;
+use prost::Message;
 use remotemedia_core::engine::Pipeline;
-use remotemedia_core::error::{Error, Result, detail};
-use std::collections::VecDeque;
+use remotemedia_core::error::Result;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,9 +44,9 @@ impl PipelineService for Pipelines {
         &self,
         request: Request<ExecutePipelineRequest>,
     ) -> Result<Response<ExecutePipelineResponse>, Status> {
-        let _call = self.0.sessions.begin_call().map_err(|e| self.0.refuse(&e))?;
-        let executed = self.execute(request.into_inner()).await;
-        executed.map(Response::new).map_err(|e| failure::to_status(&e))
+        let request = request.into_inner();
+        let bytes = request.encoded_len();
+        self.0.make_call(bytes, self.execute(request)).await.map(Response::new)
     }
 
     async fn stream_pipeline(
@@ -78,16 +78,12 @@ impl Pipelines {
         let pipeline = Arc::new(pipeline);
         // A client that goes, or whose time is over, leaves nothing running.
         let _cancel = Cancel(Arc::clone(&pipeline));
-        // Away from the threads of the connections: it may be long.
-        let worked = tokio::task::spawn_blocking(move || {
+        Served::away(move || {
             let outputs = whole::execute(&pipeline, request.inputs, engine.pool(), MOST_BYTES)?;
             let metrics = pipeline.metrics().to_string();
             Ok(ExecutePipelineResponse { outputs, metrics })
-        });
-        worked.await.unwrap_or_else(|e| {
-            let message = format!("the pipeline did not come back: {e}");
-            Err(Error::new(detail::NODE_PANICKED, message))
         })
+        .await
     }
 
     /// Opens a session, or attaches to one.
@@ -108,6 +104,7 @@ impl Pipelines {
                     credit: CREDIT as u32,
                     message_bytes: sessions.limits().message as u64,
                 });
+                tokio::spawn(drive::drive(Arc::clone(&session)));
                 let hold = Hold::on(session, sessions);
                 Ok(Begun { hold, first: vec![opened], told: Told::default() })
             }
@@ -115,8 +112,7 @@ impl Pipelines {
                 let session = sessions.find(&attach.session, &opening.who)?;
                 session.running()?;
                 let hold = Hold::back_on(session, sessions);
-                let first = hold.session.running()?.rest(attach.received);
-                let told = Told { output: attach.received, over: false };
+                let (first, told) = hold.session.running()?.rest(attach.received);
                 Ok(Begun { hold, first, told })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
@@ -147,48 +143,33 @@ impl Begun {
             let session = Arc::clone(&hold.session);
             let Ok(running) = session.running() else { return };
             let mut ears = Ears::new(inbound, &session, hold.stream, &hold.sessions);
-            let mut line = VecDeque::<Waiting>::new();
+            let (on, stream) = (&session, hold.stream);
+            let is_on = || on.is_on(stream);
             // The client says nothing more.
             let mut ends = false;
-            loop {
-                // More is not read than may wait, so that the client has to wait; but behind all that may
-                // wait there may be an interrupt, or what allows more outputs.
-                let pushes = line.iter().filter(|waiting| waiting.is_push()).count();
-                let stuck = running.is_out_of_credit();
-                if line.len() >= MOST_COMMANDS && stuck {
-                    hold.close();
-                    yield Err(failure::to_status(&too_many()));
-                    break;
-                }
-                let listening = !ends && line.len() < MOST_COMMANDS && (pushes <= CREDIT || stuck);
-                ears.patient = !line.is_empty();
-                let (on, stream) = (&session, hold.stream);
+            let status = loop {
+                let listening = match running.has_room() {
+                    Ok(room) => room && !ends,
+                    Err(error) => break hold.fail(&error),
+                };
+                ears.patient = running.is_busy();
                 let event = tokio::select! {
                     biased;
                     event = ears.hear(listening) => event,
-                    said = poll_fn(|cx| {
-                        let is_on = || on.is_on(stream);
-                        blocking(|| running.poll(cx, &mut line, &mut told, is_on))
-                    }) => {
-                        match said {
-                            Ok(said) => {
-                                for response in said {
-                                    let over = matches!(response, Say::Ended(_) | Say::Failed(_));
-                                    if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
-                                        hold.failed(*seq, &error.message);
-                                    }
-                                    for piece in say(response) {
-                                        yield Ok(piece);
-                                    }
-                                    if over && ends {
-                                        hold.close();
-                                        return;
-                                    }
-                                }
-                                continue;
+                    news = poll_fn(|cx| running.poll_news(cx, &mut told, is_on)) => {
+                        for response in news {
+                            if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
+                                hold.failed(*seq, &error.message);
                             }
-                            Err(error) => Event::Wrong(error),
+                            for piece in say(response) {
+                                yield Ok(piece);
+                            }
                         }
+                        if told.over && ends {
+                            hold.close();
+                            return;
+                        }
+                        continue;
                     }
                 };
                 let said = match event {
@@ -207,68 +188,32 @@ impl Begun {
                     }
                     Event::Done => {
                         ends = true;
-                        if running.is_over() {
+                        if told.over {
                             hold.close();
-                            break;
+                            return;
                         }
                         continue;
                     }
-                    Event::Gone => break,
-                    Event::Over(status) => {
-                        yield Err(status);
-                        break;
-                    }
-                    Event::Wrong(error) => {
-                        hold.close();
-                        yield Err(failure::to_status(&error));
-                        break;
-                    }
+                    Event::Over(status) => break status,
+                    Event::Wrong(error) => break hold.fail(&error),
                 };
                 match said {
                     Some(Said::Command(command)) => {
-                        match Waiting::new(command, hold.sessions.budget().share()) {
-                            Ok(next) => {
-                                if next.overtakes() {
-                                    line.iter_mut().for_each(Waiting::forget);
-                                }
-                                line.push_back(next);
-                            }
-                            Err(error) => {
-                                hold.close();
-                                yield Err(failure::to_status(&error));
-                                break;
-                            }
+                        let waiting = Waiting::new(command, hold.sessions.budget().share());
+                        if let Err(error) = waiting.and_then(|next| running.bring(next, is_on)) {
+                            break hold.fail(&error);
                         }
                     }
                     Some(Said::Credit(credit)) => running.allow(credit.until, credit.received),
                     Some(Said::Close(_)) => {
                         hold.close();
-                        break;
+                        return;
                     }
                     Some(Said::Heartbeat(_) | Said::Part(_)) | None => {}
-                    Some(Said::Open(_) | Said::Attach(_)) => {
-                        let error = wire::wrong("'open' or 'attach' in the middle".to_owned());
-                        yield Err(failure::to_status(&error));
-                        break;
-                    }
+                    Some(Said::Open(_) | Said::Attach(_)) => break begun_again(),
                 }
-            }
+            };
+            yield Err(status);
         }
-    }
-}
-
-/// The client sends on, and allows nothing to come out.
-fn too_many() -> Error {
-    let message = format!("{MOST_COMMANDS} commands wait, and no more outputs are allowed");
-    Error::new(detail::REMOTE_LIMIT, message)
-        .with_hint("allow outputs with 'credit', and push no more than the server has room for")
-}
-
-/// Nodes may work in it: where there are other threads, connections that this one looks after go on
-/// there.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match tokio::runtime::Handle::current().runtime_flavor() {
-        tokio::runtime::RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
     }
 }

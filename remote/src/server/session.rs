@@ -68,6 +68,14 @@ impl Session {
         number
     }
 
+    /// Ends what runs in it.
+    pub(super) fn close(&self) {
+        match &self.work {
+            Work::Calls(calls) => calls.close(),
+            Work::Pipeline(running) => running.close(),
+        }
+    }
+
     /// Whether that stream is the present one.
     pub(super) fn is_on(&self, stream: u64) -> bool {
         self.stream.load(Ordering::Acquire) == stream

@@ -33,14 +33,29 @@ struct Inner {
     access: Access,
     budget: Budget,
     lease: Duration,
-    /// Until when they have to be gone; `None`: they may stay.
-    deadline: watch::Sender<Option<Instant>>,
+    term: watch::Sender<Term>,
     /// One has gone.
     left: Notify,
     /// Calls under way that are no session's.
     calls: AtomicUsize,
     metrics: Metrics,
     log: Option<Log>,
+}
+
+/// How long sessions may stay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Term {
+    Stays,
+    /// The server takes nothing new, and they have to be gone by then.
+    Ends(Instant),
+    /// There is no more time.
+    Over,
+}
+
+/// What becomes of what is not done by the time that the server ends.
+pub(super) fn no_more_time() -> Error {
+    let message = "the server has ended before it was done";
+    Error::new(detail::REMOTE_DRAINING, message)
 }
 
 impl Limits {
@@ -53,7 +68,7 @@ impl Limits {
 
 impl Sessions {
     pub(super) fn new(config: &Config) -> Self {
-        let (open, deadline, left) = (Mutex::default(), watch::Sender::new(None), Notify::new());
+        let (open, term, left) = (Mutex::default(), watch::Sender::new(Term::Stays), Notify::new());
         let (lease, log) = (config.lease, config.log.clone());
         let limits = Limits {
             sessions: config.max_sessions,
@@ -66,7 +81,7 @@ impl Sessions {
             access: Access::new(config),
             budget: Budget::new(config.max_memory),
             lease,
-            deadline,
+            term,
             left,
             calls: AtomicUsize::new(0),
             metrics: Metrics::default(),
@@ -115,7 +130,7 @@ impl Sessions {
 
     /// The server's counters in Prometheus' text format.
     pub(super) fn metrics_text(&self) -> String {
-        let draining = self.0.deadline.borrow().is_some();
+        let draining = *self.0.term.borrow() != Term::Stays;
         self.0.metrics.text(self.count(), self.0.budget.held(), draining)
     }
 
@@ -126,14 +141,28 @@ impl Sessions {
 
     /// Takes no more, and says that all have to be gone in so long.
     pub(super) fn drain(&self, time: Duration) {
-        self.0.deadline.send_replace(Some(Instant::now() + time));
+        self.0.term.send_replace(Term::Ends(Instant::now() + time));
         let about = format!("{} sessions have {} ms", self.count(), time.as_millis());
         self.note(What::Draining, None, &about);
     }
 
-    /// Until when they have to be gone, and when that changes.
-    pub(super) fn deadline(&self) -> watch::Receiver<Option<Instant>> {
-        self.0.deadline.subscribe()
+    /// Ends all that are left: their streams, and what runs in them.
+    pub(super) fn cut(&self) {
+        self.0.term.send_replace(Term::Over);
+        let left: Vec<_> = self.open().values().cloned().collect();
+        left.iter().for_each(|session| self.remove(session));
+    }
+
+    /// How long they may stay, and when that changes.
+    pub(super) fn term(&self) -> watch::Receiver<Term> {
+        self.0.term.subscribe()
+    }
+
+    /// Waits until there is no more time.
+    pub(super) async fn over(&self) -> Error {
+        // Who says so is not gone while this waits.
+        let _ = self.term().wait_for(|term| *term == Term::Over).await;
+        no_more_time()
     }
 
     /// Begins a call that is no session's; it lasts until what comes back is dropped.
@@ -147,7 +176,7 @@ impl Sessions {
     }
 
     fn check_draining(&self) -> Result<()> {
-        if self.0.deadline.borrow().is_some() {
+        if *self.0.term.borrow() != Term::Stays {
             let message = "the server is about to end and takes nothing new";
             return Err(Error::new(detail::REMOTE_DRAINING, message));
         }
@@ -230,6 +259,7 @@ impl Sessions {
     }
 
     pub(super) fn remove(&self, session: &Session) {
+        session.close();
         let removed = self.open().remove(&session.id);
         // The node goes when nothing is locked.
         drop(removed);

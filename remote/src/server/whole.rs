@@ -11,10 +11,11 @@ use remotemedia_core::manifest::Manifest;
 use remotemedia_core::node::Emission;
 use remotemedia_core::packet::{Packet, Pool, read_json};
 use remotemedia_core::seat::{Answer, Call};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A pipeline with one input and one output.
-pub(super) struct Whole(Pipeline);
+pub(super) struct Whole(Arc<Pipeline>);
 
 /// How long a call waits at a time for what threads of the pipeline bring.
 const WAIT: Duration = Duration::from_secs(1);
@@ -44,7 +45,7 @@ pub(super) fn pipeline(text: &str, engine: &Engine, only: Option<&[String]>) -> 
 impl Whole {
     /// # Errors
     /// `argument.invalid` for a pipeline that has several inputs or outputs, or none.
-    pub(super) fn new(pipeline: Pipeline) -> Result<Self> {
+    pub(super) fn new(pipeline: Arc<Pipeline>) -> Result<Self> {
         let (inputs, outputs) = (pipeline.inputs().len(), pipeline.outputs().len());
         if (inputs, outputs) != (1, 1) {
             let message = format!(
