@@ -297,6 +297,39 @@ fn who_has_no_token_is_refused_before_what_it_sends_is_kept() {
     good.end();
 }
 
+#[test]
+fn messages_that_never_become_whole_take_no_more_than_messages_may() {
+    let folder = support::Folder::new();
+    folder.write("serve.toml", "max_memory_bytes = 8388608\n");
+    let config = folder.path("serve.toml");
+    for (path, begins) in [(EXECUTE, Vec::new()), (STREAM, open("PassThrough"))] {
+        let server = server(&["--config", config.to_str().expect("a path")]);
+        let before = server.forget_peak();
+        // Of 60 MiB each stream brings what a window holds: 112 MiB in all.
+        let begun = [begins, http2::announced(60 << 20), vec![0; 7 << 19]].concat();
+        let raws: Vec<_> = (0..8)
+            .map(|_| {
+                let mut raw = Raw::to(&server.endpoint);
+                for _ in 0..4 {
+                    let stream = raw.stream();
+                    let bytes = [http2::call(stream, path), http2::data(stream, &begun)].concat();
+                    assert_eq!(raw.send(&bytes), Sent::Taken);
+                }
+                raw.settle(PATIENCE);
+                raw
+            })
+            .collect();
+        // There is room for two.
+        server.until(|counters| counters.happened("refused") == 30);
+        let peak = server.memory().1;
+        // Beside it what a connection may have on its way, until it is looked at.
+        assert!(peak < before + (8 + 2 * 16) * 1024, "{before} KiB before, then {peak}");
+        drop(raws);
+        let good = Good::with(&remote(&server.endpoint));
+        good.end();
+    }
+}
+
 /// Lets this process, and those that it starts, have that many connections; one test at a time.
 fn allow_files(count: u64) -> MutexGuard<'static, ()> {
     static MANY: Mutex<()> = Mutex::new(());

@@ -32,7 +32,7 @@ fn asked(pipeline: &remotemedia::Pipeline) -> remotemedia::Result<()> {
 
 #[test]
 fn a_connection_that_breaks_again_and_again_loses_nothing_and_repeats_nothing() {
-    let (engine, server) = (engine(), Server::start(&[]));
+    let (engine, server) = (engine(), Server::start(&["--metrics", "127.0.0.1:0"]));
     let proxy = Proxy::to(&server.endpoint);
     let pipeline = pipeline(&engine, &pass(remote(&proxy.endpoint), json!({})));
     let mut got = Vec::new();
@@ -45,6 +45,8 @@ fn a_connection_that_breaks_again_and_again_loses_nothing_and_repeats_nothing() 
     numbers(&pipeline, &mut got);
     assert_eq!(got, (0..2_000).collect::<Vec<i64>>());
     assert!(proxy.connections() > 10, "{}", proxy.connections());
+    // Also what was answered twice counts once: the packets, and the end.
+    assert_eq!(server.counters().value("calls_total"), 2_001);
 }
 
 #[test]

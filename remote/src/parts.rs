@@ -132,6 +132,12 @@ mod tests {
     }
 
     #[test]
+    fn parts_are_neither_tiny_nor_too_large_for_a_message() {
+        let sizes = [0, 1, 1 << 20, u32::MAX].map(part_size);
+        assert_eq!(sizes, [0, 64 << 10, 1 << 20, MOST_BYTES - ENVELOPE]);
+    }
+
+    #[test]
     fn parts_that_do_not_follow_each_other_are_refused() {
         let part = |bytes: usize, rest| Part { data: vec![0; bytes].into(), rest };
         let mut parts = Parts::new(100);

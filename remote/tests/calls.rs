@@ -3,182 +3,20 @@
 
 mod common;
 
+use common::gates::{self, Gate};
+use common::raw::{Raw, bytes, gate, node, number};
 use common::{PATIENCE, Running, engine, pipeline, speech};
-use remotemedia::node::{Caps, Context, Descriptor, Flow, MediaFormat, NoParams, Node, Port};
 use remotemedia::remote::server::{Config, Token};
-use remotemedia::remote::v1::node_service_client::NodeServiceClient;
 use remotemedia::remote::v1::stream_node_request::{self as up, Request as Say, call::Call};
 use remotemedia::remote::v1::stream_node_response::{self as down, Response as Said};
 use remotemedia::remote::{Remote, error_from_wire, packet_to_wire, v1};
-use remotemedia::{Engine, MediaTime, Packet, Pull, Result};
+use remotemedia::{MediaTime, Packet, Pull};
 use serde_json::json;
-use std::sync::{Condvar, Mutex};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Code, Streaming};
-
-/// How many packets the gates have let through that are open.
-static OPEN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
-
-fn open_gates() {
-    *OPEN.0.lock().expect("the gate") = true;
-    OPEN.1.notify_all();
-}
-
-struct OpenAtEnd;
-
-impl Drop for OpenAtEnd {
-    fn drop(&mut self) {
-        open_gates();
-    }
-}
-
-fn wait_at_gate() {
-    let open = OPEN.0.lock().expect("the gate");
-    drop(OPEN.1.wait_while(open, |open| !*open).expect("the gate"));
-}
-
-/// Holds what comes until the gates are open, on the thread that calls it.
-struct Gate;
-
-impl Node for Gate {
-    type Params = NoParams;
-    const DESCRIPTOR: Descriptor = Descriptor {
-        inputs: &[Port::new("in", Caps::ANY, "Anything.")],
-        outputs: &[Port::new("out", Caps::ANY, "The same.")],
-        blocking: true,
-        ..Descriptor::new("Gate", "Holds what comes.")
-    };
-
-    fn new(_: NoParams) -> Result<Self> {
-        Ok(Self)
-    }
-
-    fn configure(&mut self, _: &mut Context<'_>, _: usize, _: &MediaFormat) -> Result<()> {
-        Ok(())
-    }
-
-    fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-        wait_at_gate();
-        cx.emit(0, packet);
-        Ok(Flow::Done)
-    }
-}
-
-/// The same by a ticket.
-struct LaterGate;
-
-impl Node for LaterGate {
-    type Params = NoParams;
-    const DESCRIPTOR: Descriptor = Descriptor {
-        inputs: &[Port::new("in", Caps::ANY, "Anything.")],
-        outputs: &[Port::new("out", Caps::ANY, "The same.")],
-        max_in_flight: 4,
-        ..Descriptor::new("LaterGate", "Holds what comes, and other calls go on.")
-    };
-
-    fn new(_: NoParams) -> Result<Self> {
-        Ok(Self)
-    }
-
-    fn configure(&mut self, _: &mut Context<'_>, _: usize, _: &MediaFormat) -> Result<()> {
-        Ok(())
-    }
-
-    fn process(&mut self, cx: &mut Context<'_>, packet: Packet) -> Result<Flow> {
-        let ticket = cx.ticket();
-        std::thread::spawn(move || {
-            wait_at_gate();
-            ticket.complete([(0, packet)]);
-        });
-        Ok(Flow::Pending)
-    }
-}
-
-fn gates() -> Engine {
-    let mut registry = remotemedia::nodes::builtin();
-    registry.add::<Gate>("test").expect("a type");
-    registry.add::<LaterGate>("test").expect("a type");
-    Engine::new(registry)
-}
-
-/// A client without an engine, and its stream.
-struct Raw {
-    send: mpsc::Sender<v1::StreamNodeRequest>,
-    answers: Streaming<v1::StreamNodeResponse>,
-}
-
-impl Raw {
-    async fn begin(server: &Running, first: Say) -> std::result::Result<Self, tonic::Status> {
-        Self::begin_as(server, first, None).await
-    }
-
-    async fn begin_as(
-        server: &Running,
-        first: Say,
-        token: Option<&str>,
-    ) -> std::result::Result<Self, tonic::Status> {
-        let client = NodeServiceClient::connect(format!("http://{}", server.endpoint)).await;
-        let mut client = client.expect("it connects").max_decoding_message_size(64 << 20);
-        let (send, requests) = mpsc::channel(1024);
-        let mut raw = tonic::Request::new(ReceiverStream::new(requests));
-        if let Some(token) = token {
-            let value = format!("Bearer {token}").parse().expect("a header");
-            raw.metadata_mut().insert("authorization", value);
-        }
-        send.send(v1::StreamNodeRequest { request: Some(first) }).await.expect("it goes");
-        let answers = client.stream_node(raw).await?.into_inner();
-        Ok(Self { send, answers })
-    }
-
-    async fn say(&self, request: Say) {
-        let request = v1::StreamNodeRequest { request: Some(request) };
-        self.send.send(request).await.expect("it goes");
-    }
-
-    async fn call(&self, seq: u64, call: Call) {
-        self.say(Say::Call(up::Call { seq, answered: seq - 1, call: Some(call) })).await;
-    }
-
-    /// What is said next that is more than a sign of life.
-    async fn hear(&mut self) -> std::result::Result<Option<Said>, tonic::Status> {
-        loop {
-            let next = tokio::time::timeout(PATIENCE, self.answers.message());
-            match next.await.expect("something comes")?.map(|message| message.response) {
-                Some(Some(Said::Heartbeat(_))) => {}
-                said => return Ok(said.flatten()),
-            }
-        }
-    }
-
-    async fn answer(&mut self) -> down::Answer {
-        match self.hear().await {
-            Ok(Some(Said::Answer(answer))) => answer,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn opened(&mut self) -> down::Opened {
-        match self.hear().await {
-            Ok(Some(Said::Opened(opened))) => opened,
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn node(node_type: &str) -> up::Open {
-    let node = v1::NodeSpec { node_type: node_type.to_owned(), params: String::new() };
-    let what = Some(up::open::What::Node(node));
-    up::Open { what, lanes: 1, heartbeat_ms: 2000, ..up::Open::default() }
-}
-
-fn number(number: i64) -> Call {
-    let packet = Some(packet_to_wire(&Packet::json(json!(number))));
-    Call::Process(up::Process { port: 0, lane: 0, packet })
-}
+use std::sync::Mutex;
+use tonic::Code;
 
 async fn server(config: Config) -> Running {
-    tokio::task::spawn_blocking(|| Running::of(config, gates())).await.expect("a server")
+    tokio::task::spawn_blocking(|| Running::of(config, gates::engine())).await.expect("a server")
 }
 
 fn here() -> Config {
@@ -188,11 +26,11 @@ fn here() -> Config {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_takes_its_time_is_answered_on_the_next_stream_when_its_own_breaks() {
     let server = server(here()).await;
-    // The server waits for its calls, also when this fails.
-    let _open = OpenAtEnd;
+    let closed = Gate("long");
     let mut sessions = Vec::new();
     for node_type in ["Gate", "LaterGate"] {
-        let mut raw = Raw::begin(&server, Say::Open(node(node_type))).await.expect("it opens");
+        let raw = Raw::begin(&server, Say::Open(gate(node_type, closed.0))).await;
+        let mut raw = raw.expect("it opens");
         let session = raw.opened().await.session;
         raw.call(1, number(7)).await;
         raw.call(2, number(8)).await;
@@ -214,7 +52,7 @@ async fn a_call_that_takes_its_time_is_answered_on_the_next_stream_when_its_own_
         raw.call(2, number(8)).await;
         streams.push(raw);
     }
-    open_gates();
+    closed.open();
     for mut raw in streams {
         for seq in 1..=2 {
             let answer = raw.answer().await;
@@ -343,11 +181,50 @@ async fn what_messages_may_take_on_a_server_has_an_end() {
     // And what it held is free again.
     let mut raw = Raw::begin(&server, Say::Open(node("PassThrough"))).await.expect("it opens");
     raw.opened().await;
-    let packet = Some(packet_to_wire(&Packet::new(remotemedia::Payload::Bytes(
-        remotemedia::packet::Buffer::zeroed(1 << 20),
-    ))));
-    raw.call(1, Call::Process(up::Process { port: 0, lane: 0, packet })).await;
+    raw.call(1, bytes(1 << 20)).await;
     assert_eq!(raw.answer().await.error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_says_of_no_answer_that_it_has_come_is_held_up_and_then_told() {
+    let server = server(here()).await;
+    let open = up::Open { heartbeat_ms: 40, ..node("PassThrough") };
+    let mut raw = Raw::begin(&server, Say::Open(open)).await.expect("it opens");
+    raw.opened().await;
+    let mut answers = 0;
+    let status = loop {
+        let call = up::Call { seq: answers + 1, answered: 0, call: Some(bytes(8 << 20)) };
+        let request = v1::StreamNodeRequest { request: Some(Say::Call(call)) };
+        // It may have ended meanwhile.
+        let _ = raw.send.send(request).await;
+        match raw.hear().await {
+            Ok(Some(Said::Answer(answer))) => answers = answer.seq,
+            Err(status) => break status,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((status.code(), answers), (Code::ResourceExhausted, 8), "{status:?}");
+    assert!(status.message().contains("answered"), "{status:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_client_comes_back_on_another_which_goes_on() {
+    let server = server(here()).await;
+    let mut old = Raw::begin(&server, Say::Open(node("PassThrough"))).await.expect("it opens");
+    let session = old.opened().await.session;
+    old.call(1, number(1)).await;
+    assert_eq!(old.answer().await.seq, 1);
+    for answered in 1..=20 {
+        let attach = Say::Attach(up::Attach { session: session.clone(), answered });
+        let mut new = Raw::begin(&server, attach).await.expect("it attaches");
+        let attached = new.hear().await.expect("it says so");
+        assert_eq!(attached, Some(Said::Attached(down::Attached { received: answered })));
+        let status = old.hear().await.expect_err("it ends");
+        assert_eq!(status.code(), Code::Aborted, "{status:?}");
+        new.call(answered + 1, number(2)).await;
+        assert_eq!(new.answer().await.seq, answered + 1);
+        old = new;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,9 @@
 
 mod common;
 
+use common::gates::{self, Gate};
 use common::{PATIENCE, Running, engine, pipeline, speech};
+use remotemedia::remote::server::Config;
 use remotemedia::remote::v1::pipeline_service_client::PipelineServiceClient;
 use remotemedia::remote::v1::stream_pipeline_request::{
     self as up, Request as Say, command::Command,
@@ -35,7 +37,8 @@ fn numbers() -> Json {
 }
 
 async fn server() -> (Running, PipelineServiceClient<Channel>) {
-    let running = tokio::task::spawn_blocking(|| Running::at("127.0.0.1:0"));
+    let running =
+        tokio::task::spawn_blocking(|| Running::of(Config::at("127.0.0.1:0"), gates::engine()));
     let running = running.await.expect("a server");
     let client = PipelineServiceClient::connect(format!("http://{}", running.endpoint)).await;
     (running, client.expect("it connects"))
@@ -156,6 +159,14 @@ impl Raw {
         self.command(seq, Command::Push(given("", &Packet::json(json!(seq))))).await;
     }
 
+    /// The same without waiting for room on the way.
+    fn try_push(&self, seq: u64) {
+        let push = Some(Command::Push(given("", &Packet::json(json!(seq)))));
+        let command = Say::Command(up::Command { seq, command: push });
+        let request = v1::StreamPipelineRequest { request: Some(command) };
+        self.send.try_send(request).expect("there is room");
+    }
+
     /// What is said next that is more than a sign of life; `None`: nothing for a while.
     async fn hear(&mut self) -> Option<Said> {
         let mut beats = 0;
@@ -224,6 +235,91 @@ async fn outputs_go_no_further_than_the_credit_and_a_broken_stream_loses_and_rep
         }
     }
     assert_eq!(got, (1..=1000).collect::<Vec<u64>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_may_wait_and_an_end_behind_it_go_on_when_there_is_credit() {
+    let (_server, mut client) = server().await;
+    let mut raw = Raw::begin(&mut client, open(&numbers(), 0)).await;
+    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    // More than the pipeline itself has room for, by far.
+    let pushes = 10 * u64::from(opened.credit);
+    (1..=pushes).for_each(|seq| raw.try_push(seq));
+    raw.command(pushes + 1, Command::EndInput(String::new())).await;
+    while raw.hear().await.is_some() {}
+    assert!(Raw::send(&raw.send, Say::Credit(up::Credit { until: 4000, received: 0 })).await);
+    let (mut outputs, mut done) = (0, 0);
+    loop {
+        match raw.hear().await {
+            Some(Said::Output(output)) => outputs = output.seq,
+            Some(Said::Done(said)) => (done, _) = (said.seq, assert_eq!(said.error, None)),
+            Some(Said::Ended(_)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((outputs, done), (pushes, pushes + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_more_comes_out_needs_no_credit_and_is_told_again_to_who_comes_back() {
+    let (_server, mut client) = server().await;
+    let mut raw = Raw::begin(&mut client, open(&numbers(), 0)).await;
+    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    raw.command(1, Command::EndInput(String::new())).await;
+    let session = opened.session;
+    for _ in 0..2 {
+        while !matches!(raw.hear().await, Some(Said::Ended(_))) {}
+        let attach = Say::Attach(up::Attach { session: session.clone(), received: 0 });
+        raw = Raw::begin(&mut client, attach).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_hears_of_the_server_while_a_node_of_its_pipeline_works() {
+    for node_type in ["Gate", "GateHere", "LaterGate"] {
+        let (_server, mut client) = server().await;
+        let gate = Gate(node_type);
+        let manifest = json!({"version": "v1", "nodes": [
+            {"id": "gate", "node_type": node_type, "params": {"gate": gate.0}}]});
+        let mut raw = Raw::begin(&mut client, open(&manifest, 10)).await;
+        assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+        raw.push(1).await;
+        // Four signs of life, and nothing else but that the packet has been handed in.
+        while raw.hear().await.is_some() {}
+        gate.open();
+        while !matches!(raw.hear().await, Some(Said::Output(_))) {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupt_goes_past_pushes_that_wait_behind_a_node_that_works() {
+    let (_server, mut client) = server().await;
+    let gate = Gate("interrupted");
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "gate", "node_type": "GateHere", "params": {"gate": gate.0}}]});
+    let mut raw = Raw::begin(&mut client, open(&manifest, 1000)).await;
+    assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+    (1..=60).for_each(|seq| raw.try_push(seq));
+    raw.command(61, Command::Interrupt(up::Interrupt {})).await;
+    raw.push(62).await;
+    raw.command(63, Command::EndInput(String::new())).await;
+    // All of it has come to the server, where the first packet is at work.
+    while raw.hear().await.is_some() {}
+    gate.open();
+    let mut numbers = Vec::new();
+    loop {
+        match raw.hear().await {
+            Some(Said::Output(output)) => numbers.push(shown(output.packet.and_then(|p| p.packet))),
+            Some(Said::Done(done)) => assert_eq!(done.error, None),
+            Some(Said::Ended(_)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    // The one that was at work may be out.
+    assert!(
+        numbers.len() <= 2 && numbers.last().is_some_and(|last| last.contains("62")),
+        "{numbers:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,6 +146,10 @@ fn certificates_are_changed_while_a_server_serves() {
         let error = server.control.reload(&tls(&cert, wrong)).expect_err("they don't fit");
         assert_eq!(error.detail(), detail::IO_OPEN, "{error:?}");
     }
+    // Without any where others may listen, too.
+    let open = Config::at("0.0.0.0:0");
+    let error = server.control.reload(&open).expect_err("it may not be without");
+    assert_eq!(error.detail(), detail::REMOTE_ENDPOINT, "{error:?}");
     by(&first).expect("nothing has changed");
     server.control.reload(&tls(&cert, &key)).expect("they fit");
     by(&second).expect("its authority is known");

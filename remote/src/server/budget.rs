@@ -40,6 +40,9 @@ impl Share {
     /// # Errors
     /// `remote.limit` when there is not as much; then it stays as it is.
     pub(super) fn set(&mut self, bytes: usize) -> Result<()> {
+        if bytes == self.bytes {
+            return Ok(());
+        }
         let (held, most) = &*self.budget.0;
         let change = |now: usize| {
             let then = (now - self.bytes).saturating_add(bytes);

@@ -30,8 +30,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Bytes of a message in parts at most.
     pub max_message: usize,
-    /// Bytes that messages may take, all together: what waits to be worked on, and what clients have
-    /// not acknowledged.
+    /// Bytes that messages may take, all together: what comes in, what waits to be worked on, and what
+    /// clients have not acknowledged.
     pub max_memory: usize,
     /// How long a call may take that is no stream.
     pub max_call: Duration,

@@ -18,6 +18,7 @@ mod running;
 mod served;
 mod session;
 mod sessions;
+mod weigh;
 mod whole;
 
 pub use access::Token;
@@ -47,6 +48,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tonic::service::interceptor::InterceptedService;
 use tonic_health::ServingStatus;
+use tower::util::MapRequestLayer;
 
 /// A server that listens.
 pub struct Server {
@@ -213,6 +215,10 @@ impl Server {
             let served = Arc::clone(&served);
             move |request| served.admit(request)
         };
+        let weigh = {
+            let served = Arc::clone(&served);
+            move |request| weigh::weigh(request, &served)
+        };
         let nodes = NodeServiceServer::new(Nodes(Arc::clone(&served)))
             .max_decoding_message_size(MOST_BYTES)
             .max_encoding_message_size(MOST_BYTES);
@@ -224,6 +230,7 @@ impl Server {
         let admin = AdminServiceServer::new(Admin { served, control: control.clone() });
         let admin = InterceptedService::new(admin, door);
         let server = tonic::transport::Server::builder()
+            .layer(MapRequestLayer::new(weigh))
             .initial_stream_window_size(Some(WINDOW))
             .initial_connection_window_size(Some(4 * WINDOW))
             .max_concurrent_streams(u32::try_from(config.max_sessions.saturating_add(SPARE)).ok())

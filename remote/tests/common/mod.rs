@@ -1,6 +1,9 @@
 //! Servers on loopback, and pipelines whose nodes run there.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub(crate) mod gates;
+pub(crate) mod raw;
+
 use remotemedia::packet::{Audio, Packet};
 use remotemedia::remote::server::{Config, Control, Server};
 use remotemedia::{Engine, Manifest, MediaTime, Pipeline, Pull};
@@ -11,6 +14,8 @@ use tokio::sync::oneshot;
 pub(crate) struct Running {
     pub(crate) endpoint: String,
     pub(crate) control: Control,
+    /// Says when it has ended by itself.
+    over: std::sync::mpsc::Receiver<()>,
     end: Option<oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -28,6 +33,7 @@ impl Running {
     pub(crate) fn of(config: Config, engine: Engine) -> Self {
         let (end, ended) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
+        let (ends, over) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().expect("a runtime");
             runtime.block_on(async {
@@ -37,13 +43,22 @@ impl Running {
                 tell.send(where_).expect("somebody waits");
                 let ended = async { drop(ended.await) };
                 tokio::select! {
-                    served = server.run_until(std::future::pending()) => served.expect("it serves"),
+                    served = server.run_until(std::future::pending()) => {
+                        served.expect("it serves");
+                        // Perhaps nobody asks.
+                        let _ = ends.send(());
+                    }
                     () = ended => {}
                 }
             });
         });
         let (endpoint, control) = told.recv().expect("it says where");
-        Self { endpoint, control, end: Some(end), thread: Some(thread) }
+        Self { endpoint, control, over, end: Some(end), thread: Some(thread) }
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait(&self) {
+        self.over.recv_timeout(PATIENCE).expect("it ends");
     }
 }
 
