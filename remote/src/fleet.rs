@@ -224,7 +224,7 @@ mod tests {
         enter(places, Aim::Open, Instant::now() + HOUR).await.expect("within an hour")
     }
 
-    /// Lines that wait for a new session, until all are there or the server's next try is due.
+    /// Lines that want a new session there, and how many of them have been let through.
     async fn lines(count: usize, place: &Place) -> (JoinSet<Try>, Arc<AtomicUsize>) {
         let (mut lines, through) = (JoinSet::new(), Arc::new(AtomicUsize::new(0)));
         for _ in 0..count {
@@ -357,17 +357,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_new_session_waits_only_where_no_server_may_be_tried() {
-        let both = [dead("both-a").await, place("both-b")];
+        let all = [dead("all-a").await, dead("all-b").await, place("all-c")];
         for _ in 0..FAILURES {
-            let tried = open(&both).await;
-            assert_eq!(tried.place(), &both[1], "nothing is known against it");
+            let tried = open(&all).await;
+            assert_eq!(tried.place(), &all[2], "nothing is known against it");
             drop(tried);
         }
-        open(&both).await.fails(refused());
-        // Its breaker is not open, and yet it rests; the other one has rested.
-        tokio::time::advance(Duration::from_secs(10)).await;
-        let probes = [open(&both).await, open(&both).await];
-        assert!(probes.iter().any(|probe| probe.place() == &both[0]));
-        assert!(probes.iter().any(|probe| probe.place() == &both[1]));
+        for _ in 0..FAILURES {
+            open(&all[2..]).await.fails(refused());
+        }
+        // All have rested as long as they may.
+        tokio::time::advance(Duration::from_secs(6)).await;
+        let before = Instant::now();
+        let mut probes = [open(&all).await, open(&all).await, open(&all).await];
+        for (at, place) in all.iter().enumerate() {
+            assert!(probes.iter().any(|probe| probe.place() == place), "{at}");
+        }
+        let next = tokio::spawn(async move { open(&all).await.place().clone() });
+        yield_now().await;
+        assert!(!next.is_finished(), "it waits");
+        probes[1].answers();
+        assert_eq!(&next.await.expect("no panic"), probes[1].place());
+        assert_eq!(Instant::now(), before, "at once");
     }
 }
