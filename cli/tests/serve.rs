@@ -50,6 +50,28 @@ fn a_connection_that_breaks_again_and_again_loses_nothing_and_repeats_nothing() 
 }
 
 #[test]
+fn many_sessions_whose_connection_breaks_go_on_together_and_lose_nothing() {
+    let (engine, server) = (engine(), Server::start(&[]));
+    let proxy = Proxy::to(&server.endpoint);
+    let sessions = || pipeline(&engine, &pass(remote(&proxy.endpoint), json!({})));
+    let mut sessions: Vec<_> = (0..50).map(|_| (sessions(), Vec::new())).collect();
+    for n in 0..200 {
+        for (pipeline, got) in &mut sessions {
+            push(pipeline, got, n);
+        }
+        if n % 50 == 49 {
+            proxy.cut();
+        }
+    }
+    for (pipeline, got) in &mut sessions {
+        numbers(pipeline, got);
+        assert_eq!(*got, (0..200).collect::<Vec<i64>>());
+    }
+    let connections = proxy.connections();
+    assert!(connections < sessions.len(), "they share them: {connections}");
+}
+
+#[test]
 fn a_connection_that_brings_its_bytes_late_and_one_by_one_changes_nothing() {
     let (engine, server) = (engine(), Server::start(&[]));
     let proxy = Proxy::slow(&server.endpoint, 7, Duration::from_micros(200));

@@ -1,6 +1,7 @@
 //! Questions to a server, each with its answer.
 
 use crate::connection::Connection;
+use crate::fleet::{self, Place};
 use crate::link::introduce;
 use crate::parts::MOST_BYTES;
 use crate::settings::Settings;
@@ -98,11 +99,12 @@ impl Remote {
         F: Future<Output = Result<T>>,
     {
         let settings = &self.settings;
-        let endpoint = crate::fleet::choose(&settings.endpoints);
+        let places = Place::all(settings);
+        let place = fleet::choose(&places);
         let reactor = reactor::handle()?;
         let _inside = reactor.enter();
-        let connection = Connection::to(&endpoint, &settings.tls, settings.connect)?;
-        let server = endpoint.to_string();
+        let connection = Connection::to(place, settings.connect)?;
+        let server = place.endpoint.to_string();
         let asked = ask(connection, server.clone());
         reactor.block_on(async {
             tokio::time::timeout(settings.connect, asked).await.unwrap_or_else(|_| {

@@ -1,6 +1,7 @@
 //! Connections to servers, shared by all that speak to the same one.
 
 use crate::endpoint::Endpoint;
+use crate::fleet::Place;
 use crate::settings::Tls;
 use remotemedia_core::error::{Error, Result, detail};
 use std::collections::HashMap;
@@ -22,20 +23,19 @@ impl Connection {
     /// # Errors
     /// `remote.endpoint` for a name that no host can have, `io.open` for certificates that can't be
     /// read.
-    pub(crate) fn to(endpoint: &Endpoint, tls: &Tls, patience: Duration) -> Result<Arc<Self>> {
-        type Open = HashMap<(Endpoint, Tls), Weak<Connection>>;
-        static OPEN: Mutex<Option<Open>> = Mutex::new(None);
-        let key = (endpoint.clone(), tls.clone());
+    pub(crate) fn to(place: &Place, patience: Duration) -> Result<Arc<Self>> {
+        static OPEN: Mutex<Option<HashMap<Place, Weak<Connection>>>> = Mutex::new(None);
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         let open = open.get_or_insert_default();
-        let found = open.get(&key).and_then(Weak::upgrade);
+        let found = open.get(place).and_then(Weak::upgrade);
         if let Some(found) = found.filter(|found| !found.dead.load(Ordering::Relaxed)) {
             return Ok(found);
         }
-        let (channel, dead) = (dial(endpoint, tls, patience)?, AtomicBool::new(false));
+        let (channel, dead) =
+            (dial(&place.endpoint, &place.tls, patience)?, AtomicBool::new(false));
         let made = Arc::new(Self { channel, dead });
         open.retain(|_, connection| connection.strong_count() > 0);
-        open.insert(key, Arc::downgrade(&made));
+        open.insert(place.clone(), Arc::downgrade(&made));
         Ok(made)
     }
 

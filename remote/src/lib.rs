@@ -22,6 +22,7 @@ mod connection;
 mod endpoint;
 mod failure;
 mod fleet;
+mod gate;
 mod link;
 mod nodes;
 mod parts;

@@ -27,6 +27,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// A node's line to its server. Dropping it ends the session.
 pub(crate) struct Link(Arc<Line>);
@@ -37,6 +38,8 @@ struct Line {
     pool: Pool,
     latency: AtomicI64,
     state: Mutex<State>,
+    /// The node is gone: nothing more is tried for it.
+    gone: Notify,
 }
 
 #[derive(Default)]
@@ -113,7 +116,7 @@ impl Link {
     /// A line that connects when it is first used.
     pub(crate) fn new(settings: Settings, what: up::open::What) -> Self {
         let (pool, latency, state) = (Pool::new(), AtomicI64::new(0), Mutex::default());
-        Self(Arc::new(Line { settings, what, pool, latency, state }))
+        Self(Arc::new(Line { settings, what, pool, latency, state, gone: Notify::new() }))
     }
 
     /// Sends a call; its answer completes the ticket. Never waits.
@@ -205,6 +208,7 @@ impl Drop for Link {
         }
         state.wake();
         drop(state);
+        self.0.gone.notify_one();
         drop(forgotten);
     }
 }

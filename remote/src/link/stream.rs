@@ -4,7 +4,7 @@ use super::sender::{Sender, introduce};
 use super::tend::{Ended, Session};
 use super::{Line, Moving};
 use crate::connection::Connection;
-use crate::fleet::{self, Seated};
+use crate::fleet::{Seated, Try};
 use crate::parts::{MOST_BYTES, PART_BYTES, Parts, WHOLE_BYTES};
 use crate::v1::node_service_client::NodeServiceClient;
 use crate::v1::stream_node_request::{self as up, Request};
@@ -24,20 +24,19 @@ impl Line {
     /// One stream, from its beginning to its end.
     pub(super) async fn stream(
         self: &Arc<Self>,
+        mut tried: Try,
         session: &mut Option<Session>,
         heard: &mut bool,
     ) -> Ended {
-        let endpoint = match session {
-            Some(session) => session.seated.endpoint().clone(),
-            None => fleet::choose(&self.settings.endpoints),
-        };
-        let connection = match Connection::to(&endpoint, &self.settings.tls, self.settings.connect)
-        {
+        let connection = match Connection::to(tried.place(), self.settings.connect) {
             Ok(connection) => connection,
             Err(error) => return Ended::Failed(error),
         };
-        let sender = self.begin(session.as_ref());
-        let ended = self.listen(&endpoint, &connection, sender, session, heard).await;
+        let mut request = tonic::Request::new(self.begin(session.as_ref()));
+        if let Err(error) = introduce(&mut request, &self.settings) {
+            return Ended::Failed(error);
+        }
+        let ended = self.listen(&mut tried, &connection, request, session, heard).await;
         let ended = match ended {
             // All is out of it: that it is gone is what was to come.
             Ended::Broken(_) | Ended::Failed(_) if self.lock().moving == Some(Moving::Close) => {
@@ -47,14 +46,17 @@ impl Line {
         };
         match &ended {
             Ended::Closed => {}
-            Ended::Broken(_) => {
-                fleet::fails(&endpoint);
+            Ended::Broken(error) => {
+                tried.fails(error.clone());
                 connection.give_up();
             }
             // It is there, and says no.
-            Ended::Failed(_) => fleet::answers(&endpoint),
+            Ended::Failed(_) => tried.answers(),
             // The next session goes to another server, if there is one.
-            Ended::Moved => fleet::fails(&endpoint),
+            Ended::Moved => {
+                let message = format!("{} is about to end", tried.place().endpoint);
+                tried.fails(Error::new(detail::REMOTE_DRAINING, message));
+            }
         }
         ended
     }
@@ -91,13 +93,13 @@ impl Line {
     /// Reads what the server says until the stream is over.
     async fn listen(
         &self,
-        endpoint: &crate::Endpoint,
+        tried: &mut Try,
         connection: &Connection,
-        sender: Sender,
+        request: tonic::Request<Sender>,
         session: &mut Option<Session>,
         heard: &mut bool,
     ) -> Ended {
-        let server = endpoint.to_string();
+        let server = tried.place().endpoint.to_string();
         let judge = |status: &tonic::Status| {
             let error = failure::from_status(status, &server);
             if failure::may_pass(&error) { Ended::Broken(error) } else { Ended::Failed(error) }
@@ -105,10 +107,6 @@ impl Line {
         let mut client = NodeServiceClient::new(connection.channel.clone())
             .max_decoding_message_size(MOST_BYTES)
             .max_encoding_message_size(MOST_BYTES);
-        let mut request = tonic::Request::new(sender);
-        if let Err(error) = introduce(&mut request, &self.settings) {
-            return Ended::Failed(error);
-        }
         let beat = self.settings.heartbeat;
         let mut stream = match tokio::time::timeout(beat, client.stream_node(request)).await {
             Ok(Ok(response)) => response.into_inner(),
@@ -155,14 +153,14 @@ impl Line {
                     }
                 }
                 Some(Response::Opened(opened)) => {
-                    fleet::answers(endpoint);
-                    let seated = Seated::at(endpoint, opened.load);
+                    tried.answers();
+                    let seated = Seated::at(tried.place(), opened.load);
                     self.opened(opened.credit, opened.message_bytes);
                     parts = Parts::new(self.lock().most.unwrap_or(WHOLE_BYTES));
                     *session = Some(Session { id: opened.session, seated });
                 }
                 Some(Response::Attached(attached)) => {
-                    fleet::answers(endpoint);
+                    tried.answers();
                     self.attached(attached.received);
                 }
                 Some(Response::Draining(_)) => self.draining(),

@@ -2,10 +2,12 @@
 //! too long.
 
 use super::Line;
-use crate::fleet::{self, Seated};
-use remotemedia_core::error::{Error, detail};
+use crate::fleet::{self, Place, Seated, Try};
+use crate::gate::{self, Aim};
+use remotemedia_core::error::{Error, Result, detail};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How a stream ended.
 pub(super) enum Ended {
@@ -59,14 +61,26 @@ impl Drop for Tended {
 /// Looks after a line until its node is gone, or the server out of reach for too long.
 pub(super) async fn tend(line: Arc<Line>, _tended: Tended) {
     let mut session: Option<Session> = None;
-    let (mut out_of_reach, mut tries) = (Instant::now(), 0);
+    // Streams in a row that broke as soon as they were there.
+    let (mut out_of_reach, mut useless) = (Instant::now(), 0);
     loop {
+        let until = out_of_reach + line.settings.connect;
+        let tried = tokio::select! {
+            biased;
+            // Nobody waits for it: what is left on the server goes when nobody comes back.
+            () = line.gone.notified() => return,
+            tried = line.enter(session.as_ref(), useless, until) => tried,
+        };
         let (begun, before) = (Instant::now(), line.lock().progress);
         let mut heard = false;
-        let ended = line.stream(&mut session, &mut heard).await;
-        // A stream that breaks as soon as it is there, again and again, is of no use either.
+        let ended = match tried {
+            Ok(tried) => line.stream(tried, &mut session, &mut heard).await,
+            Err(error) => Ended::Broken(error),
+        };
         if heard && (begun.elapsed() >= LIVES || line.lock().progress > before) {
-            (out_of_reach, tries) = (Instant::now(), 0);
+            (out_of_reach, useless) = (Instant::now(), 0);
+        } else if heard {
+            useless += 1;
         }
         let error = match ended {
             Ended::Closed => return,
@@ -75,22 +89,29 @@ pub(super) async fn tend(line: Arc<Line>, _tended: Tended) {
                 session = None;
                 continue;
             }
-            Ended::Broken(error) => {
-                if out_of_reach.elapsed() < line.settings.connect {
-                    if line.lock().closing {
-                        return;
-                    }
-                    tokio::time::sleep(fleet::pause(tries)).await;
-                    tries += 1;
-                    continue;
-                }
-                match session {
-                    Some(_) => lost(&error),
-                    None => error,
-                }
-            }
+            Ended::Broken(_) if out_of_reach.elapsed() < line.settings.connect => continue,
+            Ended::Broken(error) => match session {
+                Some(_) => lost(&error),
+                None => error,
+            },
         };
         return line.fail_after(&error, session.is_some());
+    }
+}
+
+impl Line {
+    /// Waits until a server may be tried.
+    async fn enter(&self, session: Option<&Session>, useless: u32, until: Instant) -> Result<Try> {
+        // The gate knows nothing of what breaks behind it.
+        if useless > 0 {
+            tokio::time::sleep(gate::pause(useless - 1)).await;
+        }
+        match session {
+            Some(Session { seated, .. }) => {
+                fleet::enter(std::slice::from_ref(seated.place()), Aim::Attach, until).await
+            }
+            None => fleet::enter(&Place::all(&self.settings), Aim::Open, until).await,
+        }
     }
 }
 
