@@ -320,7 +320,7 @@ fn messages_that_never_become_whole_take_no_more_than_messages_may() {
             })
             .collect();
         // There is room for two.
-        server.until(|counters| counters.happened("refused") == 30);
+        server.until(|counters| counters.happened("refused") >= 30);
         let peak = server.memory().1;
         // Beside it what a connection may have on its way, until it is looked at.
         assert!(peak < before + (8 + 2 * 16) * 1024, "{before} KiB before, then {peak}");

@@ -5,8 +5,43 @@ use prost::Message;
 use remotemedia_core::error::{Detail, Error, Status, detail};
 use tonic::Code;
 
-/// An error as a message.
+/// Bytes of an error as a message, beyond which its texts are cut.
+const MOST_BYTES: usize = 64 << 10;
+/// What is left of one then: characters of a text (or a few less), problems, causes of causes.
+const MOST_TEXT: usize = 1024;
+const MOST_PROBLEMS: usize = 16;
+const MOST_CAUSES: usize = 4;
+
+/// An error as a message. What a client has sent may stand in it, as large as that was: then it is cut.
 pub(crate) fn to_wire(error: &Error) -> v1::Error {
+    let mut made = whole(error);
+    if made.encoded_len() > MOST_BYTES {
+        cut(&mut made, MOST_CAUSES);
+    }
+    made
+}
+
+fn cut(error: &mut v1::Error, causes: usize) {
+    let texts = [&mut error.node, &mut error.port, &mut error.pointer, &mut error.hint];
+    texts.into_iter().flatten().for_each(|text| cut_text(text, MOST_TEXT));
+    cut_text(&mut error.message, MOST_TEXT);
+    error.problems.truncate(MOST_PROBLEMS);
+    error.problems.iter_mut().for_each(|text| cut_text(text, MOST_TEXT));
+    match (&mut error.cause, causes) {
+        (cause, 0) => *cause = None,
+        (Some(cause), _) => cut(cause, causes - 1),
+        (None, _) => {}
+    }
+}
+
+fn cut_text(text: &mut String, most: usize) {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.push('…');
+    }
+}
+
+fn whole(error: &Error) -> v1::Error {
     v1::Error {
         status: error.status().name().to_owned(),
         detail: error.detail().id.to_owned(),
@@ -15,7 +50,7 @@ pub(crate) fn to_wire(error: &Error) -> v1::Error {
         port: error.port().map(str::to_owned),
         pointer: error.pointer().map(str::to_owned),
         hint: error.hint().map(str::to_owned),
-        cause: error.cause().map(|cause| Box::new(to_wire(cause))),
+        cause: error.cause().map(|cause| Box::new(whole(cause))),
         problems: error.problems().iter().map(|p| p.to_json().to_string()).collect(),
         retryable: error.status() == Status::Unavailable,
     }
@@ -86,12 +121,8 @@ pub(crate) fn to_status(error: &Error) -> tonic::Status {
 
 /// What fits into a header: the first problems of a manifest stand in the details.
 fn short(error: &Error) -> String {
-    const MOST: usize = 1024;
     let mut text = error.to_string();
-    if text.len() > MOST {
-        text.truncate(text.floor_char_boundary(MOST));
-        text.push('…');
-    }
+    cut_text(&mut text, MOST_TEXT);
     text
 }
 
@@ -133,4 +164,27 @@ pub(crate) fn from_status(status: &tonic::Status, server: &str) -> Error {
 pub(crate) fn may_pass(error: &Error) -> bool {
     let detail = error.detail();
     detail == detail::REMOTE_UNREACHABLE || detail == detail::REMOTE_DRAINING
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_with_what_a_client_has_sent_is_cut_and_says_what_it_is() {
+        let name = "ä".repeat(1 << 20);
+        let mut error = Error::new(detail::ARGUMENT_INVALID, format!("no input '{name}'"));
+        for _ in 0..20 {
+            let outer = Error::new(detail::NODE_FAILED, &name).at_port(&name).with_hint(&name);
+            error = outer.caused_by(error);
+        }
+        let wire = to_wire(&error);
+        assert!(wire.encoded_len() <= MOST_BYTES, "{}", wire.encoded_len());
+        let back = from_wire(wire);
+        assert_eq!(back.detail(), detail::NODE_FAILED);
+        assert!(back.cause().is_some_and(|cause| cause.message().starts_with("ää")));
+        // One as errors are is whole.
+        let error = Error::new(detail::ARGUMENT_INVALID, "x".repeat(50_000)).at_port("in");
+        assert_eq!(from_wire(to_wire(&error)).message(), error.message());
+    }
 }

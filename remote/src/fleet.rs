@@ -2,7 +2,7 @@
 //! whether it may be tried now.
 
 use crate::endpoint::Endpoint;
-use crate::gate::{Aim, Gate, random};
+use crate::gate::{self, Aim, Gate, Late, random};
 use crate::settings::{Settings, Tls};
 use remotemedia_core::error::{Error, Result, detail};
 use std::collections::HashMap;
@@ -85,6 +85,10 @@ pub(crate) struct Try {
 }
 
 impl Try {
+    fn begun(place: &Place, aim: Aim, round: u64) -> Self {
+        Self { place: place.clone(), aim, round, under_way: true }
+    }
+
     /// Where.
     pub(crate) fn place(&self) -> &Place {
         &self.place
@@ -122,12 +126,14 @@ impl Drop for Try {
     }
 }
 
-/// Waits until one of the servers may be tried: the best that may be, for a new session.
+/// Waits until one of the servers may be tried: the best that may be, for a new session. When `until` is over
+/// and nobody knows how it is there now, one tries for all whose time is over.
 ///
 /// # Errors
 /// The last failure, once `until` is over and none may.
 pub(crate) async fn enter(places: &[Place], aim: Aim, until: Instant) -> Result<Try> {
     let mut news = pin!(NEWS.notified());
+    let last = until + gate::MOMENT;
     loop {
         // From here on nothing is missed.
         news.as_mut().enable();
@@ -135,12 +141,19 @@ pub(crate) async fn enter(places: &[Place], aim: Aim, until: Instant) -> Result<
             Ok(tried) => return Ok(tried),
             Err(again) => again,
         };
-        if Instant::now() >= until {
-            return Err(why(places));
-        }
+        let now = Instant::now();
+        let again = if now < until {
+            again.min(until)
+        } else {
+            match late(places, aim) {
+                Ok(tried) => return Ok(tried),
+                Err(true) if now < last => last,
+                Err(_) => return Err(why(places)),
+            }
+        };
         tokio::select! {
             () = news.as_mut() => news.set(NEWS.notified()),
-            () = tokio::time::sleep_until(again.min(until)) => {}
+            () = tokio::time::sleep_until(again) => {}
         }
     }
 }
@@ -150,18 +163,41 @@ fn pass(places: &[Place], aim: Aim) -> Result<Try, Instant> {
     fleet(|fleet| {
         let (mut again, mut sound) = (None::<Instant>, false);
         for place in ranked(fleet, places, now) {
-            let gate = &mut fleet.entry(place.clone()).or_default().gate;
+            let Standing { own, gate, .. } = fleet.entry(place.clone()).or_default();
             if sound && !gate.is_sound() {
                 // Whether the better one is there will be known in a moment.
                 break;
             }
             sound |= gate.is_sound();
-            match gate.pass(now, aim) {
-                Ok(round) => return Ok(Try { place: place.clone(), aim, round, under_way: true }),
-                Err(free) => again = Some(again.map_or(free, |again| again.min(free))),
+            let free = match gate.pass(now, aim, *own > 0) {
+                Ok(round) => return Ok(Try::begun(place, aim, round)),
+                Err(free) => free,
+            };
+            // All who wait are not to go to the one that is the first to answer.
+            let soon = gate.soon(now);
+            let free = soon.map_or(free, |soon| soon.min(free));
+            again = Some(again.map_or(free, |again| again.min(free)));
+            if soon.is_some() {
+                break;
             }
         }
         Err(again.expect("settings have at least one endpoint"))
+    })
+}
+
+/// The try of a line whose time is over; or whether it is worth waiting for that of another.
+fn late(places: &[Place], aim: Aim) -> Result<Try, bool> {
+    let now = Instant::now();
+    fleet(|fleet| {
+        let mut wait = false;
+        for place in ranked(fleet, places, now) {
+            match fleet.entry(place.clone()).or_default().gate.late(now, aim) {
+                Late::Go(round) => return Ok(Try::begun(place, aim, round)),
+                Late::Wait => wait = true,
+                Late::Known => {}
+            }
+        }
+        Err(wait)
     })
 }
 
@@ -188,7 +224,7 @@ fn ranked<'a>(fleet: &Fleet, places: &'a [Place], now: Instant) -> Vec<&'a Place
     let mut ranked: Vec<_> = places.iter().collect();
     ranked.sort_by_cached_key(|place| match fleet.get(*place) {
         Some(Standing { own, load, gate }) => {
-            (gate.failed(now), (*own).max(*load as usize), random())
+            (gate.failed(now), (*own).max(*load as usize) + gate.trying(), random())
         }
         None => (None, 0, random()),
     });
@@ -344,13 +380,56 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn of_those_whose_time_is_over_one_tries_once_more_and_all_go_if_it_is_there() {
+        let place = dead("back").await;
+        // Nobody may try for a while, and then no time is left.
+        let until = Instant::now() + Duration::from_secs(1);
+        while enter(std::slice::from_ref(&place), Aim::Attach, Instant::now()).await.is_ok() {}
+        let attach = || {
+            let place = place.clone();
+            async move { enter(&[place], Aim::Attach, until).await }
+        };
+        let mut others = JoinSet::new();
+        (0..10).for_each(|_| drop(others.spawn(attach())));
+        let mut probe =
+            others.join_next().await.expect("a line").expect("no panic").expect("it may");
+        probe.answers();
+        assert!(others.join_all().await.iter().all(Result::is_ok));
+        assert!(Instant::now() <= until);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_burst_of_sessions_is_spread_over_servers_that_are_not_known_yet() {
+        let both = [place("burst-a"), place("burst-b")];
+        let mut lines = JoinSet::new();
+        for _ in 0..100 {
+            let both = both.clone();
+            lines.spawn(async move { open(&both).await });
+        }
+        let (mut seated, mut first) = (Vec::new(), None);
+        while let Some(tried) = lines.join_next().await {
+            let mut tried = tried.expect("no panic");
+            // One of them answers first by far.
+            let at = tried.place().clone();
+            if *first.get_or_insert_with(|| at.clone()) != at {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            tried.answers();
+            seated.push(Seated::at(tried.place(), 0));
+        }
+        let there = seated.iter().filter(|seated| seated.place() == &both[0]).count();
+        assert!((40..=60).contains(&there), "{there} of 100");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn who_has_no_time_left_says_what_failed_without_a_try_of_its_own() {
         let place = dead("late").await;
         let probe = open(std::slice::from_ref(&place)).await;
         let until = Instant::now() + Duration::from_secs(1);
         let waited = enter(&[place], Aim::Attach, until).await;
         let error = waited.err().expect("its time is over");
-        assert_eq!(Instant::now(), until);
+        // As long as another one may still have an answer.
+        assert_eq!(Instant::now(), until + gate::MOMENT);
         assert_eq!(error.message(), "unix:late (failures in a row: 5): connection refused");
         drop(probe);
     }

@@ -16,8 +16,10 @@ const ALONE: Duration = Duration::from_secs(10);
 const SHUNNED: Duration = Duration::from_secs(1);
 /// So long an answer says that the server is there.
 const THERE: Duration = Duration::from_secs(1);
-/// The longest wait before a try. A try without an answer holds up others for as long.
+/// The longest wait before a try. Where there were failures, tries without an answer hold up others for as
+/// long; where there were none, as the first sessions may take their time to open, for a moment.
 const LONGEST: Duration = Duration::from_secs(5);
+pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
 /// What a try is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,9 +39,21 @@ pub(crate) struct Gate {
     /// Failures ever: who began before the last one has nothing new to tell.
     round: u64,
     answered: Option<Instant>,
-    /// Tries under way, and when the last one began.
+    /// Tries under way.
     trying: u32,
+    /// When the last batch of tries began, and how many are of it.
     tried: Option<Instant>,
+    batch: u32,
+}
+
+/// What becomes of a line whose time is over.
+pub(crate) enum Late {
+    /// It tries once more, in that round: nobody knows.
+    Go(u64),
+    /// Somebody else is trying.
+    Wait,
+    /// The server is known to be away.
+    Known,
 }
 
 struct Failure {
@@ -50,22 +64,57 @@ struct Failure {
 }
 
 impl Gate {
-    /// Begins a try, and says in which round; or when to ask again, unless there is news before.
-    pub(crate) fn pass(&mut self, now: Instant, aim: Aim) -> Result<u64, Instant> {
+    /// Begins a try, and says in which round; or when to ask again, unless there is news before. That sessions
+    /// are `seated` there says that it is there, too.
+    pub(crate) fn pass(&mut self, now: Instant, aim: Aim, seated: bool) -> Result<u64, Instant> {
         // Who is about to end takes nothing new, but goes on with what it has.
         let spared = aim == Aim::Attach && self.drains();
         let (failures, last) = if spared { (0, None) } else { (self.failures, self.last.as_ref()) };
-        if failures > 0 || !self.is_there(now) {
+        if failures > 0 || !(self.is_there(now) || seated && !spared) {
             let room = FAILURES.saturating_sub(failures).max(1);
-            let held_up = self.tried.filter(|_| self.trying >= room).map(|tried| tried + LONGEST);
+            let patience = if failures > 0 { LONGEST } else { MOMENT };
+            let full = self.trying >= room && self.batch >= room;
+            let held_up = self.tried.filter(|_| full).map(|tried| tried + patience);
             let free = held_up.max(last.map(|last| last.next));
             if let Some(free) = free.filter(|free| now < *free) {
                 return Err(free);
             }
         }
+        let room = FAILURES.saturating_sub(failures).max(1);
+        Ok(self.begin(now, room))
+    }
+
+    fn begin(&mut self, now: Instant, room: u32) -> u64 {
+        if self.trying == 0 || self.batch >= room {
+            (self.tried, self.batch) = (Some(now), 0);
+        }
+        self.batch += 1;
         self.trying += 1;
-        self.tried = Some(now);
-        Ok(self.round)
+        self.round
+    }
+
+    /// What becomes of a line whose time is over. Its last word is not to be how long others have waited.
+    pub(crate) fn late(&mut self, now: Instant, aim: Aim) -> Late {
+        let spared = aim == Aim::Attach && self.drains();
+        let known = self.last.as_ref().is_some_and(|last| now < last.at + MOMENT / 2);
+        if self.is_sound() || spared || self.trying == 0 && !known {
+            Late::Go(self.begin(now, 1))
+        } else if self.trying > 0 {
+            Late::Wait
+        } else {
+            Late::Known
+        }
+    }
+
+    /// Tries under way.
+    pub(crate) fn trying(&self) -> usize {
+        self.trying as usize
+    }
+
+    /// Until when it is to be known whether it is there, where nothing is known against it.
+    pub(crate) fn soon(&self, now: Instant) -> Option<Instant> {
+        let soon = self.tried.filter(|_| self.is_sound()).map(|tried| tried + MOMENT / 5);
+        soon.filter(|soon| now < *soon)
     }
 
     /// A try is over, whatever came of it.
@@ -75,7 +124,7 @@ impl Gate {
 
     /// The server has answered. Whether that is news.
     pub(crate) fn answers(&mut self, now: Instant, aim: Aim) -> bool {
-        let known = self.failures == 0 && self.is_there(now);
+        let known = (self.failures == 0 || self.drains()) && self.is_there(now);
         self.answered = Some(now);
         // That it goes on with a session does not say that it takes new ones.
         if aim == Aim::Open || !self.drains() {
@@ -156,7 +205,7 @@ mod tests {
 
     /// As many tries as pass at that time.
     fn passing(gate: &mut Gate, now: Instant, aim: Aim) -> Vec<u64> {
-        (0..1_000).map_while(|_| gate.pass(now, aim).ok()).collect()
+        (0..1_000).map_while(|_| gate.pass(now, aim, false).ok()).collect()
     }
 
     fn fail(gate: &mut Gate, now: Instant, error: &Error) {
@@ -186,7 +235,7 @@ mod tests {
         let (mut gate, now) = (Gate::default(), Instant::now());
         fail(&mut gate, now, &gone());
         let now = now + WAIT;
-        gate.pass(now, Aim::Open).expect("it has waited");
+        gate.pass(now, Aim::Open, false).expect("it has waited");
         assert!(gate.answers(now, Aim::Open), "that is news");
         gate.over();
         assert!(!gate.answers(now, Aim::Open), "it is known");
@@ -212,8 +261,8 @@ mod tests {
             now += WAIT;
         }
         for _ in 0..3 {
-            gate.pass(now, Aim::Attach).expect("its time has come");
-            let next = gate.pass(now, Aim::Attach).expect_err("one at a time");
+            gate.pass(now, Aim::Attach, false).expect("its time has come");
+            let next = gate.pass(now, Aim::Attach, false).expect_err("one at a time");
             assert_eq!(next, now + LONGEST);
             now = next;
         }
@@ -235,6 +284,30 @@ mod tests {
         assert!(!gate.fails(now, old[1], draining()));
         (0..rounds.len() + old.len()).for_each(|_| gate.over());
         assert_eq!(passing(&mut gate, now + WAIT, Aim::Attach).len(), 1);
+    }
+
+    #[test]
+    fn where_opening_takes_long_a_few_more_may_try_every_moment() {
+        let (mut gate, mut now) = (Gate::default(), Instant::now());
+        for _ in 0..4 {
+            assert_eq!(passing(&mut gate, now, Aim::Open).len(), FAILURES as usize);
+            assert!(gate.pass(now + MOMENT / 2, Aim::Open, false).is_err());
+            now += MOMENT;
+        }
+        // Where there are sessions it is there.
+        assert!((0..100).all(|_| gate.pass(now, Aim::Open, true).is_ok()));
+    }
+
+    #[test]
+    fn who_is_late_tries_once_more_unless_it_is_known_what_comes_of_it() {
+        let (mut gate, mut now) = (Gate::default(), Instant::now());
+        assert!(matches!(gate.late(now, Aim::Open), Late::Go(_)), "nothing is known against it");
+        gate.over();
+        fail(&mut gate, now, &gone());
+        assert!(matches!(gate.late(now, Aim::Attach), Late::Known));
+        now += MOMENT;
+        assert!(matches!(gate.late(now, Aim::Attach), Late::Go(_)));
+        assert!(matches!(gate.late(now, Aim::Attach), Late::Wait), "for the one that tries");
     }
 
     #[test]

@@ -265,7 +265,9 @@ async fn that_nothing_more_comes_out_needs_no_credit_and_is_told_again_to_who_co
     let (_server, mut client) = server().await;
     let mut raw = Raw::begin(&mut client, open(&numbers(), 0)).await;
     let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
-    raw.command(1, Command::EndInput(String::new())).await;
+    // Something happens of which nobody asks.
+    raw.command(1, Command::Interrupt(up::Interrupt {})).await;
+    raw.command(2, Command::EndInput(String::new())).await;
     let session = opened.session;
     for _ in 0..2 {
         while !matches!(raw.hear().await, Some(Said::Ended(_))) {}
@@ -289,6 +291,82 @@ async fn a_client_hears_of_the_server_while_a_node_of_its_pipeline_works() {
         gate.open();
         while !matches!(raw.hear().await, Some(Said::Output(_))) {}
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_at_work_when_its_stream_breaks_is_done_once() {
+    let (_server, mut client) = server().await;
+    let gate = Gate("broken-off");
+    let manifest = json!({"version": "v1", "nodes": [
+        {"id": "gate", "node_type": "GateHere", "params": {"gate": gate.0}}]});
+    let mut raw = Raw::begin(&mut client, open(&manifest, 1000)).await;
+    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let session = opened.session;
+    for _ in 0..3 {
+        (1..=9).for_each(|seq| raw.try_push(seq));
+        gate.reached_by(1);
+        drop(raw);
+        let attach = Say::Attach(up::Attach { session: session.clone(), received: 0 });
+        raw = Raw::begin(&mut client, attach).await;
+        let Some(Said::Attached(attached)) = raw.hear().await else { panic!("it attaches") };
+        assert!(attached.received <= 1, "{attached:?}");
+    }
+    (1..=9).for_each(|seq| raw.try_push(seq));
+    raw.command(10, Command::EndInput(String::new())).await;
+    gate.open();
+    let mut numbers = Vec::new();
+    loop {
+        match raw.hear().await {
+            Some(Said::Output(output)) => numbers.push(shown(output.packet.and_then(|p| p.packet))),
+            Some(Said::Done(done)) => assert_eq!(done.error, None),
+            Some(Said::Ended(_)) => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(numbers.len(), 9, "{numbers:?}");
+    assert!((1..=9).zip(&numbers).all(|(n, shown)| shown.contains(&n.to_string())), "{numbers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_thousands_of_commands_that_fail_each_says_why() {
+    const COMMANDS: u64 = 3_000;
+    let (_server, mut client) = server().await;
+    let mut raw = Raw::begin(&mut client, open(&numbers(), 10)).await;
+    assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+    let send = raw.send.clone();
+    tokio::spawn(async move {
+        for seq in 1..=COMMANDS {
+            let set = up::SetParams { node: "nobody".to_owned(), params: "{}".to_owned() };
+            let command = Some(Command::SetParams(set));
+            Raw::send(&send, Say::Command(up::Command { seq, command })).await;
+        }
+    });
+    for seq in 1..=COMMANDS {
+        match raw.hear().await {
+            Some(Said::Done(done)) => assert!(done.seq == seq && done.error.is_some(), "{done:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_whose_client_says_nothing_more_ends_and_its_session_stays() {
+    let (_server, mut client) = server().await;
+    let mut raw = Raw::begin(&mut client, open(&numbers(), 10)).await;
+    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    raw.push(1).await;
+    drop(std::mem::replace(&mut raw.send, mpsc::channel(1).0));
+    let status = loop {
+        match raw.answers.message().await {
+            Ok(said) => assert!(said.is_some(), "it ends without a word"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
+    let attach = Say::Attach(up::Attach { session: opened.session, received: 0 });
+    let mut raw = Raw::begin(&mut client, attach).await;
+    assert!(matches!(raw.hear().await, Some(Said::Attached(up)) if up.received == 1));
+    assert!(matches!(raw.hear().await, Some(Said::Output(output)) if output.seq == 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,24 +6,23 @@
 
 use super::budget::Share;
 use super::kept::{Kept, Numbered};
+use super::runs::{Runs, Todo, answer_to_wire, seat};
 use super::session::{Opening, Session, Work, check_protocol};
 use super::sessions::Limits;
 use super::whole::{self, Whole};
 use crate::parts::{part_size, too_large};
 use crate::v1::stream_node_request::{self as up, call::Call as Wire};
 use crate::v1::stream_node_response as down;
-use crate::{failure, v1, wire};
+use crate::{failure, wire};
 use prost::Message;
 use remotemedia_core::engine::{Engine, Pipeline};
 use remotemedia_core::error::{Error, Result, detail};
-use remotemedia_core::manifest::Manifest;
-use remotemedia_core::packet::{MediaTime, Packet, Pool, read_json};
-use remotemedia_core::seat::{Answer, Call, Seat};
-use serde_json::{Map, Value as Json, json};
+use remotemedia_core::packet::Pool;
+use remotemedia_core::seat::Answer;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -66,62 +65,6 @@ impl Numbered for down::Answer {
     fn seq(&self) -> u64 {
         self.seq
     }
-}
-
-/// What is called.
-enum Runs {
-    Node(Box<Seat>),
-    Pipeline(Whole),
-}
-
-impl Runs {
-    fn call(&mut self, call: Call) -> Result<Poll<Answer>> {
-        match self {
-            Self::Node(seat) => seat.call(call),
-            Self::Pipeline(whole) => whole.call(call).map(Poll::Ready),
-        }
-    }
-
-    fn poll(&mut self, waker: &Waker) -> Poll<Result<Answer>> {
-        match self {
-            Self::Node(seat) => seat.poll(waker),
-            Self::Pipeline(_) => Poll::Pending,
-        }
-    }
-
-    fn reset(&mut self) -> Result<()> {
-        match self {
-            Self::Node(seat) => seat.reset(),
-            Self::Pipeline(whole) => whole.reset()?,
-        }
-        Ok(())
-    }
-
-    fn set_params(&mut self, params: &Map<String, Json>) -> Result<()> {
-        match self {
-            Self::Node(seat) => seat.set_params(params),
-            Self::Pipeline(_) => {
-                Err(wire::wrong("params for a pipeline, whose nodes have their own".to_owned()))
-            }
-        }
-    }
-
-    /// Makes a call that answers at once, or leaves it to be polled.
-    fn make(&mut self, todo: Todo) -> Result<Poll<Answer>> {
-        match todo {
-            Todo::Call(call) => return self.call(call),
-            Todo::Reset => self.reset()?,
-            Todo::Params(params) => self.set_params(&params)?,
-        }
-        Ok(Poll::Ready(Answer::default()))
-    }
-}
-
-/// What a call comes to.
-enum Todo {
-    Call(Call),
-    Reset,
-    Params(Map<String, Json>),
 }
 
 /// A call that has come, and waits for its turn.
@@ -281,7 +224,7 @@ pub(super) fn begin(session: &Arc<Session>, waiting: Waiting, overtaken: u64) ->
         calls.answer(&mut state, &job, Ok(Answer::default()));
         return Ok(());
     }
-    let todo = match calls.todo(call.call) {
+    let todo = match Todo::read(call.call, &calls.pool) {
         Ok(todo) => todo,
         Err(error) => {
             calls.answer(&mut state, &job, Err(error));
@@ -365,6 +308,12 @@ fn broken() -> Error {
     Error::new(detail::NODE_PANICKED, message)
 }
 
+/// What is said in place of an error that there is no room for.
+pub(super) fn no_room() -> Error {
+    let message = "it failed, and the server has no room to keep why";
+    Error::new(detail::REMOTE_LIMIT, message)
+}
+
 /// The client has got answers, and does not say so.
 pub(super) fn unacknowledged() -> Error {
     let message = "too many answers have not been acknowledged";
@@ -372,31 +321,6 @@ pub(super) fn unacknowledged() -> Error {
 }
 
 impl Calls {
-    fn todo(&self, call: Option<Wire>) -> Result<Todo> {
-        Ok(Todo::Call(match wire::present(call)? {
-            Wire::Process(process) => Call::Process {
-                port: process.port as usize,
-                lane: process.lane as usize,
-                packet: self.packet(process.packet)?,
-            },
-            Wire::Join(set) => {
-                let packet = |place: up::set::Place| {
-                    place.packet.map(|packet| self.packet(Some(packet))).transpose()
-                };
-                Call::Join(set.places.into_iter().map(packet).collect::<Result<_>>()?)
-            }
-            Wire::AdvanceNs(until) => Call::Advance(MediaTime::from_nanos(until)),
-            Wire::Drain(_) => Call::Drain,
-            Wire::Finish(_) => Call::Finish,
-            Wire::Reset(_) => return Ok(Todo::Reset),
-            Wire::Params(text) => return Ok(Todo::Params(wire::params(&text)?)),
-        }))
-    }
-
-    fn packet(&self, packet: Option<v1::Packet>) -> Result<Packet> {
-        wire::from_wire(wire::present(packet)?, &self.pool)
-    }
-
     /// Keeps an answer until the client has it.
     fn answer(&self, state: &mut State, job: &Job, made: Result<Answer>) {
         let mut keep = |answer, bytes| {
@@ -413,54 +337,17 @@ impl Calls {
         });
         if let Err(error) = kept {
             let error = Some(failure::to_wire(&error));
-            // What takes nothing is always kept.
-            let _ = keep(down::Answer { error, ..down::Answer::default() }, 0);
+            let answer = down::Answer { error, ..down::Answer::default() };
+            let bytes = answer.encoded_len();
+            if keep(answer, bytes).is_err() {
+                // There is no room for what it says; what takes nothing is always kept.
+                let error = Some(failure::to_wire(&no_room()));
+                let _ = keep(down::Answer { error, ..down::Answer::default() }, 0);
+            }
         }
     }
 }
 
 fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The node that a message asks for. What comes over the network is not trusted.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub(super) fn seat(
-    node: v1::NodeSpec,
-    lanes: usize,
-    engine: &Engine,
-    only: Option<&[String]>,
-) -> Result<Seat> {
-    let params = match node.params.as_str() {
-        "" => json!({}),
-        text => {
-            read_json(text).map_err(|e| wire::wrong(format!("params that are no JSON: {e}")))?
-        }
-    };
-    let manifest = Manifest::from_value(json!({
-        "version": "v1",
-        // What comes has been made to fit by the engine that sends it.
-        "metadata": {"auto_negotiate": false},
-        "nodes": [{"id": "node", "node_type": node.node_type, "params": params}],
-    }))?;
-    let manifest = match only {
-        Some(only) => manifest.untrusted_only(only),
-        None => manifest.untrusted(),
-    };
-    Seat::new(manifest.resolve(&engine.registry())?, lanes.max(1), engine.pool())
-}
-
-fn answer_to_wire(answer: &Answer) -> down::Answer {
-    let bound = |(port, until): &(usize, MediaTime)| down::Bound {
-        port: *port as u32,
-        until_ns: until.nanos(),
-    };
-    down::Answer {
-        outputs: wire::outputs_to_wire(&answer.outputs),
-        bounds: answer.bounds.iter().map(bound).collect(),
-        latency_ns: answer.latency.nanos(),
-        ..down::Answer::default()
-    }
 }

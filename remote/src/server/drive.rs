@@ -1,8 +1,11 @@
 //! What drives a pipeline that runs for a client: commands are done in their order, outputs taken as far as
 //! they are allowed.
 
+use super::budget::Share;
+use super::calls::no_room;
 use super::running::{BATCH, MOST_REFUSED, Over, Running, State, Waiting};
 use super::session::Session;
+use super::sessions::Sessions;
 use super::whole;
 use crate::parts::too_large;
 use crate::v1::PortPacket;
@@ -18,10 +21,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Drives the pipeline of a session until that is over.
-pub(super) async fn drive(session: Arc<Session>) {
+pub(super) async fn drive(session: Arc<Session>, sessions: Sessions) {
     let Ok(running) = session.running() else { return };
     let _broken = Broken(running);
-    poll_fn(|cx| blocking(|| running.step(cx))).await;
+    let failed = |seq, error: &Error| sessions.note_call(&session, seq, error.message());
+    poll_fn(|cx| blocking(|| running.step(cx, &failed))).await;
 }
 
 /// Says that a pipeline is not driven any more.
@@ -58,8 +62,10 @@ impl Running {
 
     /// Does commands from the front of the line, and takes outputs as far as they are allowed. Ready when
     /// the session is over.
-    fn step(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn step(&self, cx: &mut Context<'_>, failed: &dyn Fn(u64, &Error)) -> Poll<()> {
         self.pipeline.wake_on_change(cx.waker());
+        // Nobody here asks for what else there is to know.
+        while self.pipeline.event().is_some() {}
         self.lock().driver = Some(cx.waker().clone());
         for _ in 0..BATCH {
             let next = {
@@ -69,7 +75,7 @@ impl Running {
                 }
                 state.next()
             };
-            let made = next.is_some_and(|next| self.make(next));
+            let made = next.is_some_and(|next| self.make(next, failed));
             let took = self.take(cx);
             if !made && !took {
                 return Poll::Pending;
@@ -79,8 +85,8 @@ impl Running {
         Poll::Pending
     }
 
-    /// Does a command. False: there is no room for its packet.
-    fn make(&self, mut waiting: Waiting) -> bool {
+    /// Does a command, or says that it has `failed`. False: there is no room for its packet.
+    fn make(&self, mut waiting: Waiting, failed: &dyn Fn(u64, &Error)) -> bool {
         let forgotten = waiting.is_push() && waiting.seq < self.lock().overtaken;
         let error = match if forgotten { Ok(true) } else { self.carry_out(&mut waiting) } {
             Ok(true) => None,
@@ -88,20 +94,34 @@ impl Running {
                 self.lock().put_back(waiting);
                 return false;
             }
-            Err(error) => Some(failure::to_wire(&error)),
+            Err(error) => {
+                failed(waiting.seq, &error);
+                Some(self.kept(waiting.seq, &error))
+            }
         };
         let mut state = self.lock();
         state.done = waiting.seq;
         // Where its stream has broken meanwhile, it has not come again yet.
         state.came = state.came.max(waiting.seq);
-        if error.is_some() {
+        if let Some(error) = error {
             if state.refused.len() >= MOST_REFUSED {
                 state.refused.pop_front();
             }
-            state.refused.push_back(down::Done { seq: waiting.seq, error });
+            state.refused.push_back(error);
         }
         state.wake_teller();
         true
+    }
+
+    /// Why a command was not done, to be kept.
+    fn kept(&self, seq: u64, error: &Error) -> (down::Done, Share) {
+        let mut share = self.budget.share();
+        let done = |error| down::Done { seq, error: Some(failure::to_wire(error)) };
+        let why = done(error);
+        match share.set(why.encoded_len()) {
+            Ok(()) => (why, share),
+            Err(_) => (done(&no_room()), share),
+        }
     }
 
     fn carry_out(&self, waiting: &mut Waiting) -> Result<bool> {
@@ -160,7 +180,13 @@ impl Running {
                         state.wake_teller();
                         return true;
                     }
-                    Err(error) => Over::Failed(error),
+                    Err(error) => {
+                        state.end(Over::Failed(error));
+                        drop(state);
+                        // Nothing more of it is wanted.
+                        self.pipeline.cancel();
+                        return false;
+                    }
                 }
             }
             Poll::Ready(Ok(Pull::End)) => Over::Ended,

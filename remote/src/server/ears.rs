@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{Interval, MissedTickBehavior};
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 /// A request that may come in parts.
 pub(super) trait Request: Message + Default {
@@ -122,6 +122,12 @@ impl<T: Request> Ears<T> {
         }
     }
 
+    /// What the stream ends with when the server has no more time.
+    pub(super) fn no_more_time(&self) -> Option<Status> {
+        let over = *self.term.borrow() == Term::Over;
+        over.then(|| failure::to_status(&no_more_time()))
+    }
+
     /// Waits for what is next; without `listening` for other things than requests. Dropping the
     /// future loses nothing.
     pub(super) async fn hear(&mut self, listening: bool) -> Event<T> {
@@ -148,7 +154,13 @@ impl<T: Request> Ears<T> {
             let message = match message {
                 Ok(Some(message)) => message,
                 Ok(None) => return Event::Done,
-                // The connection is gone, or what came is no message, or there is no room for it.
+                // A message that is too large, or that there is no room for.
+                Err(status)
+                    if matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange) =>
+                {
+                    return Event::Wrong(failure::from_status(&status, "the server"));
+                }
+                // The connection is gone, or what came is no message.
                 Err(status) => return Event::Over(status),
             };
             self.heard = Instant::now();

@@ -27,11 +27,11 @@ pub enum What {
     Attached,
     /// The connection of a session broke; the session waits for its client.
     Detached,
-    /// A client closed its session.
+    /// A session was closed: by its client, for what the client did, or since the server ends.
     Closed,
     /// Nobody came back to a session.
     Expired,
-    /// A session was not opened, or a client not let in.
+    /// A session was not opened, a client not let in, or a message not taken.
     Refused,
     /// A call of a session ended with an error.
     Failed,

@@ -1,10 +1,11 @@
 //! A stream's hold on its session.
 
+use super::access::Who;
 use super::happened::What;
 use super::session::Session;
 use super::sessions::Sessions;
 use crate::failure;
-use remotemedia_core::error::Error;
+use remotemedia_core::error::{Error, Result};
 use std::sync::Arc;
 use tonic::Status;
 
@@ -13,31 +14,40 @@ pub(super) struct Hold {
     pub(super) session: Arc<Session>,
     pub(super) stream: u64,
     pub(super) sessions: Sessions,
-    /// The client has closed the session.
-    over: bool,
+    /// The session is over, and not only the stream; and why, where it was not its client who closed it.
+    over: Option<Option<String>>,
 }
 
 impl Hold {
     /// Takes a session over that was just opened.
     pub(super) fn on(session: Arc<Session>, sessions: &Sessions) -> Self {
-        let (stream, sessions) = (session.take_over(), sessions.clone());
-        Self { session, stream, sessions, over: false }
+        let stream = session.take_over();
+        Self { session, stream, sessions: sessions.clone(), over: None }
     }
 
     /// Takes a session over that its client comes back to.
-    pub(super) fn back_on(session: Arc<Session>, sessions: &Sessions) -> Self {
+    ///
+    /// # Errors
+    /// `remote.lost` when there is none; as `fits`, and then nothing has changed.
+    pub(super) fn back_on(
+        sessions: &Sessions,
+        name: &str,
+        who: &Who,
+        fits: impl FnOnce(&Session) -> Result<()>,
+    ) -> Result<Self> {
+        let (session, stream) = sessions.take_over(name, who, fits)?;
         sessions.note(What::Attached, Some(&session), &session.about);
-        Self::on(session, sessions)
+        Ok(Self { session, stream, sessions: sessions.clone(), over: None })
     }
 
-    /// The session is over, and not only the stream.
+    /// Its client has closed the session.
     pub(super) fn close(&mut self) {
-        self.over = true;
+        self.over = Some(None);
     }
 
     /// The session is over with an error: what its stream ends with.
     pub(super) fn fail(&mut self, error: &Error) -> Status {
-        self.close();
+        self.over = Some(Some(error.message().to_owned()));
         failure::to_status(error)
     }
 
@@ -49,11 +59,15 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if self.over {
-            self.sessions.note(What::Closed, Some(&self.session), &self.session.about);
-            self.sessions.remove(&self.session);
-        } else if self.session.is_on(self.stream) {
-            self.sessions.detach(Arc::clone(&self.session), self.stream);
+        let Self { session, stream, sessions, over } = self;
+        match over.take() {
+            Some(why) => {
+                if sessions.remove(session, *stream) {
+                    let about = why.as_deref().unwrap_or(&session.about);
+                    sessions.note(What::Closed, Some(session), about);
+                }
+            }
+            None => sessions.detach(session, *stream),
         }
     }
 }

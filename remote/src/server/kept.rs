@@ -53,7 +53,7 @@ impl<T: Numbered> Kept<T> {
     /// Those behind a number.
     pub(super) fn after(&self, seq: u64) -> impl Iterator<Item = &T> {
         let first = self.things.front().map_or(0, |(thing, _)| thing.seq());
-        let index = (seq + 1).saturating_sub(first);
+        let index = seq.saturating_add(1).saturating_sub(first);
         let index = usize::try_from(index).unwrap_or(usize::MAX).min(self.things.len());
         self.things.range(index..).map(|(thing, _)| thing)
     }
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!((kept.len(), kept.bytes(), budget.held()), (3, 40, 40));
         assert_eq!(kept.after(3).copied().collect::<Vec<_>>(), [4, 5]);
         assert_eq!(kept.after(0).next(), Some(&3), "the first that is still there");
-        assert_eq!(kept.after(5).next().or(kept.after(u64::MAX - 1).next()), None);
+        assert_eq!(kept.after(5).next().or(kept.after(u64::MAX).next()), None);
         kept.forget(u64::MAX);
         assert_eq!((kept.len(), budget.held()), (0, 0));
     }

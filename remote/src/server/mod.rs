@@ -15,6 +15,7 @@ mod metrics;
 mod nodes;
 mod pipelines;
 mod running;
+mod runs;
 mod served;
 mod session;
 mod sessions;

@@ -1,10 +1,12 @@
 //! The service of single nodes.
 
-use super::calls::{self, CREDIT, Waiting, seat};
+use super::calls::{self, CREDIT, Waiting};
 use super::ears::{self, Ears, Event, begun_again};
 use super::hold::Hold;
+use super::runs::seat;
 use super::served::Served;
-use super::session::Opening;
+use super::session::{Opening, Session};
+use super::sessions::CallUnderWay;
 use crate::parts::cut_if_large;
 use crate::v1::node_service_server::NodeService;
 use crate::v1::stream_node_request::Request as Said;
@@ -40,7 +42,7 @@ impl NodeService for Nodes {
     ) -> Result<Response<ExecuteNodeResponse>, Status> {
         let request = request.into_inner();
         let bytes = request.encoded_len();
-        let outputs = self.0.make_call(bytes, self.execute(request, bytes)).await?;
+        let outputs = self.0.make_call(bytes, |call| self.execute(call, request, bytes)).await?;
         Ok(Response::new(ExecuteNodeResponse { outputs }))
     }
 
@@ -73,6 +75,7 @@ const SHORT: usize = 64 << 10;
 impl Nodes {
     async fn execute(
         &self,
+        under_way: CallUnderWay,
         request: ExecuteNodeRequest,
         bytes: usize,
     ) -> Result<Vec<crate::v1::Output>> {
@@ -97,7 +100,7 @@ impl Nodes {
             return work(seat, calls).await;
         }
         let runtime = tokio::runtime::Handle::current();
-        Served::away(move || runtime.block_on(work(seat, calls))).await
+        Served::away(under_way, move || runtime.block_on(work(seat, calls))).await
     }
 
     /// Opens a session, or attaches to one.
@@ -119,12 +122,13 @@ impl Nodes {
                 Ok(Begun { hold: Hold::on(session, sessions), first: opened, told: 0 })
             }
             Some(Said::Attach(attach)) => {
-                let session = sessions.find(&attach.session, &opening.who)?;
-                let calls = session.calls()?;
+                let fits = |session: &Session| session.calls().map(drop);
+                let hold = Hold::back_on(sessions, &attach.session, &opening.who, fits)?;
+                let calls = hold.session.calls()?;
                 calls.acknowledge(attach.answered);
-                let first = Say::Attached(down::Attached { received: calls.received() });
-                let hold = Hold::back_on(session, sessions);
-                Ok(Begun { hold, first, told: attach.answered })
+                let received = calls.received();
+                let first = Say::Attached(down::Attached { received });
+                Ok(Begun { hold, first, told: attach.answered.min(received) })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
         }
@@ -176,6 +180,9 @@ impl Begun {
             // The client says nothing more, but for what waits.
             let mut ends = false;
             let status = loop {
+                if let Some(status) = ears.no_more_time() {
+                    break status;
+                }
                 // Before the answers are looked at: one that comes to its end behind that wakes.
                 let busy = calls.is_busy();
                 while let Some(answer) = calls.answer_after(told) {
@@ -261,6 +268,8 @@ impl Begun {
                     Some(Said::Open(_) | Said::Attach(_)) => break begun_again(),
                 }
             };
+            // It may have been told in place of the stream that has taken over.
+            calls.finished.notify_one();
             yield Err(status);
         }
     }

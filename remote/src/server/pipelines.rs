@@ -4,7 +4,8 @@ use super::ears::{self, Ears, Event, begun_again};
 use super::hold::Hold;
 use super::running::{self, CREDIT, Told, Waiting};
 use super::served::Served;
-use super::session::Opening;
+use super::session::{Opening, Session};
+use super::sessions::CallUnderWay;
 use super::{drive, whole};
 use crate::parts::{MOST_BYTES, cut_if_large};
 use crate::v1::pipeline_service_server::PipelineService;
@@ -20,6 +21,7 @@ use remotemedia_core::error::Result;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -46,7 +48,7 @@ impl PipelineService for Pipelines {
     ) -> Result<Response<ExecutePipelineResponse>, Status> {
         let request = request.into_inner();
         let bytes = request.encoded_len();
-        self.0.make_call(bytes, self.execute(request)).await.map(Response::new)
+        self.0.make_call(bytes, |call| self.execute(call, request)).await.map(Response::new)
     }
 
     async fn stream_pipeline(
@@ -71,14 +73,18 @@ struct Begun {
 }
 
 impl Pipelines {
-    async fn execute(&self, request: ExecutePipelineRequest) -> Result<ExecutePipelineResponse> {
+    async fn execute(
+        &self,
+        under_way: CallUnderWay,
+        request: ExecutePipelineRequest,
+    ) -> Result<ExecutePipelineResponse> {
         let engine = self.0.engine.clone();
         let only = self.0.sessions.access().nodes();
         let pipeline = whole::pipeline(&request.manifest, &engine, only.as_deref())?;
         let pipeline = Arc::new(pipeline);
         // A client that goes, or whose time is over, leaves nothing running.
         let _cancel = Cancel(Arc::clone(&pipeline));
-        Served::away(move || {
+        Served::away(under_way, move || {
             let outputs = whole::execute(&pipeline, request.inputs, engine.pool(), MOST_BYTES)?;
             let metrics = pipeline.metrics().to_string();
             Ok(ExecutePipelineResponse { outputs, metrics })
@@ -104,15 +110,15 @@ impl Pipelines {
                     credit: CREDIT as u32,
                     message_bytes: sessions.limits().message as u64,
                 });
-                tokio::spawn(drive::drive(Arc::clone(&session)));
+                tokio::spawn(drive::drive(Arc::clone(&session), sessions.clone()));
                 let hold = Hold::on(session, sessions);
                 Ok(Begun { hold, first: vec![opened], told: Told::default() })
             }
             Some(Said::Attach(attach)) => {
-                let session = sessions.find(&attach.session, &opening.who)?;
-                session.running()?;
-                let hold = Hold::back_on(session, sessions);
-                let (first, told) = hold.session.running()?.rest(attach.received);
+                let fits = |session: &Session| session.running().map(drop);
+                let hold = Hold::back_on(sessions, &attach.session, &opening.who, fits)?;
+                let is_on = || hold.session.is_on(hold.stream);
+                let (first, told) = hold.session.running()?.rest(attach.received, is_on);
                 Ok(Begun { hold, first, told })
             }
             _ => Err(wire::wrong("neither 'open' nor 'attach' to begin with".to_owned())),
@@ -147,8 +153,10 @@ impl Begun {
             let is_on = || on.is_on(stream);
             // The client says nothing more.
             let mut ends = false;
+            // When there was something to tell.
+            let mut told_at = Instant::now();
             let status = loop {
-                let listening = match running.has_room() {
+                let listening = match running.has_room(&told) {
                     Ok(room) => room && !ends,
                     Err(error) => break hold.fail(&error),
                 };
@@ -157,10 +165,8 @@ impl Begun {
                     biased;
                     event = ears.hear(listening) => event,
                     news = poll_fn(|cx| running.poll_news(cx, &mut told, is_on)) => {
+                        told_at = Instant::now();
                         for response in news {
-                            if let Say::Done(down::Done { seq, error: Some(error) }) = &response {
-                                hold.failed(*seq, &error.message);
-                            }
                             for piece in say(response) {
                                 yield Ok(piece);
                             }
@@ -174,6 +180,10 @@ impl Begun {
                 };
                 let said = match event {
                     Event::Said(message) => message.request,
+                    // Who says nothing more can end no input, and allow nothing.
+                    Event::Tick if ends && !running.is_busy() && told_at.elapsed() >= 3 * session.beat => {
+                        break Status::deadline_exceeded("nothing has come out for too long");
+                    }
                     Event::Tick => {
                         yield Ok(StreamPipelineResponse {
                             response: Some(Say::Heartbeat(down::Heartbeat {})),

@@ -6,7 +6,7 @@
 //! the client brings again: a command counts as come only when it is done, and an output is kept until the
 //! client has it.
 
-use super::budget::Share;
+use super::budget::{Budget, Share};
 use super::kept::{Kept, Numbered};
 use super::session::{Opening, Session, Work, check_protocol};
 use super::sessions::Limits;
@@ -27,9 +27,10 @@ use std::task::{Context, Poll, Waker};
 pub(super) const CREDIT: usize = 64;
 /// Commands of all kinds that may wait.
 const MOST_COMMANDS: usize = 1024;
-/// Errors of commands that are kept: all that a stream may not have told of, and some for clients that come
-/// back.
-pub(super) const MOST_REFUSED: usize = MOST_COMMANDS + CREDIT;
+/// Errors of commands that a stream may not have told of before it takes more commands; and all that are kept:
+/// those that wait may fail, too.
+const MOST_UNTOLD: usize = CREDIT;
+pub(super) const MOST_REFUSED: usize = MOST_UNTOLD + MOST_COMMANDS;
 /// Outputs that a client may allow beyond those that it says it has.
 const MOST_OUTPUTS: u64 = 4096;
 /// Things that are done, or said, before others have their turn.
@@ -43,6 +44,8 @@ pub(super) struct Running {
     pub(super) part_bytes: usize,
     /// Bytes of an output at most.
     pub(super) most: usize,
+    /// What the errors of commands take.
+    pub(super) budget: Budget,
     state: Mutex<State>,
 }
 
@@ -59,8 +62,8 @@ pub(super) struct State {
     /// The last output that there was.
     pub(super) last: u64,
     pub(super) outputs: Kept<down::Output>,
-    /// Commands that were not done, the latest.
-    pub(super) refused: VecDeque<down::Done>,
+    /// Commands that were not done, the latest, and what each takes.
+    pub(super) refused: VecDeque<(down::Done, Share)>,
     pub(super) over: Option<Over>,
     /// The session is over.
     pub(super) closed: bool,
@@ -166,6 +169,7 @@ pub(super) fn open(
         pool: engine.pool().clone(),
         part_bytes,
         most: limits.most(part_bytes),
+        budget: opening.budget.clone(),
         state: Mutex::new(state),
     };
     Ok(Session::new(opening, about, open.heartbeat_ms, Work::Pipeline(running)))
@@ -206,6 +210,12 @@ impl State {
         self.over.is_none() && self.last >= self.until
     }
 
+    /// Errors of commands that a stream has not told of.
+    fn untold(&self, told: &Told) -> impl Iterator<Item = &down::Done> {
+        let done = told.done;
+        self.refused.iter().map(|(refused, _)| refused).filter(move |refused| refused.seq > done)
+    }
+
     /// The next command.
     pub(super) fn next(&mut self) -> Option<Waiting> {
         loop {
@@ -243,17 +253,20 @@ impl Running {
         (names(&mut self.pipeline.inputs()), names(&mut self.pipeline.outputs()))
     }
 
-    /// What a client is told that comes back, having got outputs up to that one; and what is left to tell.
-    pub(super) fn rest(&self, received: u64) -> (Vec<Say>, Told) {
+    /// What a client is told that comes back on a stream, having got outputs up to that one; and what is
+    /// left to tell.
+    pub(super) fn rest(&self, received: u64, is_on: impl FnOnce() -> bool) -> (Vec<Say>, Told) {
         self.allow(0, received);
         let mut state = self.lock();
-        // What is not done comes again.
-        state.line.clear();
-        state.came = state.done;
+        if is_on() {
+            // What is not done comes again.
+            state.line.clear();
+            (state.came, state.overtaken) = (state.done, 0);
+        }
         let mut say = vec![Say::Attached(down::Attached { received: state.done })];
         // It may have been told of them, or not.
-        say.extend(state.refused.iter().cloned().map(Say::Done));
-        (say, Told { done: state.done, output: received, over: false })
+        say.extend(state.refused.iter().map(|(done, _)| Say::Done(done.clone())));
+        (say, Told { done: state.done, output: received.min(state.last), over: false })
     }
 
     /// Allows outputs up to one, and forgets those that the client has got.
@@ -270,8 +283,12 @@ impl Running {
     ///
     /// # Errors
     /// `remote.limit` when the client sends on, and allows nothing to come out.
-    pub(super) fn has_room(&self) -> Result<bool> {
+    pub(super) fn has_room(&self, told: &Told) -> Result<bool> {
         let state = self.lock();
+        // Else errors would be forgotten that nobody has been told of.
+        if state.untold(told).nth(MOST_UNTOLD).is_some() {
+            return Ok(false);
+        }
         let stuck = state.is_out_of_credit();
         if state.line.len() < MOST_COMMANDS {
             let pushes = state.line.iter().filter(|waiting| waiting.is_push()).count();
@@ -322,10 +339,14 @@ impl Running {
     ) -> Poll<Vec<Say>> {
         let mut state = self.lock();
         let mut say = Vec::new();
-        for refused in state.refused.iter().filter(|refused| refused.seq > told.done) {
-            say.push(Say::Done(refused.clone()));
+        say.extend(state.untold(told).take(BATCH).cloned().map(Say::Done));
+        if say.len() == BATCH
+            && let Some(Say::Done(last)) = say.last()
+        {
+            told.done = last.seq;
+            return Poll::Ready(say);
         }
-        let refused = state.refused.back().map_or(0, |refused| refused.seq);
+        let refused = state.refused.back().map_or(0, |(refused, _)| refused.seq);
         if state.done > told.done.max(refused) {
             say.push(Say::Done(down::Done { seq: state.done, error: None }));
         }

@@ -4,7 +4,7 @@ use super::access::Who;
 use super::door::Way;
 use super::happened::What;
 use super::session::Opening;
-use super::sessions::Sessions;
+use super::sessions::{CallUnderWay, Sessions};
 use crate::failure;
 use remotemedia_core::engine::Engine;
 use remotemedia_core::error::{Error, Result, detail};
@@ -46,28 +46,32 @@ impl Served {
         self.sessions.opening(who, trace).map_err(|e| self.refuse(&e))
     }
 
-    /// Makes a call that is no session's and takes `bytes` of memory: to its end, or until the server
-    /// has no more time.
-    pub(super) async fn make_call<T>(
+    /// Makes a call that is no session's and takes `bytes` of memory: to its end, or until the server has
+    /// no more time. What goes on elsewhere takes what it is given along.
+    pub(super) async fn make_call<T, F: Future<Output = Result<T>>>(
         &self,
         bytes: usize,
-        call: impl Future<Output = Result<T>>,
+        call: impl FnOnce(CallUnderWay) -> F,
     ) -> result::Result<T, Status> {
-        let _under_way = self.sessions.begin_call().map_err(|e| self.refuse(&e))?;
-        let mut share = self.sessions.budget().share();
-        share.set(bytes).map_err(|e| self.refuse(&e))?;
+        let under_way = self.sessions.begin_call(bytes).map_err(|e| self.refuse(&e))?;
         let made = tokio::select! {
             biased;
-            made = call => made,
+            made = call(under_way) => made,
             error = self.sessions.over() => Err(error),
         };
         made.map_err(|e| failure::to_status(&e))
     }
 
-    /// Does work that may take long away from the threads of the connections.
+    /// Does work of a call that may take long away from the threads of the connections. The call lasts as
+    /// long as the work, also when nobody waits for it any more.
     pub(super) async fn away<T: Send + 'static>(
+        under_way: CallUnderWay,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let work = move || {
+            let _under_way = under_way;
+            work()
+        };
         tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| {
             let message = format!("what was called did not come back: {e}");
             Err(Error::new(detail::NODE_PANICKED, message))

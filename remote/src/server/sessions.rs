@@ -1,7 +1,7 @@
 //! The sessions that a server has.
 
 use super::access::{Access, Who};
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::config::{Config, Log};
 use super::happened::{Happened, What};
 use super::metrics::Metrics;
@@ -149,8 +149,12 @@ impl Sessions {
     /// Ends all that are left: their streams, and what runs in them.
     pub(super) fn cut(&self) {
         self.0.term.send_replace(Term::Over);
-        let left: Vec<_> = self.open().values().cloned().collect();
-        left.iter().for_each(|session| self.remove(session));
+        let left = std::mem::take(&mut *self.open());
+        for session in left.values() {
+            self.note(What::Closed, Some(session), "the server has ended");
+            session.close();
+        }
+        self.0.left.notify_waiters();
     }
 
     /// How long they may stay, and when that changes.
@@ -165,14 +169,17 @@ impl Sessions {
         no_more_time()
     }
 
-    /// Begins a call that is no session's; it lasts until what comes back is dropped.
+    /// Begins a call that is no session's, and takes `bytes` of memory; it lasts until what comes back is
+    /// dropped.
     ///
     /// # Errors
-    /// `remote.draining` when the server takes nothing new.
-    pub(super) fn begin_call(&self) -> Result<CallUnderWay> {
+    /// `remote.draining` when the server takes nothing new, `remote.limit` when it has no room.
+    pub(super) fn begin_call(&self, bytes: usize) -> Result<CallUnderWay> {
         self.check_draining()?;
+        let mut share = self.0.budget.share();
+        share.set(bytes)?;
         self.0.calls.fetch_add(1, Ordering::AcqRel);
-        Ok(CallUnderWay(self.clone()))
+        Ok(CallUnderWay { sessions: self.clone(), _share: share })
     }
 
     fn check_draining(&self) -> Result<()> {
@@ -223,6 +230,7 @@ impl Sessions {
         // Made while nothing is locked: it may take long.
         let session = Arc::new(make(opening)?);
         let mut open = self.open();
+        self.check_draining()?;
         self.check_room(&open, &session.who)?;
         open.insert(session.id.clone(), Arc::clone(&session));
         drop(open);
@@ -244,41 +252,59 @@ impl Sessions {
         Ok(())
     }
 
-    /// The session of that name, if it is this client's.
+    /// The session of that name, if it is this client's, taken over for another stream: its number.
     ///
     /// # Errors
-    /// `remote.lost` when there is none.
-    pub(super) fn find(&self, name: &str, who: &Who) -> Result<Arc<Session>> {
-        let found =
-            self.open().get(name).filter(|session| session.who.name() == who.name()).cloned();
-        found.ok_or_else(|| {
+    /// `remote.lost` when there is none; as `fits`, and then nothing has changed.
+    pub(super) fn take_over(
+        &self,
+        name: &str,
+        who: &Who,
+        fits: impl FnOnce(&Session) -> Result<()>,
+    ) -> Result<(Arc<Session>, u64)> {
+        let open = self.open();
+        let found = open.get(name).filter(|session| session.who.name() == who.name());
+        let found = found.ok_or_else(|| {
             let message = "the server does not have the session any more: what it held for the node \
                            is lost";
             Error::new(detail::REMOTE_LOST, message)
-        })
+        })?;
+        fits(found)?;
+        // While nothing is locked it could be removed, as nobody had come back.
+        Ok((Arc::clone(found), found.take_over()))
     }
 
-    pub(super) fn remove(&self, session: &Session) {
-        session.close();
-        let removed = self.open().remove(&session.id);
+    /// Ends a session, if it is on that stream. Whether it was.
+    pub(super) fn remove(&self, session: &Session, stream: u64) -> bool {
+        let removed = {
+            let mut open = self.open();
+            if session.is_on(stream) { open.remove(&session.id) } else { None }
+        };
         // The node goes when nothing is locked.
-        drop(removed);
-        self.0.left.notify_waiters();
+        if let Some(session) = &removed {
+            session.close();
+            self.0.left.notify_waiters();
+        }
+        removed.is_some()
     }
 
     /// Keeps a session for its lease, unless another stream takes it over.
-    pub(super) fn detach(&self, session: Arc<Session>, stream: u64) {
-        self.note(What::Detached, Some(&session), "its connection broke");
+    pub(super) fn detach(&self, session: &Arc<Session>, stream: u64) {
+        if !session.is_on(stream) || !self.open().contains_key(&session.id) {
+            return;
+        }
+        self.note(What::Detached, Some(session), "its connection broke");
         let sessions = self.clone();
         // Where the server itself ends, nobody waits any more.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         // One that is closed meanwhile is gone then.
-        let session = Arc::downgrade(&session);
+        let session = Arc::downgrade(session);
         runtime.spawn(async move {
             tokio::time::sleep(sessions.0.lease).await;
-            if let Some(session) = session.upgrade().filter(|session| session.is_on(stream)) {
+            if let Some(session) = session.upgrade()
+                && sessions.remove(&session, stream)
+            {
                 sessions.note(What::Expired, Some(&session), "nobody came back");
-                sessions.remove(&session);
             }
         });
     }
@@ -289,12 +315,15 @@ impl Sessions {
 }
 
 /// A call that is no session's, while it lasts.
-pub(super) struct CallUnderWay(Sessions);
+pub(super) struct CallUnderWay {
+    sessions: Sessions,
+    _share: Share,
+}
 
 impl Drop for CallUnderWay {
     fn drop(&mut self) {
-        self.0.0.calls.fetch_sub(1, Ordering::AcqRel);
-        self.0.0.left.notify_waiters();
+        self.sessions.0.calls.fetch_sub(1, Ordering::AcqRel);
+        self.sessions.0.left.notify_waiters();
     }
 }
 

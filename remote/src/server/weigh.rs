@@ -74,6 +74,8 @@ impl http_body::Body for Weighed {
             && let Some(bytes) = frame.data_ref()
             && let Err(error) = this.share.set(this.message.take(bytes))
         {
+            // It goes no further: others may have the room.
+            let _ = this.share.set(0);
             return Poll::Ready(Some(Err(this.served.refuse(&error))));
         }
         Poll::Ready(frame)
