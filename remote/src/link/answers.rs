@@ -51,9 +51,11 @@ impl Line {
             // There may be no call that says so for a while.
             state.beat = true;
         }
-        // There may be credit again.
-        state.wake();
         state.sent = state.sent.map(|sent| sent.saturating_sub(1));
+        // There is credit again, for what waits for it.
+        if state.has_to_say() {
+            state.wake();
+        }
         let bounds = answer.bounds.iter();
         let bounds = bounds.map(|b| (b.port as usize, MediaTime::from_nanos(b.until_ns)));
         state.bounds.extend(bounds);

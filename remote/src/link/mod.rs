@@ -220,6 +220,12 @@ impl Line {
 }
 
 impl State {
+    /// Whether there is anything that has not been sent.
+    fn has_to_say(&self) -> bool {
+        let waits = self.sent.is_some_and(|sent| sent < self.calls.len());
+        waits || self.beat || self.closing || self.moving.is_some()
+    }
+
     /// There may be something to send.
     fn wake(&mut self) {
         if let Some(sender) = self.sender.take() {
