@@ -11,7 +11,7 @@ use crate::parts::too_large;
 use crate::v1::PortPacket;
 use crate::v1::stream_pipeline_request::command::Command as Wire;
 use crate::v1::stream_pipeline_response as down;
-use crate::{failure, wire};
+use crate::{failure, v1, wire};
 use prost::Message;
 use remotemedia_core::engine::{Pull, PushError};
 use remotemedia_core::error::{Error, Result, detail};
@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 pub(super) async fn drive(session: Arc<Session>, sessions: Sessions) {
     let Ok(running) = session.running() else { return };
     let _broken = Broken(running);
-    let failed = |seq, error: &Error| sessions.note_call(&session, seq, error.message());
+    let failed = |seq, why: &str| sessions.note_call(&session, seq, why);
     poll_fn(|cx| blocking(|| running.step(cx, &failed))).await;
 }
 
@@ -62,7 +62,7 @@ impl Running {
 
     /// Does commands from the front of the line, and takes outputs as far as they are allowed. Ready when
     /// the session is over.
-    fn step(&self, cx: &mut Context<'_>, failed: &dyn Fn(u64, &Error)) -> Poll<()> {
+    fn step(&self, cx: &mut Context<'_>, failed: &dyn Fn(u64, &str)) -> Poll<()> {
         self.pipeline.wake_on_change(cx.waker());
         // Nobody here asks for what else there is to know.
         while self.pipeline.event().is_some() {}
@@ -86,7 +86,7 @@ impl Running {
     }
 
     /// Does a command, or says that it has `failed`. False: there is no room for its packet.
-    fn make(&self, mut waiting: Waiting, failed: &dyn Fn(u64, &Error)) -> bool {
+    fn make(&self, mut waiting: Waiting, failed: &dyn Fn(u64, &str)) -> bool {
         let forgotten = waiting.is_push() && waiting.seq < self.lock().overtaken;
         let error = match if forgotten { Ok(true) } else { self.carry_out(&mut waiting) } {
             Ok(true) => None,
@@ -94,11 +94,11 @@ impl Running {
                 self.lock().put_back(waiting);
                 return false;
             }
-            Err(error) => {
-                failed(waiting.seq, &error);
-                Some(self.kept(waiting.seq, &error))
-            }
+            Err(error) => Some(self.kept(waiting.seq, failure::to_wire(&error))),
         };
+        if let Some((down::Done { error: Some(error), .. }, _)) = &error {
+            failed(waiting.seq, &error.message);
+        }
         let mut state = self.lock();
         state.done = waiting.seq;
         // Where its stream has broken meanwhile, it has not come again yet.
@@ -114,14 +114,13 @@ impl Running {
     }
 
     /// Why a command was not done, to be kept.
-    fn kept(&self, seq: u64, error: &Error) -> (down::Done, Share) {
+    fn kept(&self, seq: u64, error: v1::Error) -> (down::Done, Share) {
         let mut share = self.budget.share();
-        let done = |error| down::Done { seq, error: Some(failure::to_wire(error)) };
-        let why = done(error);
-        match share.set(why.encoded_len()) {
-            Ok(()) => (why, share),
-            Err(_) => (done(&no_room()), share),
-        }
+        let error = match share.set(error.encoded_len()) {
+            Ok(()) => error,
+            Err(_) => failure::to_wire(&no_room()),
+        };
+        (down::Done { seq, error: Some(error) }, share)
     }
 
     fn carry_out(&self, waiting: &mut Waiting) -> Result<bool> {
