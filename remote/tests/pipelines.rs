@@ -179,6 +179,34 @@ impl Raw {
             }
         }
     }
+
+    /// All that is said up to the end.
+    async fn hear_the_rest(&mut self) -> Came {
+        let mut came = Came::default();
+        loop {
+            match self.hear().await {
+                Some(Said::Output(output)) => {
+                    came.outputs.push((output.seq, shown(output.packet.and_then(|p| p.packet))));
+                }
+                Some(Said::Done(done)) => {
+                    came.done = done.seq;
+                    came.failed.extend(done.error.map(|_| done.seq));
+                }
+                Some(Said::Ended(_)) => return came,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+/// What has come by the end.
+#[derive(Default)]
+struct Came {
+    /// Number and packet of each output.
+    outputs: Vec<(u64, String)>,
+    /// The last command that was done, and those that were not.
+    done: u64,
+    failed: Vec<u64>,
 }
 
 fn open(manifest: &Json, credit: u64) -> Say {
@@ -222,19 +250,10 @@ async fn outputs_go_no_further_than_the_credit_and_a_broken_stream_loses_and_rep
         raw.push(seq).await;
     }
     raw.command(1001, Command::EndInput(String::new())).await;
-    loop {
-        match raw.hear().await {
-            Some(Said::Output(output)) => {
-                got.push(output.seq);
-                let number = shown(output.packet.and_then(|p| p.packet));
-                assert!(number.contains(&output.seq.to_string()), "{number}");
-            }
-            Some(Said::Done(done)) => assert_eq!(done.error, None),
-            Some(Said::Ended(_)) => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(got, (1..=1000).collect::<Vec<u64>>());
+    let came = raw.hear_the_rest().await;
+    assert!(came.outputs.iter().all(|(seq, number)| number.contains(&seq.to_string())));
+    got.extend(came.outputs.iter().map(|(seq, _)| *seq));
+    assert_eq!((got, came.failed), ((1..=1000).collect(), Vec::new()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,16 +267,9 @@ async fn all_that_may_wait_and_an_end_behind_it_go_on_when_there_is_credit() {
     raw.command(pushes + 1, Command::EndInput(String::new())).await;
     while raw.hear().await.is_some() {}
     assert!(Raw::send(&raw.send, Say::Credit(up::Credit { until: 4000, received: 0 })).await);
-    let (mut outputs, mut done) = (0, 0);
-    loop {
-        match raw.hear().await {
-            Some(Said::Output(output)) => outputs = output.seq,
-            Some(Said::Done(said)) => (done, _) = (said.seq, assert_eq!(said.error, None)),
-            Some(Said::Ended(_)) => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!((outputs, done), (pushes, pushes + 1));
+    let came = raw.hear_the_rest().await;
+    assert_eq!((came.outputs.len() as u64, came.done), (pushes, pushes + 1));
+    assert!(came.failed.is_empty(), "{:?}", came.failed);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -314,17 +326,10 @@ async fn a_command_that_is_at_work_when_its_stream_breaks_is_done_once() {
     (1..=9).for_each(|seq| raw.try_push(seq));
     raw.command(10, Command::EndInput(String::new())).await;
     gate.open();
-    let mut numbers = Vec::new();
-    loop {
-        match raw.hear().await {
-            Some(Said::Output(output)) => numbers.push(shown(output.packet.and_then(|p| p.packet))),
-            Some(Said::Done(done)) => assert_eq!(done.error, None),
-            Some(Said::Ended(_)) => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(numbers.len(), 9, "{numbers:?}");
-    assert!((1..=9).zip(&numbers).all(|(n, shown)| shown.contains(&n.to_string())), "{numbers:?}");
+    let came = raw.hear_the_rest().await;
+    assert_eq!((came.outputs.len(), came.failed), (9, Vec::new()), "{:?}", came.outputs);
+    let right = |(seq, number): &(u64, String)| number.contains(&seq.to_string());
+    assert!(came.outputs.iter().all(right), "{:?}", came.outputs);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -384,20 +389,10 @@ async fn an_interrupt_goes_past_pushes_that_wait_behind_a_node_that_works() {
     // All of it has come to the server, where the first packet is at work.
     while raw.hear().await.is_some() {}
     gate.open();
-    let mut numbers = Vec::new();
-    loop {
-        match raw.hear().await {
-            Some(Said::Output(output)) => numbers.push(shown(output.packet.and_then(|p| p.packet))),
-            Some(Said::Done(done)) => assert_eq!(done.error, None),
-            Some(Said::Ended(_)) => break,
-            other => panic!("{other:?}"),
-        }
-    }
+    let Came { outputs, failed, .. } = raw.hear_the_rest().await;
     // The one that was at work may be out.
-    assert!(
-        numbers.len() <= 2 && numbers.last().is_some_and(|last| last.contains("62")),
-        "{numbers:?}"
-    );
+    let last = outputs.last().is_some_and(|(_, number)| number.contains("62"));
+    assert!(outputs.len() <= 2 && last && failed.is_empty(), "{outputs:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -422,19 +417,11 @@ async fn an_interrupt_forgets_what_waits_and_params_are_set_while_it_runs() {
     raw.command(64, Command::Push(given("gain", block))).await;
     raw.command(65, Command::EndInput("gain".to_owned())).await;
     assert!(Raw::send(&raw.send, Say::Credit(up::Credit { until: 1000, received: 0 })).await);
-    let (mut outputs, mut errors) = (Vec::new(), Vec::new());
-    loop {
-        match raw.hear().await {
-            Some(Said::Output(output)) => outputs.push(output),
-            Some(Said::Done(done)) => errors.extend(done.error.map(|e| (done.seq, e))),
-            Some(Said::Ended(_)) => break,
-            other => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(errors.iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [63]);
+    let Came { outputs, failed, .. } = raw.hear_the_rest().await;
+    assert_eq!(failed, [63]);
     // What was out before the interrupt is out; of the sixty some are not.
     assert!(outputs.len() < 60, "{}", outputs.len());
-    assert_eq!(outputs.last().map(|o| o.seq), Some(outputs.len() as u64));
+    assert_eq!(outputs.last().map(|(seq, _)| *seq), Some(outputs.len() as u64));
 }
 
 #[tokio::test(flavor = "multi_thread")]
