@@ -5,36 +5,42 @@ use prost::Message;
 use remotemedia_core::error::{Detail, Error, Status, detail};
 use tonic::Code;
 
-/// Bytes of an error as a message, beyond which its texts are cut.
+/// Bytes of an error as a message.
 const MOST_BYTES: usize = 64 << 10;
-/// What is left of one then: characters of a text (or a few less), problems, causes of causes.
-const MOST_TEXT: usize = 1024;
-const MOST_PROBLEMS: usize = 16;
-const MOST_CAUSES: usize = 4;
+/// Bytes of one among the headers of a call's end: clients take 16 KiB of them all, where three bytes are four.
+const MOST_IN_HEADERS: usize = 8 << 10;
+/// How it is cut until it fits: bytes of a text, problems, causes of causes.
+const CUTS: [(usize, usize, usize); 3] = [(1024, 16, 4), (256, 8, 2), (128, 2, 1)];
 
 /// An error as a message. What a client has sent may stand in it, as large as that was: then it is cut.
 pub(crate) fn to_wire(error: &Error) -> v1::Error {
-    let mut made = whole(error);
-    if made.encoded_len() > MOST_BYTES {
-        cut(&mut made, MOST_CAUSES);
-    }
-    made
+    fit(whole(error), MOST_BYTES)
 }
 
-fn cut(error: &mut v1::Error, causes: usize) {
+fn fit(mut error: v1::Error, most: usize) -> v1::Error {
+    for (text, problems, causes) in CUTS {
+        if error.encoded_len() > most {
+            cut(&mut error, text, problems, causes);
+        }
+    }
+    error
+}
+
+fn cut(error: &mut v1::Error, text: usize, problems: usize, causes: usize) {
     let texts = [&mut error.node, &mut error.port, &mut error.pointer, &mut error.hint];
-    texts.into_iter().flatten().for_each(|text| cut_text(text, MOST_TEXT));
-    cut_text(&mut error.message, MOST_TEXT);
-    error.problems.truncate(MOST_PROBLEMS);
-    error.problems.iter_mut().for_each(|text| cut_text(text, MOST_TEXT));
+    texts.into_iter().flatten().for_each(|said| cut_text(said, text));
+    cut_text(&mut error.message, text);
+    error.problems.truncate(problems);
+    error.problems.iter_mut().for_each(|said| cut_text(said, text));
     match (&mut error.cause, causes) {
         (cause, 0) => *cause = None,
-        (Some(cause), _) => cut(cause, causes - 1),
+        (Some(cause), _) => cut(cause, text, problems, causes - 1),
         (None, _) => {}
     }
 }
 
-fn cut_text(text: &mut String, most: usize) {
+/// Cuts a text to about so many bytes.
+pub(crate) fn cut_text(text: &mut String, most: usize) {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));
         text.push('…');
@@ -115,14 +121,14 @@ pub(crate) fn to_status(error: &Error) -> tonic::Status {
         (_, Status::Node | Status::Io | Status::Reentrant) => Code::Aborted,
         _ => Code::Internal,
     };
-    let details = to_wire(error).encode_to_vec();
+    let details = fit(whole(error), MOST_IN_HEADERS).encode_to_vec();
     tonic::Status::with_details(code, short(error), details.into())
 }
 
 /// What fits into a header: the first problems of a manifest stand in the details.
 fn short(error: &Error) -> String {
     let mut text = error.to_string();
-    cut_text(&mut text, MOST_TEXT);
+    cut_text(&mut text, 1024);
     text
 }
 
@@ -180,6 +186,8 @@ mod tests {
         }
         let wire = to_wire(&error);
         assert!(wire.encoded_len() <= MOST_BYTES, "{}", wire.encoded_len());
+        let status = to_status(&error);
+        assert!(status.details().len() <= MOST_IN_HEADERS && status.message().len() <= 1030);
         let back = from_wire(wire);
         assert_eq!(back.detail(), detail::NODE_FAILED);
         assert!(back.cause().is_some_and(|cause| cause.message().starts_with("ää")));

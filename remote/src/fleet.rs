@@ -399,6 +399,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn at_a_server_that_says_nothing_few_knock_also_when_their_time_is_over() {
+        let place = place("silent");
+        let until = Instant::now() + Duration::from_secs(10);
+        let mut lines = JoinSet::new();
+        for _ in 0..1_000 {
+            let place = place.clone();
+            lines.spawn(async move { enter(&[place], Aim::Open, until).await });
+        }
+        let (mut tried, mut failed) = (Vec::new(), 0);
+        while let Some(entered) = lines.join_next().await {
+            match entered.expect("no panic") {
+                // Nothing ever comes of it.
+                Ok(entered) => tried.push(entered),
+                Err(error) => {
+                    assert!(error.message().ends_with("has not answered yet"), "{error:?}");
+                    failed += 1;
+                }
+            }
+        }
+        // Five each second.
+        assert!((50..=65).contains(&tried.len()), "{}", tried.len());
+        assert_eq!(tried.len() + failed, 1_000);
+        assert_eq!(Instant::now(), until + gate::MOMENT);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_burst_of_sessions_is_spread_over_servers_that_are_not_known_yet() {
         let both = [place("burst-a"), place("burst-b")];
         let mut lines = JoinSet::new();

@@ -96,9 +96,11 @@ impl Gate {
     /// What becomes of a line whose time is over. Its last word is not to be how long others have waited.
     pub(crate) fn late(&mut self, now: Instant, aim: Aim) -> Late {
         let spared = aim == Aim::Attach && self.drains();
-        let known = self.last.as_ref().is_some_and(|last| now < last.at + MOMENT / 2);
-        if self.is_sound() || spared || self.trying == 0 && !known {
-            Late::Go(self.begin(now, 1))
+        let (failures, last) = if spared { (0, None) } else { (self.failures, self.last.as_ref()) };
+        let known = last.is_some_and(|last| now < last.at + MOMENT / 2);
+        let room = if failures == 0 { FAILURES } else { 1 };
+        if failures == 0 && self.is_there(now) || self.trying < room && !known {
+            Late::Go(self.begin(now, room))
         } else if self.trying > 0 {
             Late::Wait
         } else {
@@ -124,7 +126,8 @@ impl Gate {
 
     /// The server has answered. Whether that is news.
     pub(crate) fn answers(&mut self, now: Instant, aim: Aim) -> bool {
-        let known = (self.failures == 0 || self.drains()) && self.is_there(now);
+        let spared = aim == Aim::Attach && self.drains();
+        let known = (self.failures == 0 || spared) && self.is_there(now);
         self.answered = Some(now);
         // That it goes on with a session does not say that it takes new ones.
         if aim == Aim::Open || !self.drains() {
@@ -301,8 +304,14 @@ mod tests {
     #[test]
     fn who_is_late_tries_once_more_unless_it_is_known_what_comes_of_it() {
         let (mut gate, mut now) = (Gate::default(), Instant::now());
-        assert!(matches!(gate.late(now, Aim::Open), Late::Go(_)), "nothing is known against it");
-        gate.over();
+        for _ in 0..FAILURES {
+            assert!(
+                matches!(gate.late(now, Aim::Open), Late::Go(_)),
+                "nothing is known against it"
+            );
+        }
+        assert!(matches!(gate.late(now, Aim::Open), Late::Wait), "nor that it is there");
+        (0..FAILURES).for_each(|_| gate.over());
         fail(&mut gate, now, &gone());
         assert!(matches!(gate.late(now, Aim::Attach), Late::Known));
         now += MOMENT;

@@ -146,6 +146,22 @@ fn a_server_that_is_not_there_is_an_error_that_names_it() {
 }
 
 #[test]
+fn an_error_that_quotes_much_is_the_servers_and_not_one_of_the_connection() {
+    let (engine, server) = (engine(), Running::at("127.0.0.1:0"));
+    for bytes in [100, 10_000, 100_000, 5_000_000] {
+        let node_type = "X".repeat(bytes);
+        let manifest = json!({"version": "v1", "nodes": [{
+            "id": "n", "node_type": "RemoteExecutionNode",
+            "params": {"endpoint": server.endpoint, "node_type": node_type}}]});
+        let pipeline = pipeline(&engine, &manifest);
+        pipeline.push("hello").expect("it is taken");
+        let error = pipeline.pull(common::PATIENCE).expect_err("there is no such type");
+        assert_eq!(error.node(), Some("n"), "{error:?}");
+        assert!(error.detail().id.starts_with("manifest."), "{bytes}: {error:?}");
+    }
+}
+
+#[test]
 fn live_params_reach_a_node_on_a_server_between_the_packets_that_they_are_between_here() {
     let manifest = json!({"version": "v1", "nodes": [
         {"id": "gain", "node_type": "Gain", "params": {"ramp_ms": 0}}]});

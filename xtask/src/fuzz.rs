@@ -55,8 +55,8 @@ pub(crate) fn run(root: &Path, args: &[&str]) -> Result<(), Failure> {
         Run::new(root, build.join(&host).join("release").join(target))
             .args([format!("-max_total_time={share}"), format!("-rss_limit_mb={MEMORY_MIB}")])
             .args([format!("-artifact_prefix={}/", artifacts.display())])
-            .args([format!("-detect_leaks={leaks}")])
             .args([&corpus])
+            .env("ASAN_OPTIONS", &format!("detect_leaks={leaks}"))
             .go()
             .map_err(|e| format!("{target} broke, its input is in {}: {e}", artifacts.display()))?;
     }

@@ -169,6 +169,7 @@ impl Running {
                 }
                 return false;
             }
+            state.idle = false;
         }
         let pulled = self.pipeline.poll_pull(cx);
         let mut state = self.lock();
@@ -190,7 +191,11 @@ impl Running {
             }
             Poll::Ready(Ok(Pull::End)) => Over::Ended,
             Poll::Ready(Err(error)) => Over::Failed(error),
-            Poll::Ready(Ok(Pull::Idle(_))) | Poll::Pending => return false,
+            Poll::Ready(Ok(Pull::Idle(_))) => {
+                state.idle = true;
+                return false;
+            }
+            Poll::Pending => return false,
         };
         state.end(over);
         false

@@ -154,9 +154,10 @@ impl<T: Request> Ears<T> {
             let message = match message {
                 Ok(Some(message)) => message,
                 Ok(None) => return Event::Done,
-                // A message that is too large, or that there is no room for.
+                // A message that is too large, or that there is no room for; not the end of the connection.
                 Err(status)
-                    if matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange) =>
+                    if matches!(status.code(), Code::ResourceExhausted | Code::OutOfRange)
+                        && std::error::Error::source(&status).is_none() =>
                 {
                     return Event::Wrong(failure::from_status(&status, "the server"));
                 }

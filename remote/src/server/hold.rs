@@ -60,6 +60,10 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let Self { session, stream, sessions, over } = self;
+        if let Ok(calls) = session.calls() {
+            // It may have been told in place of the stream that has taken over.
+            calls.finished.notify_one();
+        }
         match over.take() {
             Some(why) => {
                 if sessions.remove(session, *stream) {

@@ -268,8 +268,6 @@ impl Begun {
                     Some(Said::Open(_) | Said::Attach(_)) => break begun_again(),
                 }
             };
-            // It may have been told in place of the stream that has taken over.
-            calls.finished.notify_one();
             yield Err(status);
         }
     }

@@ -180,9 +180,11 @@ impl Begun {
                 };
                 let said = match event {
                     Event::Said(message) => message.request,
-                    // Who says nothing more can end no input, and allow nothing.
-                    Event::Tick if ends && !running.is_busy() && told_at.elapsed() >= 3 * session.beat => {
-                        break Status::deadline_exceeded("nothing has come out for too long");
+                    // Who says nothing more does not bring what it waits for.
+                    Event::Tick
+                        if ends && running.wants() && told_at.elapsed() >= 3 * session.beat =>
+                    {
+                        break Status::deadline_exceeded("nothing comes that it waits for");
                     }
                     Event::Tick => {
                         yield Ok(StreamPipelineResponse {

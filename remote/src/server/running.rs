@@ -28,9 +28,9 @@ pub(super) const CREDIT: usize = 64;
 /// Commands of all kinds that may wait.
 const MOST_COMMANDS: usize = 1024;
 /// Errors of commands that a stream may not have told of before it takes more commands; and all that are kept:
-/// those that wait may fail, too.
+/// those that wait may fail, too, and the one at work.
 const MOST_UNTOLD: usize = CREDIT;
-pub(super) const MOST_REFUSED: usize = MOST_UNTOLD + MOST_COMMANDS;
+pub(super) const MOST_REFUSED: usize = MOST_UNTOLD + MOST_COMMANDS + 1;
 /// Outputs that a client may allow beyond those that it says it has.
 const MOST_OUTPUTS: u64 = 4096;
 /// Things that are done, or said, before others have their turn.
@@ -65,6 +65,8 @@ pub(super) struct State {
     /// Commands that were not done, the latest, and what each takes.
     pub(super) refused: VecDeque<(down::Done, Share)>,
     pub(super) over: Option<Over>,
+    /// Its inputs want something, and nothing else goes on in it.
+    pub(super) idle: bool,
     /// The session is over.
     pub(super) closed: bool,
     /// What drives it, and the stream that tells of it.
@@ -155,6 +157,7 @@ pub(super) fn open(
         outputs: Kept::new(opening.budget.share()),
         refused: VecDeque::new(),
         over: None,
+        idle: false,
         closed: false,
         driver: None,
         teller: None,
@@ -307,6 +310,12 @@ impl Running {
     pub(super) fn is_busy(&self) -> bool {
         let state = self.lock();
         state.done < state.came
+    }
+
+    /// Whether it waits for the client: for commands, or to be allowed more outputs.
+    pub(super) fn wants(&self) -> bool {
+        let state = self.lock();
+        state.is_out_of_credit() || state.over.is_none() && state.idle && state.line.is_empty()
     }
 
     /// Takes a command from a stream, if that `is_on`: the client of another brings it again.

@@ -6,6 +6,7 @@ use super::config::{Config, Log};
 use super::happened::{Happened, What};
 use super::metrics::Metrics;
 use super::session::{Opening, Session};
+use crate::failure;
 use crate::parts::{ENVELOPE, MOST_BYTES};
 use remotemedia_core::error::{Error, Result, detail};
 use std::collections::HashMap;
@@ -104,7 +105,10 @@ impl Sessions {
         if let Some(log) = &self.0.log {
             let trace = session.and_then(|session| session.trace.clone());
             let session = session.map(|session| session.id[..8].to_owned());
-            log(&Happened { what, session, call, trace, about: about.to_owned() });
+            // What a client has sent may stand in it.
+            let mut about = about.to_owned();
+            failure::cut_text(&mut about, 1024);
+            log(&Happened { what, session, call, trace, about });
         }
     }
 
