@@ -39,6 +39,9 @@ fn cut(error: &mut v1::Error, text: usize, problems: usize, causes: usize) {
     }
 }
 
+/// Bytes of a text that people read: in a header, in a log.
+pub(crate) const MOST_LINE: usize = 1024;
+
 /// Cuts a text to about so many bytes.
 pub(crate) fn cut_text(text: &mut String, most: usize) {
     if text.len() > most {
@@ -128,7 +131,7 @@ pub(crate) fn to_status(error: &Error) -> tonic::Status {
 /// What fits into a header: the first problems of a manifest stand in the details.
 fn short(error: &Error) -> String {
     let mut text = error.to_string();
-    cut_text(&mut text, 1024);
+    cut_text(&mut text, MOST_LINE);
     text
 }
 

@@ -17,8 +17,9 @@ const SHUNNED: Duration = Duration::from_secs(1);
 /// So long an answer says that the server is there.
 const THERE: Duration = Duration::from_secs(1);
 /// The longest wait before a try. Where there were failures, tries without an answer hold up others for as
-/// long; where there were none, as the first sessions may take their time to open, for a moment.
+/// long.
 const LONGEST: Duration = Duration::from_secs(5);
+/// Where there were none they do so for a moment: the first sessions may take their time to open.
 pub(crate) const MOMENT: Duration = Duration::from_secs(1);
 
 /// What a try is for.
@@ -67,11 +68,10 @@ impl Gate {
     /// Begins a try, and says in which round; or when to ask again, unless there is news before. That sessions
     /// are `seated` there says that it is there, too.
     pub(crate) fn pass(&mut self, now: Instant, aim: Aim, seated: bool) -> Result<u64, Instant> {
-        // Who is about to end takes nothing new, but goes on with what it has.
-        let spared = aim == Aim::Attach && self.drains();
-        let (failures, last) = if spared { (0, None) } else { (self.failures, self.last.as_ref()) };
-        if failures > 0 || !(self.is_there(now) || seated && !spared) {
-            let room = FAILURES.saturating_sub(failures).max(1);
+        let (failures, last) = self.against(aim);
+        let room = FAILURES.saturating_sub(failures).max(1);
+        let known = self.is_there(now) || seated && !self.spares(aim);
+        if failures > 0 || !known {
             let patience = if failures > 0 { LONGEST } else { MOMENT };
             let full = self.trying >= room && self.batch >= room;
             let held_up = self.tried.filter(|_| full).map(|tried| tried + patience);
@@ -80,8 +80,17 @@ impl Gate {
                 return Err(free);
             }
         }
-        let room = FAILURES.saturating_sub(failures).max(1);
         Ok(self.begin(now, room))
+    }
+
+    /// Failures that speak against a try, and the last of them.
+    fn against(&self, aim: Aim) -> (u32, Option<&Failure>) {
+        if self.spares(aim) { (0, None) } else { (self.failures, self.last.as_ref()) }
+    }
+
+    /// Who is about to end takes nothing new, but goes on with what it has.
+    fn spares(&self, aim: Aim) -> bool {
+        aim == Aim::Attach && self.last.as_ref().is_some_and(|last| is_draining(&last.error))
     }
 
     fn begin(&mut self, now: Instant, room: u32) -> u64 {
@@ -95,8 +104,7 @@ impl Gate {
 
     /// What becomes of a line whose time is over. Its last word is not to be how long others have waited.
     pub(crate) fn late(&mut self, now: Instant, aim: Aim) -> Late {
-        let spared = aim == Aim::Attach && self.drains();
-        let (failures, last) = if spared { (0, None) } else { (self.failures, self.last.as_ref()) };
+        let (failures, last) = self.against(aim);
         let known = last.is_some_and(|last| now < last.at + MOMENT / 2);
         let room = if failures == 0 { FAILURES } else { 1 };
         if failures == 0 && self.is_there(now) || self.trying < room && !known {
@@ -126,11 +134,10 @@ impl Gate {
 
     /// The server has answered. Whether that is news.
     pub(crate) fn answers(&mut self, now: Instant, aim: Aim) -> bool {
-        let spared = aim == Aim::Attach && self.drains();
-        let known = (self.failures == 0 || spared) && self.is_there(now);
+        let known = self.against(aim).0 == 0 && self.is_there(now);
         self.answered = Some(now);
         // That it goes on with a session does not say that it takes new ones.
-        if aim == Aim::Open || !self.drains() {
+        if !self.spares(aim) {
             (self.failures, self.last) = (0, None);
         }
         !known
@@ -140,7 +147,7 @@ impl Gate {
     pub(crate) fn fails(&mut self, now: Instant, round: u64, error: Error) -> bool {
         let drains = is_draining(&error);
         // What breaks together is one failure.
-        if self.failures > 0 && round != self.round && (drains || !self.drains()) {
+        if self.failures > 0 && round != self.round && (drains || !self.spares(Aim::Attach)) {
             return false;
         }
         // Drawn once for all who wait: of many waits the shortest would be none.
@@ -169,10 +176,6 @@ impl Gate {
 
     fn is_there(&self, now: Instant) -> bool {
         self.answered.is_some_and(|at| now < at + THERE)
-    }
-
-    fn drains(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| is_draining(&last.error))
     }
 }
 

@@ -9,7 +9,7 @@ use remotemedia::remote::v1::pipeline_service_client::PipelineServiceClient;
 use remotemedia::remote::v1::stream_pipeline_request::{
     self as up, Request as Say, command::Command,
 };
-use remotemedia::remote::v1::stream_pipeline_response::Response as Said;
+use remotemedia::remote::v1::stream_pipeline_response::{self as down, Response as Said};
 use remotemedia::remote::{error_from_wire, packet_from_wire, packet_to_wire, v1};
 use remotemedia::{Packet, packet::Pool};
 use serde_json::{Value as Json, json};
@@ -138,6 +138,21 @@ struct Raw {
 }
 
 impl Raw {
+    /// A stream with a new session.
+    async fn open(
+        client: &mut PipelineServiceClient<Channel>,
+        manifest: &Json,
+        credit: u64,
+    ) -> (Self, down::Opened) {
+        let manifest = manifest.to_string();
+        let open = up::Open { manifest, credit, heartbeat_ms: 200, ..up::Open::default() };
+        let mut raw = Self::begin(client, Say::Open(open)).await;
+        match raw.hear().await {
+            Some(Said::Opened(opened)) => (raw, opened),
+            other => panic!("{other:?}"),
+        }
+    }
+
     async fn begin(client: &mut PipelineServiceClient<Channel>, first: Say) -> Self {
         let (send, requests) = mpsc::channel(4096);
         let raw = Self::send(&send, first).await;
@@ -209,16 +224,16 @@ struct Came {
     failed: Vec<u64>,
 }
 
-fn open(manifest: &Json, credit: u64) -> Say {
-    let manifest = manifest.to_string();
-    Say::Open(up::Open { manifest, credit, heartbeat_ms: 200, ..up::Open::default() })
+/// A node with its gate.
+fn gated(node_type: &str, gate: &Gate) -> Json {
+    json!({"version": "v1", "nodes": [
+        {"id": "gate", "node_type": node_type, "params": {"gate": gate.0}}]})
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn outputs_go_no_further_than_the_credit_and_a_broken_stream_loses_and_repeats_nothing() {
     let (_server, mut client) = server().await;
-    let mut raw = Raw::begin(&mut client, open(&numbers(), 5)).await;
-    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let (mut raw, opened) = Raw::open(&mut client, &numbers(), 5).await;
     assert_eq!(
         (opened.inputs.as_slice(), opened.outputs.as_slice()),
         (["pass".to_owned()].as_slice(), ["pass".to_owned()].as_slice())
@@ -259,8 +274,7 @@ async fn outputs_go_no_further_than_the_credit_and_a_broken_stream_loses_and_rep
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_may_wait_and_an_end_behind_it_go_on_when_there_is_credit() {
     let (_server, mut client) = server().await;
-    let mut raw = Raw::begin(&mut client, open(&numbers(), 0)).await;
-    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let (mut raw, opened) = Raw::open(&mut client, &numbers(), 0).await;
     // More than the pipeline itself has room for, by far.
     let pushes = 10 * u64::from(opened.credit);
     (1..=pushes).for_each(|seq| raw.try_push(seq));
@@ -275,8 +289,7 @@ async fn all_that_may_wait_and_an_end_behind_it_go_on_when_there_is_credit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn that_nothing_more_comes_out_needs_no_credit_and_is_told_again_to_who_comes_back() {
     let (_server, mut client) = server().await;
-    let mut raw = Raw::begin(&mut client, open(&numbers(), 0)).await;
-    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let (mut raw, opened) = Raw::open(&mut client, &numbers(), 0).await;
     // Something happens of which nobody asks.
     raw.command(1, Command::Interrupt(up::Interrupt {})).await;
     raw.command(2, Command::EndInput(String::new())).await;
@@ -293,10 +306,7 @@ async fn a_client_hears_of_the_server_while_a_node_of_its_pipeline_works() {
     for node_type in ["Gate", "GateHere", "LaterGate"] {
         let (_server, mut client) = server().await;
         let gate = Gate(node_type);
-        let manifest = json!({"version": "v1", "nodes": [
-            {"id": "gate", "node_type": node_type, "params": {"gate": gate.0}}]});
-        let mut raw = Raw::begin(&mut client, open(&manifest, 10)).await;
-        assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+        let (mut raw, _) = Raw::open(&mut client, &gated(node_type, &gate), 10).await;
         raw.push(1).await;
         // Four signs of life, and nothing else but that the packet has been handed in.
         while raw.hear().await.is_some() {}
@@ -309,10 +319,7 @@ async fn a_client_hears_of_the_server_while_a_node_of_its_pipeline_works() {
 async fn a_command_that_is_at_work_when_its_stream_breaks_is_done_once() {
     let (_server, mut client) = server().await;
     let gate = Gate("broken-off");
-    let manifest = json!({"version": "v1", "nodes": [
-        {"id": "gate", "node_type": "GateHere", "params": {"gate": gate.0}}]});
-    let mut raw = Raw::begin(&mut client, open(&manifest, 1000)).await;
-    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let (mut raw, opened) = Raw::open(&mut client, &gated("GateHere", &gate), 1000).await;
     let session = opened.session;
     for _ in 0..3 {
         (1..=9).for_each(|seq| raw.try_push(seq));
@@ -336,8 +343,7 @@ async fn a_command_that_is_at_work_when_its_stream_breaks_is_done_once() {
 async fn of_thousands_of_commands_that_fail_each_says_why() {
     const COMMANDS: u64 = 3_000;
     let (_server, mut client) = server().await;
-    let mut raw = Raw::begin(&mut client, open(&numbers(), 10)).await;
-    assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+    let (mut raw, _) = Raw::open(&mut client, &numbers(), 10).await;
     let send = raw.send.clone();
     tokio::spawn(async move {
         for seq in 1..=COMMANDS {
@@ -357,8 +363,7 @@ async fn of_thousands_of_commands_that_fail_each_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_whose_client_says_nothing_more_ends_and_its_session_stays() {
     let (_server, mut client) = server().await;
-    let mut raw = Raw::begin(&mut client, open(&numbers(), 10)).await;
-    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let (mut raw, opened) = Raw::open(&mut client, &numbers(), 10).await;
     raw.push(1).await;
     drop(std::mem::replace(&mut raw.send, mpsc::channel(1).0));
     let status = loop {
@@ -378,10 +383,7 @@ async fn a_stream_whose_client_says_nothing_more_ends_and_its_session_stays() {
 async fn an_interrupt_goes_past_pushes_that_wait_behind_a_node_that_works() {
     let (_server, mut client) = server().await;
     let gate = Gate("interrupted");
-    let manifest = json!({"version": "v1", "nodes": [
-        {"id": "gate", "node_type": "GateHere", "params": {"gate": gate.0}}]});
-    let mut raw = Raw::begin(&mut client, open(&manifest, 1000)).await;
-    assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+    let (mut raw, _) = Raw::open(&mut client, &gated("GateHere", &gate), 1000).await;
     (1..=60).for_each(|seq| raw.try_push(seq));
     raw.command(61, Command::Interrupt(up::Interrupt {})).await;
     raw.push(62).await;
@@ -400,8 +402,7 @@ async fn an_interrupt_forgets_what_waits_and_params_are_set_while_it_runs() {
     let (_server, mut client) = server().await;
     let manifest = json!({"version": "v1", "nodes": [
         {"id": "gain", "node_type": "Gain", "params": {"gain_db": 0}}]});
-    let mut raw = Raw::begin(&mut client, open(&manifest, 0)).await;
-    assert!(matches!(raw.hear().await, Some(Said::Opened(_))));
+    let (mut raw, _) = Raw::open(&mut client, &manifest, 0).await;
     // Without a time, so that it may come again and again.
     let audio = speech()[3].as_audio().expect("audio").clone();
     let block = &Packet::audio(audio);
@@ -428,8 +429,7 @@ async fn an_interrupt_forgets_what_waits_and_params_are_set_while_it_runs() {
 async fn a_pipeline_that_fails_says_why_also_to_who_comes_back() {
     let (_server, mut client) = server().await;
     let manifest = json!({"version": "v1", "nodes": [{"id": "gain", "node_type": "Gain"}]});
-    let mut raw = Raw::begin(&mut client, open(&manifest, 100)).await;
-    let Some(Said::Opened(opened)) = raw.hear().await else { panic!("it opens") };
+    let (mut raw, opened) = Raw::open(&mut client, &manifest, 100).await;
     raw.command(1, Command::Push(given("", &Packet::json(json!("no audio"))))).await;
     let error = loop {
         match raw.hear().await {

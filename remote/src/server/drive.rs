@@ -94,11 +94,12 @@ impl Running {
                 self.lock().put_back(waiting);
                 return false;
             }
-            Err(error) => Some(self.kept(waiting.seq, failure::to_wire(&error))),
+            Err(error) => {
+                let error = failure::to_wire(&error);
+                failed(waiting.seq, &error.message);
+                Some(self.kept(waiting.seq, error))
+            }
         };
-        if let Some((down::Done { error: Some(error), .. }, _)) = &error {
-            failed(waiting.seq, &error.message);
-        }
         let mut state = self.lock();
         state.done = waiting.seq;
         // Where its stream has broken meanwhile, it has not come again yet.

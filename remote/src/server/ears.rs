@@ -124,7 +124,9 @@ impl<T: Request> Ears<T> {
 
     /// What the stream ends with when the server has no more time.
     pub(super) fn no_more_time(&self) -> Option<Status> {
-        let over = *self.term.borrow() == Term::Over;
+        // What has not changed since it was looked at is not looked at again: all streams share it.
+        let changed = self.term.has_changed().unwrap_or(false);
+        let over = changed && *self.term.borrow() == Term::Over;
         over.then(|| failure::to_status(&no_more_time()))
     }
 

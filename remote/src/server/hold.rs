@@ -14,8 +14,8 @@ pub(super) struct Hold {
     pub(super) session: Arc<Session>,
     pub(super) stream: u64,
     pub(super) sessions: Sessions,
-    /// The session is over, and not only the stream; and why, where it was not its client who closed it.
-    over: Option<Option<String>>,
+    /// The session is over, and not only the stream: what the log says of it.
+    over: Option<String>,
 }
 
 impl Hold {
@@ -42,12 +42,12 @@ impl Hold {
 
     /// Its client has closed the session.
     pub(super) fn close(&mut self) {
-        self.over = Some(None);
+        self.over = Some(self.session.about.clone());
     }
 
     /// The session is over with an error: what its stream ends with.
     pub(super) fn fail(&mut self, error: &Error) -> Status {
-        self.over = Some(Some(error.message().to_owned()));
+        self.over = Some(error.message().to_owned());
         failure::to_status(error)
     }
 
@@ -65,10 +65,9 @@ impl Drop for Hold {
             calls.finished.notify_one();
         }
         match over.take() {
-            Some(why) => {
+            Some(about) => {
                 if sessions.remove(session, *stream) {
-                    let about = why.as_deref().unwrap_or(&session.about);
-                    sessions.note(What::Closed, Some(session), about);
+                    sessions.note(What::Closed, Some(session), &about);
                 }
             }
             None => sessions.detach(session, *stream),

@@ -107,7 +107,7 @@ impl Sessions {
             let session = session.map(|session| session.id[..8].to_owned());
             // What a client has sent may stand in it.
             let mut about = about.to_owned();
-            failure::cut_text(&mut about, 1024);
+            failure::cut_text(&mut about, failure::MOST_LINE);
             log(&Happened { what, session, call, trace, about });
         }
     }
