@@ -133,7 +133,7 @@ impl Drop for Try {
 /// The last failure, once `until` is over and none may.
 pub(crate) async fn enter(places: &[Place], aim: Aim, until: Instant) -> Result<Try> {
     let mut news = pin!(NEWS.notified());
-    let last = until + gate::MOMENT;
+    let (since, last) = (Instant::now(), until + gate::MOMENT);
     loop {
         // From here on nothing is missed.
         news.as_mut().enable();
@@ -145,7 +145,7 @@ pub(crate) async fn enter(places: &[Place], aim: Aim, until: Instant) -> Result<
         let again = if now < until {
             again.min(until)
         } else {
-            match late(places, aim) {
+            match late(places, aim, since) {
                 Ok(tried) => return Ok(tried),
                 Err(true) if now < last => last,
                 Err(_) => return Err(why(places)),
@@ -186,12 +186,12 @@ fn pass(places: &[Place], aim: Aim) -> Result<Try, Instant> {
 }
 
 /// The try of a line whose time is over; or whether it is worth waiting for that of another.
-fn late(places: &[Place], aim: Aim) -> Result<Try, bool> {
+fn late(places: &[Place], aim: Aim, since: Instant) -> Result<Try, bool> {
     let now = Instant::now();
     fleet(|fleet| {
         let mut wait = false;
         for place in ranked(fleet, places, now) {
-            match fleet.entry(place.clone()).or_default().gate.late(now, aim) {
+            match fleet.entry(place.clone()).or_default().gate.late(now, aim, since) {
                 Late::Go(round) => return Ok(Try::begun(place, aim, round)),
                 Late::Wait => wait = true,
                 Late::Known => {}
@@ -385,6 +385,7 @@ mod tests {
         // Nobody may try for a while, and then no time is left.
         let until = Instant::now() + Duration::from_secs(1);
         while enter(std::slice::from_ref(&place), Aim::Attach, Instant::now()).await.is_ok() {}
+        tokio::time::advance(Duration::from_millis(1)).await;
         let attach = || {
             let place = place.clone();
             async move { enter(&[place], Aim::Attach, until).await }
@@ -422,6 +423,17 @@ mod tests {
         assert!((50..=65).contains(&tried.len()), "{}", tried.len());
         assert_eq!(tried.len() + failed, 1_000);
         assert_eq!(Instant::now(), until + gate::MOMENT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_little_time_tries_though_others_have_failed_just_before() {
+        let place = dead("little").await;
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let until = Instant::now() + Duration::from_millis(10);
+            let tried = enter(std::slice::from_ref(&place), Aim::Open, until).await;
+            tried.expect("what failed was before its time").fails(refused());
+        }
     }
 
     #[tokio::test(start_paused = true)]

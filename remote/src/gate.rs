@@ -102,10 +102,11 @@ impl Gate {
         self.round
     }
 
-    /// What becomes of a line whose time is over. Its last word is not to be how long others have waited.
-    pub(crate) fn late(&mut self, now: Instant, aim: Aim) -> Late {
+    /// What becomes of a line whose time is over, which waits `since` then. What failed before that says nothing
+    /// of its own time.
+    pub(crate) fn late(&mut self, now: Instant, aim: Aim, since: Instant) -> Late {
         let (failures, last) = self.against(aim);
-        let known = last.is_some_and(|last| now < last.at + MOMENT / 2);
+        let known = last.is_some_and(|last| last.at >= since);
         let room = if failures == 0 { FAILURES } else { 1 };
         if failures == 0 && self.is_there(now) || self.trying < room && !known {
             Late::Go(self.begin(now, room))
@@ -309,17 +310,17 @@ mod tests {
         let (mut gate, mut now) = (Gate::default(), Instant::now());
         for _ in 0..FAILURES {
             assert!(
-                matches!(gate.late(now, Aim::Open), Late::Go(_)),
+                matches!(gate.late(now, Aim::Open, now), Late::Go(_)),
                 "nothing is known against it"
             );
         }
-        assert!(matches!(gate.late(now, Aim::Open), Late::Wait), "nor that it is there");
+        assert!(matches!(gate.late(now, Aim::Open, now), Late::Wait), "nor that it is there");
         (0..FAILURES).for_each(|_| gate.over());
         fail(&mut gate, now, &gone());
-        assert!(matches!(gate.late(now, Aim::Attach), Late::Known));
+        assert!(matches!(gate.late(now, Aim::Attach, now), Late::Known));
         now += MOMENT;
-        assert!(matches!(gate.late(now, Aim::Attach), Late::Go(_)));
-        assert!(matches!(gate.late(now, Aim::Attach), Late::Wait), "for the one that tries");
+        assert!(matches!(gate.late(now, Aim::Attach, now), Late::Go(_)));
+        assert!(matches!(gate.late(now, Aim::Attach, now), Late::Wait), "for the one that tries");
     }
 
     #[test]
